@@ -1,0 +1,136 @@
+//! The builders: options of a subscription, and settings of a bus.
+
+use std::any::{Any, type_name};
+use std::fmt;
+use std::panic::Location;
+
+use crate::bus::{EventBus, NewSubscription, OnError, Unhandled};
+use crate::entry::Options;
+use crate::handler::Handler;
+use crate::subscription::Subscription;
+use crate::sync::Arc;
+
+/// Options of a subscription to `E`, from [`EventBus::on`].
+#[must_use = "nothing is subscribed before `subscribe`"]
+pub struct SubscriptionBuilder<'bus, E> {
+    bus: &'bus EventBus,
+    options: Options,
+    when: Option<Box<dyn Fn(&E) -> bool + Send + Sync>>,
+    on_error: Option<OnError>,
+}
+
+impl<'bus, E: Any> SubscriptionBuilder<'bus, E> {
+    pub(crate) fn new(bus: &'bus EventBus) -> Self {
+        Self { bus, options: Options::default(), when: None, on_error: None }
+    }
+
+    /// High runs first; equal ones run in order of subscription. 0 unless set.
+    pub fn priority(mut self, priority: i64) -> Self {
+        self.options.priority = priority;
+        self
+    }
+
+    /// Only events for which `predicate` holds. Its panic is a failure of the handler.
+    pub fn when(mut self, predicate: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
+        self.options.guarded = true;
+        self.when = Some(Box::new(predicate));
+        self
+    }
+
+    /// A name for reports and errors, unique on its bus.
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.options.name = Some(name.into());
+        self
+    }
+
+    /// Ends with the first call. The call is spent before the handler runs, so exactly one is
+    /// made, whatever publishes nested or in other threads do.
+    pub fn once(mut self) -> Self {
+        self.options.once = true;
+        self
+    }
+
+    /// What a failure of this handler does, instead of what the bus says.
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = Some(on_error);
+        self
+    }
+
+    /// Subscribes the handler.
+    ///
+    /// # Panics
+    /// When the given name is taken on this bus.
+    #[track_caller]
+    pub fn subscribe<H: Handler<E>>(self, handler: H) -> Subscription {
+        let name = self.options.name.clone().unwrap_or_else(|| type_name::<H>().into());
+        self.bus.add(NewSubscription {
+            handler: Box::new(handler),
+            when: self.when,
+            name,
+            on_error: self.on_error,
+            options: self.options,
+            location: Location::caller(),
+        })
+    }
+}
+
+impl<E> fmt::Debug for SubscriptionBuilder<'_, E> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SubscriptionBuilder")
+            .field("event", &type_name::<E>())
+            .field("options", &self.options)
+            .field("on_error", &self.on_error)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Settings of a bus, from [`EventBus::builder`].
+///
+/// # Examples
+/// ```
+/// use buswork::{EventBus, Unhandled};
+///
+/// struct Nobody;
+///
+/// let bus = EventBus::builder().unhandled(Unhandled::Raise).max_depth(50).build();
+/// assert!(bus.publish(&Nobody).unwrap_err().is_unhandled());
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "no bus is made before `build`"]
+pub struct BusBuilder {
+    max_depth: u32,
+    on_error: OnError,
+    unhandled: Unhandled,
+}
+
+impl BusBuilder {
+    /// How deep publishes may be nested in one causal chain. 100 unless set.
+    pub fn max_depth(mut self, max_depth: u32) -> Self {
+        self.max_depth = max_depth;
+        self
+    }
+
+    /// What a handler's failure does, unless its subscription says otherwise.
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
+        self
+    }
+
+    /// What happens to events that nobody is subscribed to.
+    pub fn unhandled(mut self, unhandled: Unhandled) -> Self {
+        self.unhandled = unhandled;
+        self
+    }
+
+    /// The bus.
+    pub fn build(self) -> EventBus {
+        EventBus::with(self.max_depth, self.on_error, self.unhandled)
+    }
+}
+
+impl Default for BusBuilder {
+    fn default() -> Self {
+        Self { max_depth: 100, on_error: OnError::default(), unhandled: Unhandled::default() }
+    }
+}

@@ -1,0 +1,110 @@
+//! The recursion guard: how deep publishes are nested, decided here for both languages.
+//!
+//! A chain is the stack of publishes in progress of one causal line of execution (a thread, for
+//! direct publishes). Depth is counted a bus: that another bus stands in between does not reset
+//! it, and the depth of another bus does not count.
+
+use std::cell::RefCell;
+
+/// One publish in progress.
+#[derive(Debug, Clone, Copy)]
+struct Link<L> {
+    bus: usize,
+    depth: u32,
+    event: L,
+}
+
+/// The publishes in progress of one causal chain, outermost first. `L` names an event type.
+#[derive(Debug)]
+pub struct Chain<L> {
+    links: RefCell<Vec<Link<L>>>,
+}
+
+impl<L: Copy + PartialEq> Chain<L> {
+    /// A chain with no publish in progress.
+    pub const fn new() -> Self {
+        Self { links: RefCell::new(Vec::new()) }
+    }
+
+    /// Enters a publish of `event` on the bus numbered `bus`.
+    ///
+    /// # Errors
+    /// The event types that go round, outermost first, when this would be the `max_depth + 1`th
+    /// publish on that bus within the chain. Nothing was entered then.
+    #[inline]
+    pub fn enter(&self, bus: usize, event: L, max_depth: u32) -> Result<(), Vec<L>> {
+        let mut links = self.links.borrow_mut();
+        let depth = match links.last() {
+            None => 1,
+            Some(last) if last.bus == bus => last.depth + 1,
+            Some(_) => 1 + links.iter().rev().find(|link| link.bus == bus).map_or(0, |l| l.depth),
+        };
+        if depth > max_depth {
+            let path: Vec<L> = links.iter().map(|link| link.event).chain([event]).collect();
+            return Err(cycle(&path));
+        }
+        links.push(Link { bus, depth, event });
+        Ok(())
+    }
+
+    /// Leaves the publish entered last.
+    #[inline]
+    pub fn leave(&self) {
+        self.links.borrow_mut().pop();
+    }
+
+    /// Whether no publish is in progress.
+    pub fn is_empty(&self) -> bool {
+        self.links.borrow().is_empty()
+    }
+}
+
+impl<L: Copy + PartialEq> Default for Chain<L> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The shortest tail of `path` that repeats itself, closed by its first member (`A, B, A`).
+/// A path that does not repeat (a long line of different types) is cut to its last members.
+fn cycle<L: Copy + PartialEq>(path: &[L]) -> Vec<L> {
+    const SHOWN: usize = 10;
+    let last = path.len() - 1;
+    let back = (1..=last / 2).find(|&period| {
+        (0..period).all(|offset| path[last - offset] == path[last - offset - period])
+    });
+    match back {
+        Some(period) => path[last - period..].to_vec(),
+        None => path[path.len().saturating_sub(SHOWN)..].to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cycle_is_closed_by_its_first_member() {
+        assert_eq!(cycle(&[9, 1, 2, 3, 1, 2, 3, 1]), [1, 2, 3, 1]);
+        assert_eq!(cycle(&[5, 5, 5]), [5, 5]);
+    }
+
+    #[test]
+    fn a_path_without_a_cycle_is_cut_to_its_end() {
+        let path: Vec<u32> = (0..40).collect();
+        assert_eq!(cycle(&path), (30..40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn depth_is_counted_a_bus() {
+        let chain = Chain::new();
+        assert!(chain.enter(1, 'a', 2).is_ok());
+        assert!(chain.enter(2, 'b', 1).is_ok());
+        assert!(chain.enter(1, 'a', 2).is_ok());
+        assert!(chain.enter(2, 'b', 1).is_err());
+        chain.leave();
+        chain.leave();
+        chain.leave();
+        assert!(chain.is_empty());
+    }
+}

@@ -1,0 +1,53 @@
+//! How one delivery ended: a status, and for a skipped one the reason.
+
+use std::fmt;
+
+/// How a delivery ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// The handler returned.
+    Ok,
+    /// The handler failed: it returned an error or panicked.
+    Failed,
+    /// The handler was not called.
+    Skipped(SkipReason),
+}
+
+/// Why a handler was not called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// The subscription was cancelled after the publish began.
+    Cancelled,
+    /// The subscription is paused.
+    Paused,
+    /// Its predicate said no.
+    When,
+    /// It was for one call, and that is spent.
+    Once,
+    /// The object that it was bound to weakly no longer exists (Python only).
+    Gone,
+    /// An earlier handler failed under the policy "stop".
+    Stopped,
+}
+
+impl SkipReason {
+    /// The reason in one word, the same in both languages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Paused => "paused",
+            Self::When => "when",
+            Self::Once => "once",
+            Self::Gone => "gone",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}

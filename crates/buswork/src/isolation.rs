@@ -1,0 +1,77 @@
+//! What one handler's failure does to the others and to the publisher, decided here for both
+//! languages.
+//!
+//! Every handler runs, whatever the others do; failures are collected, and reported together when
+//! all have run. Under the policy "stop" the first failure ends the walk and goes to the publisher
+//! bare, as in a plain loop; a failure that was collected before is not lost: both go as a group.
+
+use std::ops::ControlFlow;
+
+/// What a failure does, once the owner has read its policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It waits for the others and is reported with them.
+    Collect,
+    /// It ends the walk.
+    Stop,
+}
+
+/// The failures of one publish. Allocates nothing until there is one.
+#[derive(Debug)]
+pub struct Isolation<F> {
+    failures: Vec<F>,
+    stopped: bool,
+}
+
+/// How a publish ended, as far as its handlers are concerned.
+#[derive(Debug)]
+pub enum Outcome<F> {
+    /// No failure is left to report.
+    Clean,
+    /// One failure, to be reported bare, since its policy was "stop".
+    Bare(F),
+    /// Failures to be reported as a group, in call order.
+    Group(Vec<F>),
+}
+
+impl<F> Isolation<F> {
+    /// No failure yet.
+    #[inline]
+    pub const fn new() -> Self {
+        Self { failures: Vec::new(), stopped: false }
+    }
+
+    /// Notes a failure, and says whether the walk goes on.
+    #[must_use]
+    pub fn record(&mut self, failure: F, effect: Effect) -> ControlFlow<()> {
+        self.failures.push(failure);
+        if effect == Effect::Stop {
+            self.stopped = true;
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The failures so far; for an interrupt, which takes their place.
+    pub fn into_collected(self) -> Vec<F> {
+        self.failures
+    }
+
+    /// What is to be reported.
+    #[inline]
+    pub fn outcome(mut self) -> Outcome<F> {
+        if self.failures.is_empty() {
+            return Outcome::Clean;
+        }
+        if self.stopped && self.failures.len() == 1 {
+            return self.failures.pop().map_or(Outcome::Clean, Outcome::Bare);
+        }
+        Outcome::Group(self.failures)
+    }
+}
+
+impl<F> Default for Isolation<F> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

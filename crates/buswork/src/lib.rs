@@ -1,0 +1,103 @@
+//! `fn publish(&self, event: &E)` runs every `Fn(&E)` that is subscribed.
+//!
+//! Buswork is an in-process event bus: a program publishes an event, an ordinary value, and the
+//! bus routes it to every handler subscribed to its type. Neither side knows the other.
+//!
+//! ```
+//! use buswork::EventBus;
+//!
+//! struct OrderPlaced { order_id: String, amount: f64 }
+//!
+//! let bus = EventBus::new();
+//! bus.subscribe(|order: &OrderPlaced| println!("confirm {}", order.order_id));
+//! bus.on::<OrderPlaced>()
+//!     .priority(10)
+//!     .when(|order| order.amount > 1000.0)
+//!     .named("fraud")
+//!     .subscribe(|order: &OrderPlaced| Err(format!("{} looks odd", order.order_id)));
+//!
+//! let error = bus.publish(&OrderPlaced { order_id: "123".into(), amount: 4999.0 }).unwrap_err();
+//! assert_eq!(error.failures()[0].name(), "fraud");
+//! ```
+//!
+//! # Ordering
+//! Handlers run one after another on the publisher's thread: high priority first, then in order of
+//! subscription. A nested publish runs to its end before the handler that published goes on.
+//!
+//! # Errors
+//! Every handler runs, whatever the others do. Failures (errors and panics) are collected, and
+//! [`publish`](EventBus::publish) returns them as one [`Error`] when all have run; each
+//! [`Failure`] names the handler, where it was subscribed, and where the event was published. An
+//! [`OnError`] on the bus or on a subscription changes that. [`deliver`](EventBus::deliver) returns
+//! a [`Report`] instead.
+//!
+//! # Re-entrancy
+//! A handler may publish, subscribe, cancel, and drop the bus. A publish in progress keeps the
+//! handlers that it started with, but one that was cancelled or paused meanwhile is not called.
+//! More than `max_depth` nested publishes are an error that ends every enclosing publish at once.
+//!
+//! # Threads
+//! Any thread may publish and subscribe at any time. No lock is held while a handler, a
+//! predicate or a destructor runs. A publish never waits for a subscribe.
+//!
+//! # Not promised
+//! Which thread runs a handler is the publisher's choice, so handlers are `Send + Sync`. Between
+//! publishes of different threads there is no order. A handler that another thread was already
+//! calling may still be running when `cancel` returns.
+//!
+//! # Be careful when
+//! a handler publishes with an error in hand. This loses it:
+//!
+//! ```
+//! # struct Placed; struct Paid;
+//! # let bus = buswork::EventBus::new();
+//! # let inner = bus.clone();
+//! bus.subscribe(move |_: &Placed| {
+//!     let _ = inner.publish(&Paid);
+//! });
+//! ```
+//!
+//! and this reports it to whoever published `Placed`:
+//!
+//! ```
+//! # struct Placed; struct Paid;
+//! # let bus = buswork::EventBus::new();
+//! # let inner = bus.clone();
+//! bus.subscribe(move |_: &Placed| inner.publish(&Paid));
+//! ```
+//!
+//! A handler that holds a clone of its own bus keeps the bus alive; [`clear`](EventBus::clear)
+//! breaks the circle.
+//!
+//! # For other languages
+//! The engine under the bus, [`table`], [`entry`], [`chain`] and [`isolation`], is generic over key
+//! and handler, so that glue for another language can keep its own objects in it.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs, unreachable_pub)]
+
+mod builder;
+mod bus;
+mod causal;
+pub mod chain;
+mod delivery;
+pub mod entry;
+mod error;
+mod handler;
+mod hash;
+pub mod isolation;
+mod observe;
+mod order;
+mod report;
+mod subscription;
+mod sync;
+pub mod table;
+
+pub use builder::{BusBuilder, SubscriptionBuilder};
+pub use bus::{EventBus, OnError, Unhandled};
+pub use delivery::{SkipReason, Status};
+pub use error::{Error, Failure};
+pub use handler::{BoxError, Handler, Outcome};
+pub use observe::{Observer, Published};
+pub use report::{Delivery, Report};
+pub use subscription::{Subscription, SubscriptionGuard};
