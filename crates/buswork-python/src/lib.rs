@@ -1,1 +1,50 @@
+//! The native half of the Python package `buswork`: glue between the engine and Python objects.
+//!
+//! Public documentation is in the stub, `python/buswork/_buswork.pyi`. Where a thing is decided:
+//!
+//! | question | room |
+//! | --- | --- |
+//! | order, isolation, recursion, liveness, `once` | the crate `buswork` |
+//! | which subscriptions an event's class has (MRO, ABCs) | [`routing`] |
+//! | who owns which Python reference, and how the collector sees it | [`collection`] |
+//! | the fast road of a publish | [`publish`] |
+//! | the careful road, for a report | [`deliver`] |
+//! | what a failure turns into | [`failure`] |
+//! | what may be subscribed, and what a wrong use is told | [`event_types`], [`registration`] |
+//!
+//! `unsafe` is in [`calling`], [`slot`] and [`routing`] alone.
 
+mod bus;
+mod calling;
+mod collection;
+mod deliver;
+mod event_types;
+mod explain;
+mod failure;
+mod imports;
+mod plan;
+mod policy;
+mod publish;
+mod registration;
+mod report;
+mod routing;
+mod slot;
+mod subscriber;
+mod subscription;
+mod weak;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+mod _buswork {
+    #[pymodule_export]
+    use crate::bus::EventBus;
+    #[pymodule_export]
+    use crate::failure::Failure;
+    #[pymodule_export]
+    use crate::publish::unawaited;
+    #[pymodule_export]
+    use crate::report::{Delivery, Report};
+    #[pymodule_export]
+    use crate::subscription::Subscription;
+}

@@ -119,6 +119,11 @@ pub struct Gathered<K, H> {
 }
 
 impl<K, H> Gathered<K, H> {
+    /// Whether there are entries that have to be asked.
+    pub fn is_searching(&self) -> bool {
+        !self.searching.is_empty()
+    }
+
     /// Keeps those of the searching entries that `matches` says match, then arranges all.
     ///
     /// # Errors

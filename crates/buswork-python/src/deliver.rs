@@ -1,0 +1,71 @@
+//! The careful road: the same walk as [`crate::publish`], with a clock and a report.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use buswork::SkipReason;
+use buswork::isolation::Isolation;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::bus::EventBus;
+use crate::calling::call;
+use crate::failure::Publication;
+use crate::plan;
+use crate::publish::{Publishing, admit, mind, refuse_awaitable};
+use crate::report::{Delivery, Report};
+use crate::routing::TypeKey;
+use crate::subscriber::Entry;
+
+/// Publishes, and reports what came of each delivery.
+pub(crate) fn deliver(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<Report> {
+    let py = event.py();
+    let class = event.get_type();
+    let plan = plan::plan(bus, &class)?;
+    mind(&plan, &class, event)?;
+    let _publishing = Publishing::enter(py, bus, TypeKey::of_event(event))?;
+    let publication = Publication::new(bus, event);
+    let mut isolation = Isolation::new();
+    let mut deliveries = Vec::with_capacity(plan.entries().len());
+    let mut stopped = false;
+    for entry in plan.entries() {
+        // Taken before the call, which may end the subscription.
+        let handler = entry.handler().handler(py).map(Bound::unbind);
+        let name = entry.handler().name.clone();
+        if stopped {
+            deliveries.push(Delivery::skipped(handler, name, SkipReason::Stopped));
+            continue;
+        }
+        let started = Instant::now();
+        let attempted = attempt(bus, entry, event);
+        let elapsed = started.elapsed().as_secs_f64();
+        deliveries.push(match attempted {
+            Ok(Ok(result)) => Delivery::ok(handler, name, result.unbind(), elapsed),
+            Ok(Err(reason)) => Delivery::skipped(handler, name, reason),
+            Err(error) => {
+                let exception = error.value(py).clone().into_any().unbind();
+                stopped = publication.judge(entry, error, &mut isolation)?.is_break();
+                Delivery::failed(handler, name, exception, elapsed)
+            }
+        });
+    }
+    Ok(Report {
+        event_type: class.unbind(),
+        deliveries: PyTuple::new(py, deliveries)?.unbind(),
+    })
+}
+
+fn attempt<'py>(
+    bus: &EventBus,
+    entry: &Arc<Entry>,
+    event: &Bound<'py, PyAny>,
+) -> PyResult<Result<Bound<'py, PyAny>, SkipReason>> {
+    match admit(bus, entry, event)? {
+        Ok(handler) => {
+            let result = call(&handler, event)?;
+            refuse_awaitable(&result)?;
+            Ok(Ok(result))
+        }
+        Err(reason) => Ok(Err(reason)),
+    }
+}

@@ -1,0 +1,140 @@
+//! `bus.explain(OrderPlaced)`: why each subscription does or does not run.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+
+use crate::bus::EventBus;
+use crate::event_types::EventTypes;
+use crate::imports;
+use crate::plan;
+use crate::policy::Unhandled;
+use crate::registration::location;
+use crate::routing::TypeKey;
+use crate::subscriber::Entry;
+
+pub(crate) fn explain(bus: &EventBus, event_type: &Bound<'_, PyAny>) -> PyResult<String> {
+    let types = EventTypes::one(event_type)?;
+    let mut text = String::new();
+    for class in types.classes.iter() {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&explain_class(bus, class.cast::<PyType>()?)?);
+    }
+    Ok(text)
+}
+
+fn explain_class(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<String> {
+    let py = class.py();
+    let name = imports::class_name(class);
+    let plan = plan::plan(bus, class)?;
+    let runs = plan.entries();
+    let mut text = match runs.len() {
+        0 => format!("{name}: no handler"),
+        1 => format!("{name}: 1 handler"),
+        count => format!("{name}: {count} handlers, in this order"),
+    };
+    for (place, entry) in runs.iter().enumerate() {
+        let why = reason(py, entry, class)?;
+        write_line(py, &mut text, &format!("{}.", place + 1), entry, &why);
+    }
+    let others = bus.table().entries();
+    let mut unrelated = 0;
+    for entry in &others {
+        if runs.iter().any(|run| Arc::ptr_eq(run, entry)) {
+            continue;
+        }
+        match near_miss(py, entry, class)? {
+            Some(why) => write_line(py, &mut text, "-", entry, &why),
+            None => unrelated += 1,
+        }
+    }
+    if unrelated > 0 {
+        let noun = if unrelated == 1 { "subscription is" } else { "subscriptions are" };
+        let _ = write!(text, "\n  {unrelated} other {noun} to types that {name} is not");
+    }
+    if runs.is_empty() {
+        text.push_str(match bus.unhandled(class)? {
+            Unhandled::Ignore => "\n  an event of this type is ignored (unhandled=\"ignore\")",
+            Unhandled::Warn => "\n  an event of this type is warned of in the log (unhandled=\"warn\")",
+            Unhandled::Raise => "\n  publishing one raises UnhandledEvent (unhandled=\"raise\")",
+        });
+    }
+    Ok(text)
+}
+
+fn write_line(py: Python<'_>, text: &mut String, mark: &str, entry: &Entry, why: &str) {
+    let place = entry.handler().handler(py).and_then(|handler| location(&handler));
+    let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+    let _ = write!(text, "\n  {mark} {}{place}: {why}", entry.handler().name);
+}
+
+/// Why an entry of the plan runs, or why not after all.
+fn reason(py: Python<'_>, entry: &Entry, class: &Bound<'_, PyType>) -> PyResult<String> {
+    let mut why = match entry.check() {
+        Ok(()) => "runs, ",
+        Err(buswork::SkipReason::Paused) => "does not run, it is paused; ",
+        Err(_) => "does not run, it has ended; ",
+    }
+    .to_owned();
+    why.push_str(&matched(py, entry, class)?);
+    let subscriber = entry.handler();
+    if entry.priority() != 0 {
+        let _ = write!(why, ", priority {}", entry.priority());
+    }
+    for (holds, word) in [
+        (subscriber.when(py).is_some(), "if its predicate says yes"),
+        (entry.is_once(), "once"),
+        (subscriber.weak, "while its object lives"),
+    ] {
+        if holds {
+            let _ = write!(why, ", {word}");
+        }
+    }
+    if let Some(on_error) = &subscriber.on_error {
+        let _ = write!(why, ", on_error: {}", on_error.word());
+    }
+    Ok(why)
+}
+
+fn matched(py: Python<'_>, entry: &Entry, class: &Bound<'_, PyType>) -> PyResult<String> {
+    let key = TypeKey::of(class);
+    if entry.keys().contains(&key) {
+        return Ok("subscribed to exactly this type".to_owned());
+    }
+    let Some(types) = entry.handler().types(py) else { return Ok("ended".to_owned()) };
+    for subscribed in types.cast::<PyTuple>()?.iter() {
+        let subscribed = subscribed.cast::<PyType>()?;
+        let name = imports::class_name(subscribed);
+        if class.mro().iter().any(|ancestor| ancestor.is(subscribed)) {
+            return Ok(format!("subscribed to its base class {name}"));
+        }
+        if class.is_subclass(subscribed)? {
+            return Ok(format!("subscribed to {name}, of which it is a virtual subclass"));
+        }
+    }
+    Ok("matched".to_owned())
+}
+
+/// Why an entry that might be expected to run is not in the plan; `None` for an unrelated one.
+fn near_miss(
+    py: Python<'_>,
+    entry: &Entry,
+    class: &Bound<'_, PyType>,
+) -> PyResult<Option<String>> {
+    let Some(types) = entry.handler().types(py) else { return Ok(None) };
+    for subscribed in types.cast::<PyTuple>()?.iter() {
+        let subscribed = subscribed.cast::<PyType>()?;
+        let name = imports::class_name(subscribed);
+        if entry.handler().exact && class.is_subclass(subscribed)? {
+            return Ok(Some(format!("does not run, it takes exactly {name} (exact=True)")));
+        }
+        if subscribed.is_subclass(class)? {
+            return Ok(Some(format!("does not run, it takes only the subclass {name}")));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,204 @@
+//! What a handler's failure turns into: a note, a log record, a `Failure`, a `HandlerErrors`. All
+//! of it is worked out only when something has failed.
+
+use std::cell::OnceCell;
+use std::ops::ControlFlow;
+
+use buswork::isolation::{Effect, Isolation};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyType};
+
+use crate::bus::EventBus;
+use crate::calling;
+use crate::imports;
+use crate::policy::OnError;
+use crate::registration::location;
+use crate::subscriber::Entry;
+
+/// What failures are told about the publish in which they happened.
+pub(crate) struct Publication<'a, 'py> {
+    bus: &'a EventBus,
+    event: &'a Bound<'py, PyAny>,
+    site: OnceCell<Option<String>>,
+}
+
+impl<'a, 'py> Publication<'a, 'py> {
+    pub(crate) fn new(bus: &'a EventBus, event: &'a Bound<'py, PyAny>) -> Self {
+        Self { bus, event, site: OnceCell::new() }
+    }
+
+    fn site(&self) -> Option<&str> {
+        self.site.get_or_init(|| calling::site(self.event.py())).as_deref()
+    }
+
+    /// Does with a failure what its subscription, or else the bus, says. An error of this goes
+    /// straight through; what was collected before is logged then, so that nothing is silent.
+    #[cold]
+    pub(crate) fn judge(
+        &self,
+        entry: &Entry,
+        error: PyErr,
+        isolation: &mut Isolation<PyErr>,
+    ) -> PyResult<ControlFlow<()>> {
+        let py = self.event.py();
+        if !calling::is_isolated(py, &error) {
+            self.log_collected(isolation);
+            return Err(error);
+        }
+        add_note(&error, py, &self.note(entry));
+        let general;
+        let policy = if let Some(policy) = &entry.handler().on_error {
+            policy
+        } else {
+            general = self.bus.on_error();
+            &general
+        };
+        match policy {
+            OnError::Raise => Ok(isolation.record(error, Effect::Collect)),
+            OnError::Stop => Ok(isolation.record(error, Effect::Stop)),
+            OnError::Log => {
+                log(py, "a handler failed", &error);
+                Ok(ControlFlow::Continue(()))
+            }
+            OnError::Call(function) => {
+                // An empty slot: the subscription ended meanwhile; an error is never silent.
+                let Some(function) = function.get(py) else {
+                    log(py, "a handler failed", &error);
+                    return Ok(ControlFlow::Continue(()));
+                };
+                let failure = self.failure(entry, &error)?;
+                if let Err(second) = function.call1((failure,)) {
+                    log(py, "a handler failed, and so did its on_error", &error);
+                    if !calling::is_isolated(py, &second) {
+                        self.log_collected(isolation);
+                        return Err(second);
+                    }
+                    log(py, "on_error failed", &second);
+                }
+                Ok(ControlFlow::Continue(()))
+            }
+        }
+    }
+
+    /// Logs what an interrupt would make disappear.
+    pub(crate) fn log_collected(&self, isolation: &mut Isolation<PyErr>) {
+        let py = self.event.py();
+        for error in std::mem::take(isolation).into_collected() {
+            log(py, "a handler failed, and its publish was interrupted", &error);
+        }
+    }
+
+    /// Event type, handler with its place, and publish site; never the payload.
+    fn note(&self, entry: &Entry) -> String {
+        let py = self.event.py();
+        let class = imports::class_name(&self.event.get_type());
+        let handler = entry.handler().handler(py);
+        let place = handler.and_then(|handler| location(&handler));
+        let mut note = format!("handler {}", entry.handler().name);
+        if let Some(place) = place {
+            note.push_str(&format!(" ({place})"));
+        }
+        note.push_str(&format!(" of {class}"));
+        if let Some(site) = self.site() {
+            note.push_str(&format!(", published at {site}"));
+        }
+        note
+    }
+
+    fn failure(&self, entry: &Entry, error: &PyErr) -> PyResult<Failure> {
+        let py = self.event.py();
+        Ok(Failure {
+            event: self.event.clone().unbind(),
+            event_type: self.event.get_type().unbind(),
+            handler: entry.handler().handler(py).map(Bound::unbind),
+            name: entry.handler().name.clone(),
+            error: error.value(py).clone().into_any().unbind(),
+            site: self.site().map(str::to_owned),
+        })
+    }
+}
+
+/// Adds a note, unless the exception has it already (one exception object may be raised often).
+fn add_note(error: &PyErr, py: Python<'_>, note: &str) {
+    let exception = error.value(py);
+    let noted = || -> PyResult<()> {
+        if let Some(notes) = exception.getattr_opt(pyo3::intern!(py, "__notes__"))?
+            && notes.cast::<PyList>().is_ok_and(|notes| notes.contains(note).unwrap_or(false))
+        {
+            return Ok(());
+        }
+        imports::base_exception(py)?
+            .call_method1(pyo3::intern!(py, "add_note"), (exception, note))?;
+        Ok(())
+    };
+    // An exception class that cannot take a note is raised without one.
+    let _ = noted();
+}
+
+/// Writes a failure to the log `buswork`, with its traceback.
+pub(crate) fn log(py: Python<'_>, what: &str, error: &PyErr) {
+    let written = || -> PyResult<()> {
+        let options = pyo3::types::PyDict::new(py);
+        options.set_item("exc_info", error.value(py))?;
+        imports::logger(py)?.call_method("error", ("%s", what), Some(&options))?;
+        Ok(())
+    };
+    if let Err(second) = written() {
+        second.write_unraisable(py, None);
+        error.clone_ref(py).write_unraisable(py, None);
+    }
+}
+
+/// The `HandlerErrors` of a publish.
+#[cold]
+pub(crate) fn group(
+    py: Python<'_>,
+    class: &Bound<'_, PyType>,
+    handlers: usize,
+    errors: Vec<PyErr>,
+) -> PyErr {
+    let name = imports::class_name(class);
+    let message = format!("{} of {handlers} handlers of {name} failed", errors.len());
+    let members: Vec<_> = errors.into_iter().map(|error| error.into_value(py)).collect();
+    match imports::handler_errors(py).and_then(|class| class.call1((message, members))) {
+        Ok(group) => PyErr::from_value(group),
+        Err(error) => error,
+    }
+}
+
+/// What an `on_error` callable is given.
+#[pyclass(frozen, module = "buswork")]
+pub(crate) struct Failure {
+    #[pyo3(get)]
+    event: Py<PyAny>,
+    #[pyo3(get)]
+    event_type: Py<PyType>,
+    #[pyo3(get)]
+    handler: Option<Py<PyAny>>,
+    #[pyo3(get)]
+    name: String,
+    #[pyo3(get)]
+    error: Py<PyAny>,
+    #[pyo3(get)]
+    site: Option<String>,
+}
+
+#[pymethods]
+impl Failure {
+    fn __repr__(&self, py: Python<'_>) -> String {
+        format!(
+            "<Failure of {} on {}: {}>",
+            self.name,
+            imports::class_name(self.event_type.bind(py)),
+            imports::class_name(&self.error.bind(py).get_type()),
+        )
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.event)?;
+        visit.call(&self.event_type)?;
+        visit.call(&self.handler)?;
+        visit.call(&self.error)
+    }
+}

@@ -1,0 +1,60 @@
+//! The Python objects that the glue uses, each looked up once.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyType, PyTuple};
+
+macro_rules! imported {
+    ($($(#[$doc:meta])* $name:ident: $module:literal, $attribute:literal;)*) => {
+        $(
+            $(#[$doc])*
+            pub(crate) fn $name(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+                static CELL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+                CELL.get_or_try_init(py, || {
+                    Ok(py.import($module)?.getattr($attribute)?.unbind())
+                })
+                .map(|object| object.bind(py))
+            }
+        )*
+    };
+}
+
+imported! {
+    handler_errors: "buswork._errors", "HandlerErrors";
+    recursion_error: "buswork._errors", "PublishRecursionError";
+    unhandled_event: "buswork._errors", "UnhandledEvent";
+    /// Says what is wrong with a handler that is not a plain function, or `None`.
+    objection: "buswork._signatures", "objection";
+    include: "buswork._handlers", "include";
+    /// Makes the function that calls eight handlers, from their cells.
+    eight: "buswork._eight", "eight";
+    /// What stands in the place of a handler that must not be called.
+    nothing: "buswork._eight", "nothing";
+    logger: "buswork._log", "logger";
+    weak_method: "weakref", "WeakMethod";
+    weak_reference: "weakref", "ref";
+    cache_token: "abc", "get_cache_token";
+    union_type: "types", "UnionType";
+    typing_union: "typing", "Union";
+    typing_any: "typing", "Any";
+    warn: "warnings", "warn";
+    function_type: "types", "FunctionType";
+    method_type: "types", "MethodType";
+    builtin_type: "types", "BuiltinFunctionType";
+    base_exception: "builtins", "BaseException";
+    subclass_check: "buswork._signatures", "PLAIN_SUBCLASS_CHECK";
+}
+
+/// `qualname` of a class, for messages; never fails, whatever the metaclass does.
+pub(crate) fn class_name(class: &Bound<'_, PyType>) -> String {
+    class.qualname().map_or_else(|_| "?".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The names of several classes, as `A | B`.
+pub(crate) fn class_names(classes: &Bound<'_, PyTuple>) -> String {
+    let names: Vec<String> = classes
+        .iter()
+        .filter_map(|class| Some(class_name(class.cast::<PyType>().ok()?)))
+        .collect();
+    names.join(" | ")
+}

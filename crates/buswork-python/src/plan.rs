@@ -1,0 +1,133 @@
+//! What is decided for a class when its plan is compiled, so that a publish has only to run it.
+//!
+//! From Python 3.12 on, a Python function that calls eight handlers one after another costs less
+//! than eight crossings from native code, as the interpreter calls Python functions in place. So
+//! eight neighbours that need nothing checked are called through such a function
+//! (`buswork._eight`). It finds them in cells, which a cancel or a pause changes at once.
+
+use std::sync::Arc;
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+
+use crate::bus::EventBus;
+use crate::imports;
+use crate::policy::Unhandled;
+use crate::routing::{self, TypeKey};
+use crate::subscriber::{Entry, Plan};
+
+/// How many handlers a shipped function calls.
+pub(crate) const EIGHT: usize = 8;
+
+/// The decisions that go with a plan.
+pub(crate) struct Decisions {
+    /// Weak reference to the class, whose callback evicts the plan.
+    class: Py<PyAny>,
+    pub(crate) eights: Vec<Eight>,
+    /// Whether the fast road has to look at one of the following first.
+    pub(crate) is_special: bool,
+    pub(crate) unhandled: Unhandled,
+    /// Events of this class are classes, and nobody is subscribed to `type`: a wrong use.
+    pub(crate) refuses_classes: bool,
+    /// What `abc.get_cache_token()` said, if an ABC or protocol is subscribed to.
+    token: Option<Py<PyAny>>,
+}
+
+/// Eight neighbours in a plan, from `start` on, and the function that calls them.
+pub(crate) struct Eight {
+    pub(crate) start: usize,
+    pub(crate) function: Py<PyAny>,
+}
+
+impl Decisions {
+    /// Whether no ABC got a new virtual subclass since this was decided.
+    pub(crate) fn is_current(&self, py: Python<'_>) -> PyResult<bool> {
+        match &self.token {
+            None => Ok(true),
+            Some(token) => token.bind(py).eq(imports::cache_token(py)?.call0()?),
+        }
+    }
+
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.class)?;
+        for eight in &self.eights {
+            visit.call(&eight.function)?;
+        }
+        Ok(())
+    }
+}
+
+/// The plan for `class`, compiled unless there is a current one.
+pub(crate) fn plan(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
+    let py = class.py();
+    let key = TypeKey::of(class);
+    let found = bus.table().with_plan(&key, |plan| plan.cloned());
+    match found {
+        Some(plan) if plan.extra().is_current(py)? => Ok(plan),
+        Some(_) => {
+            // A virtual subclass was registered somewhere: any plan may have changed.
+            drop(bus.table().evict_all());
+            compile(bus, class)
+        }
+        None => compile(bus, class),
+    }
+}
+
+#[cold]
+fn compile(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
+    let py = class.py();
+    let key = TypeKey::of(class);
+    let lineage = routing::lineage(class);
+    let gathered = bus.table().gather(&key, &lineage, |subscriber| !subscriber.exact);
+    // Taken before anybody is asked, so that what changes meanwhile is noticed.
+    let token = if gathered.is_searching() {
+        Some(imports::cache_token(py)?.call0()?.unbind())
+    } else {
+        None
+    };
+    let arranged = gathered.arrange(|entry| routing::matches(entry, class))?;
+    let entries = arranged.entries();
+    let unhandled = if entries.is_empty() { bus.unhandled(class)? } else { Unhandled::Ignore };
+    let object = TypeKey::of(&py.get_type::<PyAny>());
+    let refuses_classes = routing::is_metaclass(class)
+        && !entries.iter().any(|entry| {
+            entry.keys().iter().any(|key| *key != object && lineage.contains(key))
+        });
+    let decisions = Decisions {
+        class: routing::watch(bus.table(), class)?.unbind(),
+        eights: eights(py, entries)?,
+        is_special: entries.is_empty() || refuses_classes || token.is_some(),
+        unhandled,
+        refuses_classes,
+        token,
+    };
+    Ok(bus.table().install(key, &lineage, arranged, decisions))
+}
+
+fn eights(py: Python<'_>, entries: &[Arc<Entry>]) -> PyResult<Vec<Eight>> {
+    let mut eights = Vec::new();
+    if entries.len() < EIGHT || py.version_info() < (3, 12) {
+        return Ok(eights);
+    }
+    let mut start = 0;
+    while let Some(run) = entries.get(start..start + EIGHT) {
+        if let Some(guarded) = run.iter().rposition(|entry| is_guarded(entry)) {
+            start += guarded + 1;
+            continue;
+        }
+        let mut cells = Vec::with_capacity(EIGHT);
+        for entry in run {
+            cells.push(entry.handler().lane(py)?.cell(py));
+            entry.handler().follow(py, entry.is_active())?;
+        }
+        let function = imports::eight(py)?.call1(PyTuple::new(py, cells)?)?.unbind();
+        eights.push(Eight { start, function });
+        start += EIGHT;
+    }
+    Ok(eights)
+}
+
+fn is_guarded(entry: &Entry) -> bool {
+    entry.is_once() || entry.handler().is_guarded()
+}

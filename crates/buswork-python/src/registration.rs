@@ -1,0 +1,156 @@
+//! What a handler may be, what a wrong one is told, what it is called, and where it stands.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::imports;
+
+const CO_VARARGS: u32 = 0x04;
+const CO_GENERATOR: u32 = 0x20;
+const CO_COROUTINE: u32 = 0x80;
+const CO_ITERABLE_COROUTINE: u32 = 0x100;
+const CO_ASYNC_GENERATOR: u32 = 0x200;
+
+/// Refuses what cannot handle an event: what cannot be called, or not with one argument, and what
+/// would have to be awaited or iterated.
+pub(crate) fn check_handler(handler: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = handler.py();
+    if !handler.is_callable() {
+        return Err(PyTypeError::new_err(not_callable(handler)));
+    }
+    if let Some(code) = plain_code(handler)? {
+        let flags: u32 = code.getattr(pyo3::intern!(py, "co_flags"))?.extract()?;
+        if flags & (CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR) == 0
+            && takes_one_argument(handler, &code, flags)?
+        {
+            return Ok(());
+        }
+    }
+    // Everything else is asked by `inspect`, which is right about partials, decorated functions,
+    // callable objects and marked coroutine functions, and slow.
+    let objection = imports::objection(py)?.call1((handler,))?;
+    if objection.is_none() { Ok(()) } else { Err(PyTypeError::new_err(objection.unbind())) }
+}
+
+/// Refuses a predicate that cannot be called.
+pub(crate) fn check_predicate(when: &Bound<'_, PyAny>) -> PyResult<()> {
+    if when.is_callable() {
+        return Ok(());
+    }
+    let kind = imports::class_name(&when.get_type());
+    Err(PyTypeError::new_err(format!(
+        "when must be a callable that takes the event and says yes or no, got {kind}"
+    )))
+}
+
+fn not_callable(handler: &Bound<'_, PyAny>) -> String {
+    let kind = imports::class_name(&handler.get_type());
+    if handler.is_none() || kind == "coroutine" {
+        return format!("the handler must be callable, got {kind}: was it called by mistake? Pass the function itself, without ()");
+    }
+    format!("the handler must be callable, got {kind}: pass a function, a bound method or an object with __call__")
+}
+
+/// The code of a plain function or of a method bound to something, whose attributes nobody
+/// overrides; `None` for every other callable, and for functions that say they are another.
+fn plain_code<'py>(handler: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = handler.py();
+    let Some(function) = plain_function(handler)? else { return Ok(None) };
+    let attributes = function.getattr(pyo3::intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
+    if !attributes.is_empty() {
+        return Ok(None);
+    }
+    function.getattr(pyo3::intern!(py, "__code__")).map(Some)
+}
+
+fn plain_function<'py>(handler: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = handler.py();
+    let function = if handler.get_type().is(imports::method_type(py)?) {
+        handler.getattr(pyo3::intern!(py, "__func__"))?
+    } else {
+        handler.clone()
+    };
+    Ok(function.get_type().is(imports::function_type(py)?).then_some(function))
+}
+
+fn takes_one_argument(
+    handler: &Bound<'_, PyAny>,
+    code: &Bound<'_, PyAny>,
+    flags: u32,
+) -> PyResult<bool> {
+    let py = handler.py();
+    let is_method = handler.get_type().is(imports::method_type(py)?);
+    let given = 1 + usize::from(is_method);
+    let accepted: usize = code.getattr(pyo3::intern!(py, "co_argcount"))?.extract()?;
+    let keyword_only: usize = code.getattr(pyo3::intern!(py, "co_kwonlyargcount"))?.extract()?;
+    if keyword_only > 0 {
+        return Ok(false);
+    }
+    let Some(function) = plain_function(handler)? else { return Ok(false) };
+    let defaults = function.getattr(pyo3::intern!(py, "__defaults__"))?;
+    let optional = if defaults.is_none() { 0 } else { defaults.len()? };
+    let fits = accepted >= given || flags & CO_VARARGS != 0;
+    Ok(fits && accepted.saturating_sub(optional) <= given)
+}
+
+/// The default name of a handler, `module:qualname`.
+pub(crate) fn default_name(handler: &Bound<'_, PyAny>) -> String {
+    let py = handler.py();
+    let text = |object: &Bound<'_, PyAny>, attribute: &Bound<'_, pyo3::types::PyString>| {
+        object.getattr_opt(attribute).ok().flatten().and_then(|name| name.extract::<String>().ok())
+    };
+    let qualname = pyo3::intern!(py, "__qualname__");
+    let module = pyo3::intern!(py, "__module__");
+    let class = handler.get_type();
+    let (owner, name) = match text(handler, qualname) {
+        Some(name) => (handler, name),
+        None => (class.as_any(), imports::class_name(&class)),
+    };
+    match text(owner, module) {
+        Some(module) => format!("{module}:{name}"),
+        None => name,
+    }
+}
+
+/// Where a handler's code begins, as `file:line`; `None` for what is not written in Python.
+pub(crate) fn location(handler: &Bound<'_, PyAny>) -> Option<String> {
+    let py = handler.py();
+    let wrapped = || handler.getattr_opt(pyo3::intern!(py, "func")).ok().flatten();
+    let called = || handler.get_type().getattr(pyo3::intern!(py, "__call__")).ok();
+    let code = code_of(handler)
+        .or_else(|| wrapped().and_then(|function| code_of(&function)))
+        .or_else(|| called().and_then(|function| code_of(&function)))?;
+    let file: String = code.getattr(pyo3::intern!(py, "co_filename")).ok()?.extract().ok()?;
+    let line: usize = code.getattr(pyo3::intern!(py, "co_firstlineno")).ok()?.extract().ok()?;
+    Some(format!("{file}:{line}"))
+}
+
+fn code_of<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let function = plain_function(object).ok().flatten()?;
+    function.getattr(pyo3::intern!(object.py(), "__code__")).ok()
+}
+
+/// Whether two callables are the same handler. Compares identities, never by a foreign `__eq__`: a
+/// bound method is made anew at each access, so it is compared by its parts.
+pub(crate) fn is_same(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = one.py();
+    if one.is(other) {
+        return Ok(true);
+    }
+    let class = one.get_type();
+    if !class.is(other.get_type()) {
+        return Ok(false);
+    }
+    if class.is(imports::method_type(py)?) {
+        let part = |method: &Bound<'_, PyAny>, name| method.getattr(name).map(Bound::unbind);
+        let (function, object) = (pyo3::intern!(py, "__func__"), pyo3::intern!(py, "__self__"));
+        return Ok(part(one, function)?.is(&part(other, function)?)
+            && part(one, object)?.is(&part(other, object)?));
+    }
+    if class.is(imports::builtin_type(py)?) {
+        // Compared by CPython itself, by object and function.
+        return one.eq(other);
+    }
+    Ok(false)
+}

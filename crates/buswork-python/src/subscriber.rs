@@ -1,0 +1,136 @@
+//! A handler as the table holds it: the Python objects of one subscription, and how they are let
+//! go.
+
+use std::sync::OnceLock;
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+use crate::imports;
+use crate::policy::OnError;
+use crate::routing::TypeKey;
+use crate::slot::Slot;
+
+pub(crate) type Entry = buswork::entry::Entry<TypeKey, Subscriber>;
+pub(crate) type Table = buswork::table::Table<TypeKey, Subscriber, crate::plan::Decisions>;
+pub(crate) type Plan = buswork::table::Plan<TypeKey, Subscriber, crate::plan::Decisions>;
+
+/// One subscription's objects. Each is owned here alone; see [`crate::collection`].
+pub(crate) struct Subscriber {
+    /// The handler, or with `weak` a weak reference to it.
+    callee: Slot,
+    /// What the function of eight calls in this handler's place: the handler, or nothing while
+    /// it must not be called. Made when the first such function is.
+    lane: OnceLock<Slot>,
+    when: Option<Slot>,
+    pub(crate) on_error: Option<OnError>,
+    /// The classes subscribed to, a tuple.
+    types: Slot,
+    pub(crate) name: String,
+    pub(crate) exact: bool,
+    pub(crate) weak: bool,
+}
+
+impl Subscriber {
+    #[expect(clippy::too_many_arguments, reason = "one subscription, as the user wrote it")]
+    pub(crate) fn new(
+        callee: &Bound<'_, PyAny>,
+        when: Option<&Bound<'_, PyAny>>,
+        on_error: Option<OnError>,
+        types: &Bound<'_, PyAny>,
+        name: String,
+        exact: bool,
+        weak: bool,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            callee: Slot::new(callee)?,
+            lane: OnceLock::new(),
+            when: when.map(Slot::new).transpose()?,
+            on_error,
+            types: Slot::new(types)?,
+            name,
+            exact,
+            weak,
+        })
+    }
+
+    /// Whether something has to be asked before a call.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.weak || self.when.is_some()
+    }
+
+    /// The handler; `None` when the subscription has ended or its object is gone.
+    #[inline]
+    pub(crate) fn handler<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let callee = self.callee.get(py)?;
+        if self.weak {
+            return callee.call0().ok().filter(|handler| !handler.is_none());
+        }
+        Some(callee)
+    }
+
+    /// The handler of a subscription that is not weak.
+    #[inline]
+    pub(crate) fn plain<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.callee.get(py)
+    }
+
+    pub(crate) fn when<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.when.as_ref().and_then(|when| when.get(py))
+    }
+
+    /// The classes subscribed to; `None` when the subscription has ended.
+    pub(crate) fn types<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.types.get(py)
+    }
+
+    /// The cell that the function of eight reads.
+    pub(crate) fn lane<'py>(&self, py: Python<'py>) -> PyResult<&Slot> {
+        if let Some(lane) = self.lane.get() {
+            return Ok(lane);
+        }
+        let made = Slot::new(imports::nothing(py)?)?;
+        Ok(self.lane.get_or_init(|| made))
+    }
+
+    /// Brings the lane up to date after a change of the subscription's state.
+    pub(crate) fn follow(&self, py: Python<'_>, is_active: bool) -> PyResult<()> {
+        let Some(lane) = self.lane.get() else { return Ok(()) };
+        match self.callee.get(py) {
+            Some(handler) if is_active => lane.set(&handler),
+            _ => lane.set(imports::nothing(py)?),
+        }
+        Ok(())
+    }
+
+    /// Lets every object go, so that no stale plan and no handle keeps one alive. Destructors may
+    /// run here: hold no lock.
+    pub(crate) fn empty(&self, py: Python<'_>) {
+        if let (Some(lane), Ok(nothing)) = (self.lane.get(), imports::nothing(py)) {
+            lane.set(nothing);
+        }
+        self.callee.empty(py);
+        self.types.empty(py);
+        if let Some(when) = &self.when {
+            when.empty(py);
+        }
+        if let Some(on_error) = &self.on_error {
+            on_error.empty(py);
+        }
+    }
+
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.callee.visit(visit)?;
+        self.types.visit(visit)?;
+        if let Some(lane) = self.lane.get() {
+            lane.visit(visit)?;
+        }
+        if let Some(when) = &self.when {
+            when.visit(visit)?;
+        }
+        if let Some(on_error) = &self.on_error {
+            on_error.visit(visit)?;
+        }
+        Ok(())
+    }
+}

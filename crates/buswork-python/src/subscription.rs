@@ -1,0 +1,114 @@
+//! `Subscription`: the handle of one subscription.
+
+use std::sync::{Arc, Weak};
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::collection;
+use crate::imports;
+use crate::registration::location;
+use crate::subscriber::{Entry, Table};
+
+/// A handler subscribed to one or more types. Holds its entry, which it does not visit, and the
+/// classes, which it owns.
+#[pyclass(frozen, weakref, module = "buswork")]
+pub(crate) struct Subscription {
+    entry: Arc<Entry>,
+    table: Weak<Table>,
+    types: Py<PyTuple>,
+}
+
+impl Subscription {
+    pub(crate) fn new(entry: &Arc<Entry>, table: &Arc<Table>, types: Py<PyTuple>) -> Self {
+        Self { entry: Arc::clone(entry), table: Arc::downgrade(table), types }
+    }
+
+    /// A handle for an entry; `None` when it ended meanwhile.
+    pub(crate) fn of(py: Python<'_>, entry: &Arc<Entry>, table: &Arc<Table>) -> Option<Self> {
+        let types = entry.handler().types(py)?.cast_into::<PyTuple>().ok()?;
+        Some(Self::new(entry, table, types.unbind()))
+    }
+}
+
+#[pymethods]
+impl Subscription {
+    fn cancel(&self, py: Python<'_>) {
+        if self.entry.is_ended() {
+            return;
+        }
+        match self.table.upgrade() {
+            Some(table) => collection::end(py, &table, &self.entry),
+            // The bus has gone, and emptied the entry.
+            None => drop(self.entry.cancel()),
+        }
+    }
+
+    fn pause(&self, py: Python<'_>) -> PyResult<()> {
+        self.entry.pause();
+        self.entry.handler().follow(py, self.entry.is_active())
+    }
+
+    fn resume(&self, py: Python<'_>) -> PyResult<()> {
+        self.entry.resume();
+        self.entry.handler().follow(py, self.entry.is_active())
+    }
+
+    #[getter]
+    fn active(&self, py: Python<'_>) -> bool {
+        self.entry.is_active() && self.entry.handler().handler(py).is_some()
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        &self.entry.handler().name
+    }
+
+    #[getter]
+    fn event_types(&self, py: Python<'_>) -> Py<PyTuple> {
+        self.types.clone_ref(py)
+    }
+
+    #[getter]
+    fn handler<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.entry.handler().handler(py)
+    }
+
+    #[getter]
+    fn priority(&self) -> i64 {
+        self.entry.priority()
+    }
+
+    #[getter]
+    fn location(&self, py: Python<'_>) -> Option<String> {
+        location(&self.entry.handler().handler(py)?)
+    }
+
+    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    #[pyo3(signature = (*_details))]
+    fn __exit__(&self, py: Python<'_>, _details: &Bound<'_, PyTuple>) {
+        self.cancel(py);
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let mut text = format!("<Subscription {} on {}", self.name(), imports::class_names(self.types.bind(py)));
+        if let Some(place) = self.location(py) {
+            text.push_str(" at ");
+            text.push_str(&place);
+        }
+        text.push_str(match () {
+            () if self.entry.is_ended() => ", ended>",
+            () if !self.entry.is_active() => ", paused>",
+            () => ">",
+        });
+        text
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.types)
+    }
+}

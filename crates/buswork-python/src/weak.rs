@@ -1,0 +1,86 @@
+//! `weak=True`: the subscription ends when the object dies, and says so in the log.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use crate::collection;
+use crate::imports;
+use crate::subscriber::{Entry, Table};
+
+/// A weak reference to a handler, and the callback that ends its subscription.
+pub(crate) struct WeakHandler<'py> {
+    pub(crate) reference: Bound<'py, PyAny>,
+    ended: Bound<'py, Ended>,
+}
+
+impl<'py> WeakHandler<'py> {
+    pub(crate) fn new(table: &Arc<Table>, handler: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = handler.py();
+        refuse_local(handler)?;
+        let ended = Ended { table: Arc::downgrade(table), entry: OnceLock::new() };
+        let ended = Bound::new(py, ended)?;
+        let reference = if handler.get_type().is(imports::method_type(py)?) {
+            imports::weak_method(py)?
+        } else {
+            imports::weak_reference(py)?
+        };
+        let reference = reference.call1((handler, &ended)).map_err(|error| {
+            let kind = imports::class_name(&handler.get_type());
+            let refusal = PyTypeError::new_err(format!(
+                "weak=True does not suit this handler, a {kind}: {}; leave weak out, and cancel the subscription",
+                error.value(py)
+            ));
+            refusal.set_cause(py, Some(error));
+            refusal
+        })?;
+        Ok(Self { reference, ended })
+    }
+
+    /// Tells the callback whose subscription it ends.
+    pub(crate) fn belongs_to(&self, entry: &Arc<Entry>) {
+        let _ = self.ended.get().entry.set(Arc::downgrade(entry));
+    }
+}
+
+/// A lambda or a local function would be gone as soon as the caller returns.
+fn refuse_local(handler: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = handler.py();
+    if !handler.get_type().is(imports::function_type(py)?) {
+        return Ok(());
+    }
+    let qualname: String = handler.getattr(pyo3::intern!(py, "__qualname__"))?.extract()?;
+    if qualname.contains("<locals>") || qualname.contains("<lambda>") {
+        return Err(PyTypeError::new_err(format!(
+            "weak=True does not suit {qualname}: nothing else holds a lambda or a local function, so it would be gone at once; leave weak out, and cancel the subscription"
+        )));
+    }
+    Ok(())
+}
+
+/// The callback of a dead handler.
+#[pyclass(frozen, module = "buswork._buswork")]
+struct Ended {
+    table: Weak<Table>,
+    entry: OnceLock<Weak<Entry>>,
+}
+
+#[pymethods]
+impl Ended {
+    fn __call__(&self, py: Python<'_>, _reference: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (Some(table), Some(entry)) =
+            (self.table.upgrade(), self.entry.get().and_then(Weak::upgrade))
+        else {
+            return Ok(());
+        };
+        if entry.is_ended() {
+            return Ok(());
+        }
+        collection::end(py, &table, &entry);
+        let name = &entry.handler().name;
+        imports::logger(py)?
+            .call_method1("info", ("subscription %s ended: its object no longer exists", name))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+"""Buswork: publish an event, and every handler subscribed to its type runs.
+
+>>> from dataclasses import dataclass
+>>> from buswork import EventBus
+>>> @dataclass
+... class OrderPlaced:
+...     order_id: str
+>>> bus = EventBus()
+>>> @bus.on(OrderPlaced)
+... def confirm(event: OrderPlaced) -> None:
+...     print(f"a mail about {event.order_id}")
+>>> bus.publish(OrderPlaced("123"))
+a mail about 123
+"""
+
+from __future__ import annotations
+
+from buswork._buswork import Delivery, EventBus, Failure, Report, Subscription
+from buswork._errors import (
+    BusworkError,
+    HandlerErrors,
+    PublishRecursionError,
+    UnhandledEvent,
+)
+from buswork._handlers import Handlers, SubscriptionGroup, handles
+
+__all__ = [
+    "BusworkError",
+    "Delivery",
+    "EventBus",
+    "Failure",
+    "HandlerErrors",
+    "Handlers",
+    "PublishRecursionError",
+    "Report",
+    "Subscription",
+    "SubscriptionGroup",
+    "UnhandledEvent",
+    "handles",
+]

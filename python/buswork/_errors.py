@@ -1,0 +1,49 @@
+"""The exceptions of the package, one tree under `BusworkError`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class BusworkError(Exception):
+    """The base of every exception that the bus itself raises."""
+
+
+class HandlerErrors(BusworkError, ExceptionGroup[Exception]):
+    """Handlers of a published event failed; each failure is a member, in call order.
+
+    All handlers have run by the time it is raised. Each member carries a note that names the event
+    type, the handler with its file and line, and the place of the publish. The members of a nested
+    publish that failed form a group of their own.
+
+    Examples
+    --------
+    >>> from buswork import EventBus, HandlerErrors
+    >>> bus = EventBus()
+    >>> @bus.on(int)
+    ... def divide(event: int) -> None:
+    ...     1 / event
+    >>> try:
+    ...     bus.publish(0)
+    ... except* ZeroDivisionError as failures:
+    ...     print(len(failures.exceptions), "handler divided by zero")
+    1 handler divided by zero
+    """
+
+    def derive(self, excs: Sequence[Exception], /) -> HandlerErrors:  # type: ignore[override]
+        """Make a group of the same kind for a part of the members, as `except*` needs it."""
+        return HandlerErrors(self.message, excs)
+
+
+class PublishRecursionError(BusworkError, RecursionError):
+    """Publishes were nested deeper than `max_depth`; the message prints the cycle of event types.
+
+    It is never collected with other failures: it unwinds every enclosing publish at once.
+    """
+
+
+class UnhandledEvent(BusworkError, LookupError):  # noqa: N818 - the contract's name
+    """Nobody is subscribed to a published event, on a bus or for a type that minds."""
