@@ -5,24 +5,81 @@ use pyo3::exceptions::{PyException, PyRecursionError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-/// Calls `callable(event)` by vectorcall, leaving room for a bound method to put its `self`.
+/// The head of a bound method, as `cpython/classobject.h` has it; both fields never change.
+#[repr(C)]
+struct BoundMethod {
+    head: ffi::PyObject,
+    function: *mut ffi::PyObject,
+    object: *mut ffi::PyObject,
+}
+
+unsafe extern "C" {
+    #[link_name = "PyMethod_Type"]
+    static mut BOUND_METHOD_TYPE: ffi::PyTypeObject;
+}
+
+/// How a call ended, for a walk that has nothing to do with most results.
+pub(crate) enum Called<'py> {
+    /// It returned `None`.
+    Nothing,
+    Result(Bound<'py, PyAny>),
+    /// It raised, and the exception is still where the interpreter has it.
+    Raised,
+}
+
+/// Calls `callable(event)` by vectorcall. A bound method is taken apart, which saves a call.
 #[inline]
-pub(crate) fn call<'py>(
+pub(crate) fn call<'py>(callable: &Bound<'py, PyAny>, event: &Bound<'py, PyAny>) -> Called<'py> {
+    let py = callable.py();
+    let callee = callable.as_ptr();
+    // SAFETY: both objects are alive for the whole call, held by their `Bound`s, and a bound
+    // method holds its parts. The arguments begin behind the first place, which the flag lends to
+    // the callee. The result is a new reference, or null with an exception set.
+    let result = unsafe {
+        let result = if ffi::Py_TYPE(callee) == &raw mut BOUND_METHOD_TYPE {
+            let method = callee.cast::<BoundMethod>();
+            let arguments = [std::ptr::null_mut(), (*method).object, event.as_ptr()];
+            vectorcall((*method).function, &arguments)
+        } else {
+            vectorcall(callee, &[std::ptr::null_mut(), event.as_ptr()])
+        };
+        Bound::from_owned_ptr_or_opt(py, result)
+    };
+    match result {
+        None => Called::Raised,
+        Some(result) if result.is_none() => Called::Nothing,
+        Some(result) => Called::Result(result),
+    }
+}
+
+/// [`call`] for those who want the result, or the exception.
+pub(crate) fn call_for_result<'py>(
     callable: &Bound<'py, PyAny>,
     event: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let arguments = [std::ptr::null_mut(), event.as_ptr()];
-    // SAFETY: both objects are alive for the whole call, held by their `Bound`s. The arguments
-    // begin behind the first place, which the flag lends to the callee. The result is a new
-    // reference, or null with an exception set.
+    let py = callable.py();
+    match call(callable, event) {
+        Called::Nothing => Ok(py.None().into_bound(py)),
+        Called::Result(result) => Ok(result),
+        Called::Raised => Err(PyErr::fetch(py)),
+    }
+}
+
+/// # Safety
+/// The callee and all arguments but the first, which is room for the callee, must be alive.
+#[inline]
+unsafe fn vectorcall<const N: usize>(
+    callee: *mut ffi::PyObject,
+    arguments: &[*mut ffi::PyObject; N],
+) -> *mut ffi::PyObject {
+    // SAFETY: as the caller promises.
     unsafe {
-        let result = ffi::PyObject_Vectorcall(
-            callable.as_ptr(),
+        ffi::PyObject_Vectorcall(
+            callee,
             arguments.as_ptr().add(1),
-            1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
+            (N - 1) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
             std::ptr::null_mut(),
-        );
-        Bound::from_owned_ptr_or_err(callable.py(), result)
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! - Each reference has one owner: an entry of the registry owns its handler, predicate, policy
 //!   and classes; a plan in the registry's books owns what was made for it (the functions of
-//!   eight, the weak reference to its class); the bus owns its settings.
+//!   ten, the weak reference to its class); the bus owns its settings.
 //! - The bus visits them all, each once. Plans that a running publish still holds, handles and
 //!   reports visit no entry: they keep nothing alive that the bus does not own, since
 //! - cancelling, clearing and the end of the bus *empty* the entries. A stale plan or a handle has

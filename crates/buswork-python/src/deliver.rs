@@ -6,16 +6,16 @@ use std::time::Instant;
 use buswork::SkipReason;
 use buswork::isolation::Isolation;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyTuple, PyType};
 
 use crate::bus::EventBus;
-use crate::calling::call;
+use crate::calling::call_for_result;
 use crate::failure::Publication;
 use crate::plan;
-use crate::publish::{Publishing, admit, mind, refuse_awaitable};
+use crate::publish::{admit, in_chain, mind, refuse_awaitable};
 use crate::report::{Delivery, Report};
 use crate::routing::TypeKey;
-use crate::subscriber::Entry;
+use crate::subscriber::{Entry, Plan};
 
 /// Publishes, and reports what came of each delivery.
 pub(crate) fn deliver(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<Report> {
@@ -23,7 +23,16 @@ pub(crate) fn deliver(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<Repo
     let class = event.get_type();
     let plan = plan::plan(bus, &class)?;
     mind(&plan, &class, event)?;
-    let _publishing = Publishing::enter(py, bus, TypeKey::of_event(event))?;
+    in_chain(py, bus, TypeKey::of_event(event), || walk(bus, &plan, &class, event))
+}
+
+fn walk(
+    bus: &EventBus,
+    plan: &Plan,
+    class: &Bound<'_, PyType>,
+    event: &Bound<'_, PyAny>,
+) -> PyResult<Report> {
+    let py = event.py();
     let publication = Publication::new(bus, event);
     let mut isolation = Isolation::new();
     let mut deliveries = Vec::with_capacity(plan.entries().len());
@@ -50,7 +59,7 @@ pub(crate) fn deliver(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<Repo
         });
     }
     Ok(Report {
-        event_type: class.unbind(),
+        event_type: class.clone().unbind(),
         deliveries: PyTuple::new(py, deliveries)?.unbind(),
     })
 }
@@ -62,7 +71,7 @@ fn attempt<'py>(
 ) -> PyResult<Result<Bound<'py, PyAny>, SkipReason>> {
     match admit(bus, entry, event)? {
         Ok(handler) => {
-            let result = call(&handler, event)?;
+            let result = call_for_result(&handler, event)?;
             refuse_awaitable(&result)?;
             Ok(Ok(result))
         }

@@ -26,10 +26,11 @@ imported! {
     /// Says what is wrong with a handler that is not a plain function, or `None`.
     objection: "buswork._signatures", "objection";
     include: "buswork._handlers", "include";
-    /// Makes the function that calls eight handlers, from their cells.
-    eight: "buswork._eight", "eight";
+    /// Makes the function that calls ten handlers, from their cells.
+    ten: "buswork._ten", "ten";
+    first_call: "buswork._ten", "FIRST_CALL";
     /// What stands in the place of a handler that must not be called.
-    nothing: "buswork._eight", "nothing";
+    nothing: "buswork._ten", "nothing";
     logger: "buswork._log", "logger";
     weak_method: "weakref", "WeakMethod";
     weak_reference: "weakref", "ref";

@@ -42,8 +42,6 @@ mod _buswork {
     #[pymodule_export]
     use crate::failure::Failure;
     #[pymodule_export]
-    use crate::publish::unawaited;
-    #[pymodule_export]
     use crate::report::{Delivery, Report};
     #[pymodule_export]
     use crate::subscription::Subscription;

@@ -1,9 +1,9 @@
 //! What is decided for a class when its plan is compiled, so that a publish has only to run it.
 //!
-//! From Python 3.12 on, a Python function that calls eight handlers one after another costs less
-//! than eight crossings from native code, as the interpreter calls Python functions in place. So
-//! eight neighbours that need nothing checked are called through such a function
-//! (`buswork._eight`). It finds them in cells, which a cancel or a pause changes at once.
+//! From Python 3.12 on, a Python function that calls ten handlers one after another costs less
+//! than ten crossings from native code, as the interpreter calls Python functions in place. So
+//! ten neighbours that need nothing checked are called through such a function
+//! (`buswork._ten`). It finds them in cells, which a cancel or a pause changes at once.
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use pyo3::types::{PyTuple, PyType};
 
 use crate::bus::EventBus;
 use crate::imports;
-use crate::policy::Unhandled;
+use crate::policy::{OnError, Unhandled};
 use crate::routing::{self, TypeKey};
 use crate::subscriber::{Entry, Plan};
 
 /// How many handlers a shipped function calls.
-pub(crate) const EIGHT: usize = 8;
+pub(crate) const TEN: usize = 10;
 
 /// The decisions that go with a plan.
 pub(crate) struct Decisions {
     /// Weak reference to the class, whose callback evicts the plan.
     class: Py<PyAny>,
-    pub(crate) eights: Vec<Eight>,
+    pub(crate) tens: Vec<Ten>,
     /// Whether the fast road has to look at one of the following first.
     pub(crate) is_special: bool,
     pub(crate) unhandled: Unhandled,
@@ -34,8 +34,8 @@ pub(crate) struct Decisions {
     token: Option<Py<PyAny>>,
 }
 
-/// Eight neighbours in a plan, from `start` on, and the function that calls them.
-pub(crate) struct Eight {
+/// Ten neighbours in a plan, from `start` on, and the function that calls them.
+pub(crate) struct Ten {
     pub(crate) start: usize,
     pub(crate) function: Py<PyAny>,
 }
@@ -51,8 +51,8 @@ impl Decisions {
 
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.class)?;
-        for eight in &self.eights {
-            visit.call(&eight.function)?;
+        for ten in &self.tens {
+            visit.call(&ten.function)?;
         }
         Ok(())
     }
@@ -96,7 +96,7 @@ fn compile(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
         });
     let decisions = Decisions {
         class: routing::watch(bus.table(), class)?.unbind(),
-        eights: eights(py, entries)?,
+        tens: tens(bus, py, entries)?,
         is_special: entries.is_empty() || refuses_classes || token.is_some(),
         unhandled,
         refuses_classes,
@@ -105,29 +105,34 @@ fn compile(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
     Ok(bus.table().install(key, &lineage, arranged, decisions))
 }
 
-fn eights(py: Python<'_>, entries: &[Arc<Entry>]) -> PyResult<Vec<Eight>> {
-    let mut eights = Vec::new();
-    if entries.len() < EIGHT || py.version_info() < (3, 12) {
-        return Ok(eights);
+fn tens(bus: &EventBus, py: Python<'_>, entries: &[Arc<Entry>]) -> PyResult<Vec<Ten>> {
+    let mut tens = Vec::new();
+    if entries.len() < TEN || py.version_info() < (3, 12) {
+        return Ok(tens);
     }
+    let general = bus.on_error();
     let mut start = 0;
-    while let Some(run) = entries.get(start..start + EIGHT) {
-        if let Some(guarded) = run.iter().rposition(|entry| is_guarded(entry)) {
+    while let Some(run) = entries.get(start..start + TEN) {
+        if let Some(guarded) = run.iter().rposition(|entry| walks_alone(entry, &general)) {
             start += guarded + 1;
             continue;
         }
-        let mut cells = Vec::with_capacity(EIGHT);
+        let mut cells = Vec::with_capacity(TEN);
         for entry in run {
             cells.push(entry.handler().lane(py)?.cell(py));
             entry.handler().follow(py, entry.is_active())?;
         }
-        let function = imports::eight(py)?.call1(PyTuple::new(py, cells)?)?.unbind();
-        eights.push(Eight { start, function });
-        start += EIGHT;
+        let function = imports::ten(py)?.call1(PyTuple::new(py, cells)?)?.unbind();
+        tens.push(Ten { start, function });
+        start += TEN;
     }
-    Ok(eights)
+    Ok(tens)
 }
 
-fn is_guarded(entry: &Entry) -> bool {
-    entry.is_once() || entry.handler().is_guarded()
+/// Whether an entry must be called by itself: something is asked before its call, or its failure
+/// keeps the rest from running (an awaitable shows only when all ten have run).
+fn walks_alone(entry: &Entry, general: &OnError) -> bool {
+    let subscriber = entry.handler();
+    let on_error = subscriber.on_error.as_ref().unwrap_or(general);
+    entry.is_once() || subscriber.is_guarded() || matches!(on_error, OnError::Stop)
 }

@@ -1,6 +1,6 @@
 //! The fast road: runs a plan, allocates nothing and looks nothing up while nothing fails.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use buswork::SkipReason;
@@ -8,14 +8,14 @@ use buswork::chain::Chain;
 use buswork::isolation::{Isolation, Outcome};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyTuple, PyType};
 
 use crate::bus::EventBus;
-use crate::calling::{self, call};
+use crate::calling::{self, Called, call, call_for_result};
 use crate::collection;
-use crate::failure::Publication;
+use crate::failure::{Publication, group};
 use crate::imports;
-use crate::plan::{self, EIGHT, Eight};
+use crate::plan::{self, TEN, Ten};
 use crate::policy::Unhandled;
 use crate::routing::TypeKey;
 use crate::subscriber::{Entry, Plan};
@@ -25,23 +25,30 @@ thread_local! {
     static CHAIN: Chain<TypeKey> = const { Chain::new() };
 }
 
-/// A publish in progress; dropping it leaves the causal chain.
-pub(crate) struct Publishing(());
-
-impl Publishing {
-    #[inline]
-    pub(crate) fn enter(py: Python<'_>, bus: &EventBus, key: TypeKey) -> PyResult<Self> {
-        match CHAIN.with(|chain| chain.enter(bus.number(), key, bus.max_depth())) {
-            Ok(()) => Ok(Self(())),
-            Err(cycle) => Err(too_deep(py, bus, &cycle)),
+/// Runs `publish` as one more link of this thread's causal chain.
+#[inline]
+pub(crate) fn in_chain<R>(
+    py: Python<'_>,
+    bus: &EventBus,
+    key: TypeKey,
+    publish: impl FnOnce() -> PyResult<R>,
+) -> PyResult<R> {
+    CHAIN.with(|chain| {
+        if let Err(cycle) = chain.enter(bus.number(), key, bus.max_depth()) {
+            return Err(too_deep(py, bus, &cycle));
         }
-    }
+        // A panic inside is turned into an exception at the edge of native code: leave then too.
+        let _leaving = Leaving(chain);
+        publish()
+    })
 }
 
-impl Drop for Publishing {
+struct Leaving<'a>(&'a Chain<TypeKey>);
+
+impl Drop for Leaving<'_> {
     #[inline]
     fn drop(&mut self) {
-        CHAIN.with(Chain::leave);
+        self.0.leave();
     }
 }
 
@@ -110,125 +117,175 @@ pub(crate) fn mind(
     Ok(())
 }
 
+/// Where a walk met its first failure: what failed, by place in the plan, and where to go on.
+/// Boxed, so that the way without a failure carries no more than a pointer.
+struct Failed {
+    failures: Vec<(usize, PyErr)>,
+    resume: usize,
+}
+
+type Walked = Result<(), Box<Failed>>;
+
 #[inline]
-fn run(bus: &EventBus, plan: &Arc<Plan>, key: TypeKey, event: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = event.py();
-    let _publishing = Publishing::enter(py, bus, key)?;
-    let mut walk = Walk { bus, plan, event, isolation: Isolation::new(), publication: None };
+fn run(bus: &EventBus, plan: &Plan, key: TypeKey, event: &Bound<'_, PyAny>) -> PyResult<()> {
+    in_chain(event.py(), bus, key, || {
+        walk(bus, plan, event)?.or_else(|failed| recover(bus, plan, event, *failed))
+    })
+}
+
+/// Runs the plan up to the first failure. The outer error goes straight through.
+#[inline]
+fn walk(bus: &EventBus, plan: &Plan, event: &Bound<'_, PyAny>) -> PyResult<Walked> {
     let mut next = 0;
-    for eight in &plan.extra().eights {
-        if walk.singly(next, eight.start)?.is_break() {
-            return walk.settle();
+    for ten in &plan.extra().tens {
+        if let Err(failed) = singly(bus, plan, next..ten.start, event) {
+            return Ok(Err(failed));
         }
-        next = eight.start;
-        if let Err(error) = call(eight.function.bind(py), event) {
-            let failed = next + walk.place(eight, &error)?;
-            if walk.record(failed, error)?.is_break() {
-                return walk.settle();
-            }
-            if walk.singly(failed + 1, next + EIGHT)?.is_break() {
-                return walk.settle();
-            }
+        if let Err(failed) = together(ten, event)? {
+            return Ok(Err(failed));
         }
-        next += EIGHT;
+        next = ten.start + TEN;
     }
-    let _ = walk.singly(next, plan.entries().len())?;
-    walk.settle()
+    Ok(singly(bus, plan, next..plan.entries().len(), event))
 }
 
-/// One publish on its way through its plan.
-struct Walk<'a, 'py> {
-    bus: &'a EventBus,
-    plan: &'a Arc<Plan>,
-    event: &'a Bound<'py, PyAny>,
-    isolation: Isolation<PyErr>,
-    /// What failures are told about this publish, worked out at the first one.
-    publication: Option<Publication<'a, 'py>>,
+/// Calls the handlers in `range`, each by a crossing of its own.
+#[inline]
+fn singly(bus: &EventBus, plan: &Plan, range: Range<usize>, event: &Bound<'_, PyAny>) -> Walked {
+    for index in range {
+        if let Err(Raised) = deliver_one(bus, &plan.entries()[index], event) {
+            return Err(failed_singly(index, event.py()));
+        }
+    }
+    Ok(())
 }
 
-impl Walk<'_, '_> {
-    /// Calls the handlers from `start` up to `end`, each by a crossing of its own. An error of
-    /// this, and of every method here, is one that goes straight through.
-    #[inline]
-    fn singly(&mut self, start: usize, end: usize) -> PyResult<ControlFlow<()>> {
-        for index in start..end {
-            let entry = &self.plan.entries()[index];
-            if let Err(error) = deliver_one(self.bus, entry, self.event)
-                && self.record(index, error)?.is_break()
-            {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    }
+#[cold]
+fn failed_singly(index: usize, py: Python<'_>) -> Box<Failed> {
+    Box::new(Failed { failures: vec![(index, PyErr::fetch(py))], resume: index + 1 })
+}
 
-    #[cold]
-    fn record(&mut self, index: usize, error: PyErr) -> PyResult<ControlFlow<()>> {
-        let (bus, event) = (self.bus, self.event);
-        let publication = self.publication.get_or_insert_with(|| Publication::new(bus, event));
-        publication.judge(&self.plan.entries()[index], error, &mut self.isolation)
+/// Calls ten handlers by one crossing. The outer error goes straight through.
+#[inline]
+fn together(ten: &Ten, event: &Bound<'_, PyAny>) -> PyResult<Walked> {
+    let py = event.py();
+    let Called::Result(results) = call(ten.function.bind(py), event) else {
+        return failed_together(ten, py).map(Err);
+    };
+    let results = results.cast::<PyTuple>()?;
+    if results.iter_borrowed().all(|result| result.is_none()) {
+        return Ok(Ok(()));
     }
+    Ok(refuse_awaitables(ten, results))
+}
 
-    /// Which of the eight failed. Their function has two lines for each, so its traceback says; its own
-    /// frame is taken out of the traceback then. An error from outside the calls (the stack was
-    /// full, a signal handler raised) goes straight through.
-    #[cold]
-    fn place(&mut self, eight: &Eight, error: &PyErr) -> PyResult<usize> {
-        let py = self.event.py();
-        let mut straight = || {
-            if let Some(publication) = &self.publication {
-                publication.log_collected(&mut self.isolation);
-            }
-            error.clone_ref(py)
-        };
-        let Some(traceback) = error.traceback(py) else { return Err(straight()) };
-        let code = eight.function.bind(py).getattr(pyo3::intern!(py, "__code__"))?;
-        let frame = traceback.getattr(pyo3::intern!(py, "tb_frame"))?;
-        if !frame.getattr(pyo3::intern!(py, "f_code"))?.is(&code) {
-            return Err(straight());
-        }
-        let first: usize = code.getattr(pyo3::intern!(py, "co_firstlineno"))?.extract()?;
-        let line: usize = traceback.getattr(pyo3::intern!(py, "tb_lineno"))?.extract()?;
-        let Some(place) = line.checked_sub(first + 1).map(|line| line / 2).filter(|&place| place < EIGHT)
-        else {
-            return Err(straight());
-        };
-        let inner = traceback.getattr(pyo3::intern!(py, "tb_next"))?;
-        error.value(py).setattr(pyo3::intern!(py, "__traceback__"), inner)?;
-        Ok(place)
+/// All ten have run: the walk goes on behind them, whatever they returned.
+#[cold]
+fn refuse_awaitables(ten: &Ten, results: &Bound<'_, PyTuple>) -> Walked {
+    let refused = |(place, result): (usize, Bound<'_, PyAny>)| {
+        Some((ten.start + place, refuse_awaitable(&result).err()?))
+    };
+    let failures: Vec<_> = results.iter().enumerate().filter_map(refused).collect();
+    if failures.is_empty() {
+        return Ok(());
     }
+    Err(Box::new(Failed { failures, resume: ten.start + TEN }))
+}
 
-    #[inline]
-    fn settle(self) -> PyResult<()> {
-        match self.isolation.outcome() {
-            Outcome::Clean => Ok(()),
-            Outcome::Bare(error) => Err(error),
-            Outcome::Group(errors) => Err(crate::failure::group(
-                self.event.py(),
-                &self.event.get_type(),
-                self.plan.entries().len(),
-                errors,
-            )),
+/// Which of the ten raised. Their function has a line for each, so its traceback says; its own
+/// frame is taken out of the traceback then. An error from outside the calls (the stack was full,
+/// a signal handler raised) goes straight through, as the error of this.
+#[cold]
+fn failed_together(ten: &Ten, py: Python<'_>) -> PyResult<Box<Failed>> {
+    let error = PyErr::fetch(py);
+    let straight = || error.clone_ref(py);
+    let traceback = error.traceback(py).ok_or_else(straight)?;
+    let code = ten.function.bind(py).getattr(pyo3::intern!(py, "__code__"))?;
+    let frame = traceback.getattr(pyo3::intern!(py, "tb_frame"))?;
+    if !frame.getattr(pyo3::intern!(py, "f_code"))?.is(&code) {
+        return Err(straight());
+    }
+    let first_line: usize = code.getattr(pyo3::intern!(py, "co_firstlineno"))?.extract()?;
+    let first_call = first_line + imports::first_call(py)?.extract::<usize>()?;
+    let line: usize = traceback.getattr(pyo3::intern!(py, "tb_lineno"))?.extract()?;
+    let place = line.checked_sub(first_call).filter(|&place| place < TEN).ok_or_else(straight)?;
+    let inner = traceback.getattr(pyo3::intern!(py, "tb_next"))?;
+    error.value(py).setattr(pyo3::intern!(py, "__traceback__"), inner)?;
+    let index = ten.start + place;
+    Ok(Box::new(Failed { failures: vec![(index, error)], resume: index + 1 }))
+}
+
+/// Goes on behind the first failure, one handler at a time, and raises what there is to raise at
+/// the end.
+#[cold]
+fn recover(
+    bus: &EventBus,
+    plan: &Plan,
+    event: &Bound<'_, PyAny>,
+    failed: Failed,
+) -> PyResult<()> {
+    let py = event.py();
+    let mut isolation = Isolation::new();
+    let publication = Publication::new(bus, event);
+    let entries = plan.entries();
+    let mut goes_on = ControlFlow::Continue(());
+    for (index, error) in failed.failures {
+        goes_on = publication.judge(&entries[index], error, &mut isolation)?;
+    }
+    for entry in &entries[failed.resume..] {
+        if goes_on.is_break() {
+            break;
         }
+        if let Err(Raised) = deliver_one(bus, entry, event) {
+            goes_on = publication.judge(entry, PyErr::fetch(py), &mut isolation)?;
+        }
+    }
+    match isolation.outcome() {
+        Outcome::Clean => Ok(()),
+        Outcome::Bare(error) => Err(error),
+        Outcome::Group(errors) => Err(group(py, &event.get_type(), entries.len(), errors)),
+    }
+}
+
+/// An exception was raised, and is where the interpreter has it: an error that costs the way
+/// without one nothing to carry.
+struct Raised;
+
+impl Raised {
+    fn restore(error: PyErr, py: Python<'_>) -> Self {
+        error.restore(py);
+        Self
     }
 }
 
 /// One delivery without a report.
 #[inline]
-fn deliver_one(bus: &EventBus, entry: &Arc<Entry>, event: &Bound<'_, PyAny>) -> PyResult<()> {
+fn deliver_one(bus: &EventBus, entry: &Arc<Entry>, event: &Bound<'_, PyAny>) -> Result<(), Raised> {
     let py = event.py();
-    let result = if entry.is_plain() {
-        match entry.handler().plain(py) {
-            Some(handler) => call(&handler, event)?,
-            None => return Ok(()),
+    if !entry.is_plain() {
+        return deliver_guarded(bus, entry, event);
+    }
+    let Some(handler) = entry.handler().plain(py) else { return Ok(()) };
+    match call(&handler, event) {
+        Called::Nothing => Ok(()),
+        Called::Raised => Err(Raised),
+        Called::Result(result) => {
+            refuse_awaitable(&result).map_err(|error| Raised::restore(error, py))
         }
-    } else {
-        match admit(bus, entry, event)? {
-            Ok(handler) => call(&handler, event)?,
-            Err(_) => return Ok(()),
-        }
+    }
+}
+
+#[inline(never)]
+fn deliver_guarded(
+    bus: &EventBus,
+    entry: &Arc<Entry>,
+    event: &Bound<'_, PyAny>,
+) -> Result<(), Raised> {
+    let delivered = || match admit(bus, entry, event)? {
+        Ok(handler) => refuse_awaitable(&call_for_result(&handler, event)?),
+        Err(_) => Ok(()),
     };
-    if result.is_none() { Ok(()) } else { refuse_awaitable(&result) }
+    delivered().map_err(|error| Raised::restore(error, event.py()))
 }
 
 /// Asks whether a guarded or paused entry may be called now, and for its handler.
@@ -249,7 +306,7 @@ pub(crate) fn admit<'py>(
         return Ok(Err(if subscriber.weak { SkipReason::Gone } else { SkipReason::Cancelled }));
     };
     if let Some(when) = subscriber.when(py)
-        && !call(&when, event)?.is_truthy()?
+        && !call_for_result(&when, event)?.is_truthy()?
     {
         return Ok(Err(SkipReason::When));
     }
@@ -265,7 +322,7 @@ pub(crate) fn admit<'py>(
 /// The sync bus awaits nothing: an awaitable that a handler returns is closed, and is a failure.
 #[cold]
 pub(crate) fn refuse_awaitable(result: &Bound<'_, PyAny>) -> PyResult<()> {
-    if !calling::is_awaitable(result) {
+    if result.is_none() || !calling::is_awaitable(result) {
         return Ok(());
     }
     let py = result.py();
@@ -276,10 +333,4 @@ pub(crate) fn refuse_awaitable(result: &Bound<'_, PyAny>) -> PyResult<()> {
     Err(PyRuntimeError::new_err(format!(
         "the handler returned an awaitable ({name}), which EventBus does not await; use AsyncEventBus, or return something else"
     )))
-}
-
-/// [`refuse_awaitable`], for the function of eight.
-#[pyfunction]
-pub(crate) fn unawaited(result: &Bound<'_, PyAny>) -> PyResult<()> {
-    refuse_awaitable(result)
 }

@@ -4,7 +4,7 @@
 //! Two reasons for a cell and not for a Rust lock. It is safe on free-threaded builds without one,
 //! so nothing is locked while an old content's destructor runs. And a Python function can have
 //! it among its free variables, so that what is put here counts at once inside the function that
-//! calls eight handlers ([`crate::plan`]).
+//! calls ten handlers ([`crate::plan`]).
 #![expect(unsafe_code, reason = "cells have no safe binding")]
 
 use pyo3::ffi;
@@ -27,9 +27,19 @@ impl Slot {
 
     #[inline]
     pub(crate) fn get<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        // SAFETY: `cell` is a cell, made in `new`; the result is a new reference, or null for an
-        // empty cell, which has no exception set.
-        unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyCell_Get(self.cell.as_ptr())) }
+        // SAFETY: `cell` is a cell, made in `new`, whose content is read with the interpreter
+        // lock held, so that nobody replaces it before the reference is taken.
+        #[cfg(not(Py_GIL_DISABLED))]
+        unsafe {
+            let cell = self.cell.as_ptr().cast::<ffi::PyCellObject>();
+            Bound::from_borrowed_ptr_or_opt(py, (*cell).ob_ref)
+        }
+        // SAFETY: `cell` is a cell; the result is a new reference, or null for an empty cell,
+        // which has no exception set.
+        #[cfg(Py_GIL_DISABLED)]
+        unsafe {
+            Bound::from_owned_ptr_or_opt(py, ffi::PyCell_Get(self.cell.as_ptr()))
+        }
     }
 
     /// Replaces the content. The old one's destructor may run here: hold no lock.

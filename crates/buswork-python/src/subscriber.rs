@@ -19,7 +19,7 @@ pub(crate) type Plan = buswork::table::Plan<TypeKey, Subscriber, crate::plan::De
 pub(crate) struct Subscriber {
     /// The handler, or with `weak` a weak reference to it.
     callee: Slot,
-    /// What the function of eight calls in this handler's place: the handler, or nothing while
+    /// What the function of ten calls in this handler's place: the handler, or nothing while
     /// it must not be called. Made when the first such function is.
     lane: OnceLock<Slot>,
     when: Option<Slot>,
@@ -84,7 +84,7 @@ impl Subscriber {
         self.types.get(py)
     }
 
-    /// The cell that the function of eight reads.
+    /// The cell that the function of ten reads.
     pub(crate) fn lane<'py>(&self, py: Python<'py>) -> PyResult<&Slot> {
         if let Some(lane) = self.lane.get() {
             return Ok(lane);

@@ -4,7 +4,7 @@
 //! direct publishes). Depth is counted a bus: that another bus stands in between does not reset
 //! it, and the depth of another bus does not count.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// One publish in progress.
 #[derive(Debug, Clone, Copy)]
@@ -14,16 +14,20 @@ struct Link<L> {
     event: L,
 }
 
-/// The publishes in progress of one causal chain, outermost first. `L` names an event type.
+/// The publishes in progress of one causal chain. `L` names an event type.
+///
+/// The innermost stands apart from the others, so that a publish that is not nested costs two
+/// stores.
 #[derive(Debug)]
-pub struct Chain<L> {
-    links: RefCell<Vec<Link<L>>>,
+pub struct Chain<L: Copy> {
+    innermost: Cell<Option<Link<L>>>,
+    enclosing: RefCell<Vec<Link<L>>>,
 }
 
 impl<L: Copy + PartialEq> Chain<L> {
     /// A chain with no publish in progress.
     pub const fn new() -> Self {
-        Self { links: RefCell::new(Vec::new()) }
+        Self { innermost: Cell::new(None), enclosing: RefCell::new(Vec::new()) }
     }
 
     /// Enters a publish of `event` on the bus numbered `bus`.
@@ -33,29 +37,45 @@ impl<L: Copy + PartialEq> Chain<L> {
     /// publish on that bus within the chain. Nothing was entered then.
     #[inline]
     pub fn enter(&self, bus: usize, event: L, max_depth: u32) -> Result<(), Vec<L>> {
-        let mut links = self.links.borrow_mut();
-        let depth = match links.last() {
+        let depth = match self.innermost.get() {
             None => 1,
-            Some(last) if last.bus == bus => last.depth + 1,
-            Some(_) => 1 + links.iter().rev().find(|link| link.bus == bus).map_or(0, |l| l.depth),
+            Some(outer) => self.nest(bus, outer),
         };
         if depth > max_depth {
-            let path: Vec<L> = links.iter().map(|link| link.event).chain([event]).collect();
-            return Err(cycle(&path));
+            return Err(self.refuse(event));
         }
-        links.push(Link { bus, depth, event });
+        self.innermost.set(Some(Link { bus, depth, event }));
         Ok(())
     }
 
     /// Leaves the publish entered last.
     #[inline]
     pub fn leave(&self) {
-        self.links.borrow_mut().pop();
+        self.innermost.set(self.enclosing.borrow_mut().pop());
     }
 
     /// Whether no publish is in progress.
     pub fn is_empty(&self) -> bool {
-        self.links.borrow().is_empty()
+        self.innermost.get().is_none()
+    }
+
+    /// Puts `outer` among the enclosing ones, and says how deep the next publish on `bus` is.
+    fn nest(&self, bus: usize, outer: Link<L>) -> u32 {
+        let mut enclosing = self.enclosing.borrow_mut();
+        enclosing.push(outer);
+        let last = enclosing.iter().rev().find(|link| link.bus == bus);
+        last.map_or(1, |link| link.depth + 1)
+    }
+
+    /// The cycle that `event` would close; undoes what [`nest`](Self::nest) did.
+    #[cold]
+    fn refuse(&self, event: L) -> Vec<L> {
+        let mut enclosing = self.enclosing.borrow_mut();
+        let path: Vec<L> = enclosing.iter().map(|link| link.event).chain([event]).collect();
+        if self.innermost.get().is_some() {
+            enclosing.pop();
+        }
+        cycle(&path)
     }
 }
 

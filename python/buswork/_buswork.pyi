@@ -1,0 +1,726 @@
+"""The native half of buswork: the bus, and what it hands out."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import (
+    Any,
+    Literal,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+    final,
+    overload,
+    type_check_only,
+)
+
+# For type checkers only, which bring their own copy: the package does not need it to run.
+from typing_extensions import TypeForm
+
+from buswork._handlers import SubscriptionGroup
+
+_Event = TypeVar("_Event")
+_Event1 = TypeVar("_Event1")
+_Event2 = TypeVar("_Event2")
+_Event3 = TypeVar("_Event3")
+_Event4 = TypeVar("_Event4")
+_Result = TypeVar("_Result")
+_Result_co = TypeVar("_Result_co", covariant=True)
+_Parameters = ParamSpec("_Parameters")
+
+_OnError: TypeAlias = Literal["raise", "log", "stop"] | Callable[[Failure], object]
+_Unhandled: TypeAlias = Literal["ignore", "warn", "raise"]
+
+@type_check_only
+class _Handler(Protocol[_Event, _Parameters, _Result_co]):  # type: ignore[misc] # pyright: ignore[reportInvalidTypeVarUse]
+    """A callable that takes an event of the type, and whatever its own signature says.
+
+    A function fits an overloaded protocol when it fits each overload, so this is an intersection:
+    the first says what the bus needs, the second captures what the function is.
+    """
+
+    @overload
+    def __call__(self, event: _Event, /) -> object: ...
+    @overload
+    def __call__(
+        self, *args: _Parameters.args, **kwargs: _Parameters.kwargs
+    ) -> _Result_co: ...
+
+@type_check_only
+class _On(Protocol[_Event]):
+    """What `EventBus.on` returns: subscribes a handler, and returns it unchanged."""
+
+    def __call__(
+        self, handler: _Handler[_Event, _Parameters, _Result], /
+    ) -> Callable[_Parameters, _Result]: ...
+    def subscribe(self, handler: Callable[[_Event], object], /) -> Subscription:
+        """Subscribe a handler, and return the handle. What `EventBus.include` uses."""
+
+class EventBus:
+    """An event bus: publish an event, and every handler subscribed to its type runs.
+
+    An event is any object, and its key is its class. A handler of a class gets the events of its
+    subclasses too. Handlers run one after another on the publishing thread, high priority first,
+    then in order of subscription. Every handler runs, whatever the others do.
+
+    Any thread may publish and subscribe at any time. A bus can be subclassed, given attributes,
+    and referred to weakly.
+
+    Parameters
+    ----------
+    on_error
+        What a handler's failure does, unless its subscription says otherwise. `"raise"`: the
+        failures are raised together as `HandlerErrors` when all handlers have run. `"log"`: they
+        go to the log `buswork` with their tracebacks. `"stop"`: the first failure is raised as it
+        is, and the rest of the handlers do not run. A callable: it gets each `Failure`; when it
+        raises itself, both errors are logged.
+    unhandled
+        What happens to an event that nobody is subscribed to: nothing (`"ignore"`), a warning in
+        the log (`"warn"`), or `UnhandledEvent` (`"raise"`). `set_unhandled` says it for one type.
+    max_depth
+        How deep publishes on this bus may be nested, at least 1.
+
+    Raises
+    ------
+    TypeError
+        When `on_error` is neither one of the words nor callable.
+    ValueError
+        When one of the words is unknown, or `max_depth` is less than 1.
+
+    Notes
+    -----
+    Not promised: an order between publishes of different threads; that a handler which another
+    thread is calling just now has returned when it is cancelled; delivery through a crash.
+
+    The checkers accept a string as an event type, since a string can stand for a type in an
+    annotation. The bus does not, and says so when the handler is subscribed. Nor can a checker
+    tell that a coroutine function does not belong on this bus; that is refused at subscription,
+    too.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from buswork import EventBus
+    >>> @dataclass
+    ... class OrderPlaced:
+    ...     order_id: str
+    >>> bus = EventBus()
+    >>> @bus.on(OrderPlaced)
+    ... def confirm(event: OrderPlaced) -> None:
+    ...     print(f"a mail about {event.order_id}")
+    >>> bus.publish(OrderPlaced("123"))
+    a mail about 123
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+    def __init__(
+        self,
+        *,
+        on_error: _OnError = "raise",
+        unhandled: _Unhandled = "ignore",
+        max_depth: int = 100,
+    ) -> None: ...
+    def subscribe(
+        self,
+        event_type: TypeForm[_Event],
+        handler: Callable[[_Event], object],
+        *,
+        name: str | None = None,
+        priority: int = 0,
+        when: Callable[[_Event], object] | None = None,
+        once: bool = False,
+        weak: bool = False,
+        exact: bool = False,
+        on_error: _OnError | None = None,
+    ) -> Subscription:
+        """Subscribe a handler to a type of events.
+
+        Parameters
+        ----------
+        event_type
+            A class, an ABC, a runtime protocol that has methods only, or a union `A | B` of these.
+            `object` means every event.
+        handler
+            Any callable that takes the event: a function, a bound method, a callable object. What
+            it returns is kept in the report of `deliver`, and ignored by `publish`.
+        name
+            A name for reports and errors, unique on this bus. Without one it is
+            `module:qualname` of the handler, which need not be unique.
+        priority
+            High runs first; equal ones run in order of subscription.
+        when
+            A predicate: the handler gets only events for which it returns a true value. When the
+            predicate raises, that is a failure of the handler.
+        once
+            End the subscription with its first call. The call is spent before the handler runs,
+            so it is made exactly once whatever nested publishes and other threads do. A skip (by
+            `when`, or by a pause) does not spend it.
+        weak
+            Do not keep the object of a bound method alive. The subscription ends when the object
+            dies, and says so in the log.
+        exact
+            Take events of exactly this type, not of its subclasses.
+        on_error
+            What a failure of this handler does, instead of what the bus says.
+
+        Returns
+        -------
+        Subscription
+            The handle, to cancel or pause it. Dropping the handle does nothing.
+
+        Raises
+        ------
+        TypeError
+            When the event type is not one; when the handler is not callable, cannot take exactly
+            one argument, or is a coroutine or generator function; when `weak` does not suit it.
+        ValueError
+            When another subscription of this bus has that `name`.
+
+        Warns
+        -----
+        UserWarning
+            When the same handler is subscribed to the same type already: it will run twice.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> subscription = bus.subscribe(int, print, when=lambda number: number > 10)
+        >>> bus.publish(5)
+        >>> bus.publish(50)
+        50
+        >>> subscription.cancel()
+        """
+
+    @overload
+    def on(
+        self,
+        event_type: TypeForm[_Event],
+        /,
+        *,
+        name: str | None = None,
+        priority: int = 0,
+        when: Callable[[_Event], object] | None = None,
+        once: bool = False,
+        weak: bool = False,
+        exact: bool = False,
+        on_error: _OnError | None = None,
+    ) -> _On[_Event]:
+        """Subscribe the decorated function, and return it unchanged.
+
+        Parameters
+        ----------
+        *event_types
+            One or several types, of the kinds that `subscribe` takes. The handler runs once an
+            event, however many of its types match. Checkers follow up to four; for more, write
+            one union.
+        name, priority, when, once, weak, exact, on_error
+            The options of `subscribe`.
+
+        Raises
+        ------
+        TypeError
+            When no event type is given, or one is not an event type. What is wrong with the
+            handler is raised when it is decorated, as by `subscribe`.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> @bus.on(int, float, priority=10)
+        ... def show(number: int | float) -> None:
+        ...     print("got", number)
+        >>> bus.publish(2.5)
+        got 2.5
+        """
+
+    @overload
+    def on(
+        self,
+        event_type_1: TypeForm[_Event1],
+        event_type_2: TypeForm[_Event2],
+        /,
+        *,
+        name: str | None = None,
+        priority: int = 0,
+        when: Callable[[_Event1 | _Event2], object] | None = None,
+        once: bool = False,
+        weak: bool = False,
+        exact: bool = False,
+        on_error: _OnError | None = None,
+    ) -> _On[_Event1 | _Event2]: ...
+    @overload
+    def on(
+        self,
+        event_type_1: TypeForm[_Event1],
+        event_type_2: TypeForm[_Event2],
+        event_type_3: TypeForm[_Event3],
+        /,
+        *,
+        name: str | None = None,
+        priority: int = 0,
+        when: Callable[[_Event1 | _Event2 | _Event3], object] | None = None,
+        once: bool = False,
+        weak: bool = False,
+        exact: bool = False,
+        on_error: _OnError | None = None,
+    ) -> _On[_Event1 | _Event2 | _Event3]: ...
+    @overload
+    def on(
+        self,
+        event_type_1: TypeForm[_Event1],
+        event_type_2: TypeForm[_Event2],
+        event_type_3: TypeForm[_Event3],
+        event_type_4: TypeForm[_Event4],
+        /,
+        *,
+        name: str | None = None,
+        priority: int = 0,
+        when: Callable[[_Event1 | _Event2 | _Event3 | _Event4], object] | None = None,
+        once: bool = False,
+        weak: bool = False,
+        exact: bool = False,
+        on_error: _OnError | None = None,
+    ) -> _On[_Event1 | _Event2 | _Event3 | _Event4]: ...
+    @overload
+    def on(
+        self,
+        event_type_1: TypeForm[Any],
+        event_type_2: TypeForm[Any],
+        event_type_3: TypeForm[Any],
+        event_type_4: TypeForm[Any],
+        event_type_5: TypeForm[Any],
+        /,
+        *event_types: TypeForm[Any],
+        name: str | None = None,
+        priority: int = 0,
+        when: Callable[[Any], object] | None = None,
+        once: bool = False,
+        weak: bool = False,
+        exact: bool = False,
+        on_error: _OnError | None = None,
+    ) -> _On[Any]: ...
+    def unsubscribe(
+        self, event_type: TypeForm[_Event], handler: Callable[[_Event], object]
+    ) -> None:
+        """End every subscription of a handler to exactly this type.
+
+        Parameters
+        ----------
+        event_type
+            What was given to `subscribe` or `on`: of a subscription to several types, all of
+            them as a union. Subscriptions to base classes and subclasses stay.
+        handler
+            The handler. A bound method is the same handler when it is the same function of the
+            same object; everything else is compared by identity, never by `==`.
+
+        Raises
+        ------
+        LookupError
+            When that handler is not subscribed to that type.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> subscription = bus.subscribe(int, print)
+        >>> bus.unsubscribe(int, print)
+        >>> subscription.active
+        False
+        """
+
+    def clear(self) -> None:
+        """Cancel every subscription of this bus.
+
+        Its settings stay. A publish that is under way calls no further handler.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> _ = bus.subscribe(int, print)
+        >>> bus.clear()
+        >>> bus
+        <EventBus with 0 subscriptions>
+        """
+
+    def publish(self, event: object) -> None:
+        """Run every handler of the event's type, all of them before it returns.
+
+        A handler may publish, subscribe, cancel, and even drop the bus. A nested publish runs to
+        its end before the handler that published goes on. A publish in progress keeps the
+        handlers that it started with, but does not call one that was cancelled or paused
+        meanwhile. It keeps no event alive when it has returned.
+
+        Parameters
+        ----------
+        event
+            Any object; the handlers of `type(event)` and of its bases run.
+
+        Raises
+        ------
+        HandlerErrors
+            When handlers failed and their `on_error` is `"raise"`: an exception group with one
+            member a failure, raised when all handlers have run.
+        UnhandledEvent
+            When nobody is subscribed to the type, and the bus minds.
+        PublishRecursionError
+            When publishes are nested deeper than `max_depth`. It ends every enclosing publish at
+            once.
+        TypeError
+            When a class is published instead of an instance, and nobody is subscribed to classes.
+
+        Notes
+        -----
+        Not promised: which thread runs a handler is the publisher's choice. `KeyboardInterrupt`
+        and `SystemExit` in a handler go straight through, and the rest of the handlers do not
+        run.
+
+        Examples
+        --------
+        >>> from buswork import EventBus, HandlerErrors
+        >>> bus = EventBus()
+        >>> @bus.on(int)
+        ... def fail(number: int) -> None:
+        ...     raise ValueError(number)
+        >>> @bus.on(int)
+        ... def show(number: int) -> None:
+        ...     print("still runs:", number)
+        >>> try:
+        ...     bus.publish(3)
+        ... except HandlerErrors as errors:
+        ...     print(errors.exceptions)
+        still runs: 3
+        (ValueError(3),)
+        """
+
+    def deliver(self, event: object) -> Report:
+        """Publish, and report what came of each delivery instead of raising handlers' failures.
+
+        Parameters
+        ----------
+        event
+            Any object, as for `publish`.
+
+        Returns
+        -------
+        Report
+            One `Delivery` a subscription, in call order.
+
+        Raises
+        ------
+        UnhandledEvent, PublishRecursionError, TypeError
+            As by `publish`. Never anything for a handler that fails.
+
+        Notes
+        -----
+        `on_error` counts here as well: `"log"` logs, `"stop"` keeps the rest from running, a
+        callable is called. The report has every failure in any case.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> _ = bus.subscribe(int, lambda number: number * 2, name="double")
+        >>> report = bus.deliver(21)
+        >>> report.deliveries[0].name, report.deliveries[0].result
+        ('double', 42)
+        """
+
+    def include(self, source: object) -> SubscriptionGroup:
+        """Subscribe all that a `Handlers` collection or an object with `@handles` marks declares.
+
+        All or nothing: when one of them cannot be subscribed, none is.
+
+        Parameters
+        ----------
+        source
+            A `Handlers`, or an instance of a class that marks methods with `@handles`. A method
+            that overrides a marked one keeps the mark.
+
+        Returns
+        -------
+        SubscriptionGroup
+            One handle that cancels or pauses them all.
+
+        Raises
+        ------
+        TypeError
+            When it is a class (give an instance), or an object without marks.
+
+        Examples
+        --------
+        >>> from buswork import EventBus, handles
+        >>> class Stock:
+        ...     @handles(int)
+        ...     def reserve(self, number: int) -> None:
+        ...         print("reserved", number)
+        >>> bus = EventBus()
+        >>> plugin = bus.include(Stock())
+        >>> bus.publish(2)
+        reserved 2
+        >>> plugin.cancel()
+        >>> bus.publish(2)
+        """
+
+    def set_unhandled(self, event_type: TypeForm[object], policy: _Unhandled) -> None:
+        """Say what happens to unhandled events of a type and its subclasses.
+
+        Handled means that somebody is subscribed, even if paused or kept off by a predicate.
+
+        Parameters
+        ----------
+        event_type
+            A type as for `subscribe`. What was said of the nearest base class holds.
+        policy
+            `"ignore"`, `"warn"` or `"raise"`, as for the bus.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the type is not an event type, or the word is unknown.
+
+        Examples
+        --------
+        >>> from buswork import EventBus, UnhandledEvent
+        >>> bus = EventBus()
+        >>> bus.set_unhandled(ArithmeticError, "raise")
+        >>> try:
+        ...     bus.publish(ZeroDivisionError())
+        ... except UnhandledEvent:
+        ...     print("nobody handles it")
+        nobody handles it
+        """
+
+    def handlers(self, event_type: TypeForm[object]) -> list[Subscription]:
+        """List the subscriptions that an event of a type would go to, in call order.
+
+        Parameters
+        ----------
+        event_type
+            A type as for `subscribe`; of a union, the subscriptions of any of its members.
+
+        Returns
+        -------
+        list[Subscription]
+            A new list. Paused subscriptions are in it.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> _ = bus.subscribe(object, print, name="audit")
+        >>> _ = bus.subscribe(int, print, name="count", priority=1)
+        >>> [subscription.name for subscription in bus.handlers(int)]
+        ['count', 'audit']
+        """
+
+    def explain(self, event_type: TypeForm[object]) -> str:
+        """Say in words which subscriptions an event of a type would go to, which not, and why.
+
+        Parameters
+        ----------
+        event_type
+            A type as for `subscribe`.
+
+        Returns
+        -------
+        str
+            A text of several lines for people to read, with the file and line of each handler.
+            Its wording may change.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> _ = bus.subscribe(object, print, name="audit", exact=True)
+        >>> print(bus.explain(int))
+        int: no handler
+          - audit: does not run, it takes exactly object (exact=True)
+          an event of this type is ignored (unhandled="ignore")
+        """
+
+@final
+class Subscription:
+    """A handler subscribed to one or more types: the handle that cancels and pauses it.
+
+    It is a context manager that cancels on exit. It can be referred to weakly. Dropping it does
+    nothing, and it keeps neither the bus nor an ended handler alive.
+
+    Examples
+    --------
+    >>> from buswork import EventBus
+    >>> bus = EventBus()
+    >>> with bus.subscribe(int, print) as subscription:
+    ...     bus.publish(1)
+    1
+    >>> subscription.active
+    False
+    >>> bus.publish(2)
+    """
+
+    @property
+    def active(self) -> bool:
+        """Whether the handler would be called: neither paused nor ended."""
+
+    @property
+    def name(self) -> str:
+        """The name that was given, or `module:qualname` of the handler."""
+
+    @property
+    def event_types(self) -> tuple[type[Any], ...]:
+        """The classes subscribed to, each once; a union counts as its members."""
+
+    @property
+    def handler(self) -> Callable[[Any], object] | None:
+        """The handler, or `None` once the subscription has ended."""
+
+    @property
+    def priority(self) -> int:
+        """High runs first."""
+
+    @property
+    def location(self) -> str | None:
+        """Where the handler's code begins, as `file:line`; `None` when that is not known."""
+
+    def cancel(self) -> None:
+        """End the subscription for good, and let the handler go. Doing it twice does no harm.
+
+        The handler is not called again, not even by a publish that is under way. Not promised: a
+        call that another thread has begun is not waited for.
+        """
+
+    def pause(self) -> None:
+        """Keep the handler from being called until `resume`, also by publishes under way."""
+
+    def resume(self) -> None:
+        """End a pause. What was published meanwhile is not delivered late."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        traceback: TracebackType | None = None,
+        /,
+    ) -> None: ...
+
+@final
+class Report:
+    """What came of one `deliver`: each delivery, in call order.
+
+    Examples
+    --------
+    >>> from buswork import EventBus
+    >>> bus = EventBus()
+    >>> _ = bus.subscribe(int, lambda number: 1 / number)
+    >>> report = bus.deliver(0)
+    >>> report
+    <Report on int: 0 ok, 1 failed, 0 skipped>
+    >>> report.failures[0].error
+    ZeroDivisionError('division by zero')
+    """
+
+    @property
+    def event_type(self) -> type[Any]:
+        """The class of the event."""
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """One delivery a subscription, in call order."""
+
+    @property
+    def failures(self) -> tuple[Delivery, ...]:
+        """Those deliveries that failed."""
+
+    def raise_for_errors(self) -> None:
+        """Raise the failures as `HandlerErrors`, whatever their `on_error`; nothing if none.
+
+        Raises
+        ------
+        HandlerErrors
+            When a delivery failed.
+        """
+
+@final
+class Delivery:
+    """One event to one handler, and how it ended."""
+
+    @property
+    def handler(self) -> Callable[[Any], object] | None:
+        """The handler; `None` when its subscription had ended before its turn."""
+
+    @property
+    def name(self) -> str:
+        """The subscription's name."""
+
+    @property
+    def status(self) -> Literal["ok", "failed", "skipped"]:
+        """Whether the handler returned, failed, or was not called."""
+
+    @property
+    def reason(self) -> Literal["cancelled", "paused", "when", "once", "gone", "stopped"] | None:
+        """Why it was skipped, in one word; `None` unless it was.
+
+        `"cancelled"` or `"once"`: the subscription ended after the publish began. `"paused"`: it
+        is paused. `"when"`: its predicate said no. `"gone"`: the object that it was bound to
+        weakly has died. `"stopped"`: an earlier failure under `on_error="stop"` ended the publish.
+        """
+
+    @property
+    def result(self) -> Any:
+        """What the handler returned; `None` when it did not return."""
+
+    @property
+    def error(self) -> Exception | None:
+        """What the handler, or its predicate, raised."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the start of the delivery to its end; 0.0 for one that was skipped."""
+
+@final
+class Failure:
+    """What an `on_error` callable is given: one handler's failure.
+
+    Examples
+    --------
+    >>> from buswork import EventBus, Failure
+    >>> def report(failure: Failure) -> None:
+    ...     print(failure.name, "on", failure.event, "raised", repr(failure.error))
+    >>> bus = EventBus(on_error=report)
+    >>> _ = bus.subscribe(int, lambda number: 1 / number, name="invert")
+    >>> bus.publish(0)
+    invert on 0 raised ZeroDivisionError('division by zero')
+    """
+
+    @property
+    def event(self) -> Any:
+        """The event."""
+
+    @property
+    def event_type(self) -> type[Any]:
+        """The class of the event."""
+
+    @property
+    def handler(self) -> Callable[[Any], object] | None:
+        """The handler; `None` when its subscription has ended meanwhile."""
+
+    @property
+    def name(self) -> str:
+        """The subscription's name."""
+
+    @property
+    def error(self) -> Exception:
+        """What the handler, or its predicate, raised."""
+
+    @property
+    def site(self) -> str | None:
+        """Where the event was published, as `file:line`; `None` when that is not known."""
+
+def unawaited(result: object, /) -> None:
+    """Close an awaitable that a handler returned, and raise; let every other result be.
+
+    For the package's own use.
+    """

@@ -1,0 +1,227 @@
+"""Right registrations: both checkers must find nothing here."""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, assert_type, runtime_checkable
+from unittest.mock import Mock
+
+from buswork import (
+    Delivery,
+    EventBus,
+    Failure,
+    HandlerErrors,
+    Report,
+    Subscription,
+    SubscriptionGroup,
+    handles,
+)
+
+Event = TypeVar("Event")
+
+
+@dataclass
+class OrderPlaced:
+    amount: float
+
+
+class RushOrderPlaced(OrderPlaced): ...
+
+
+class OrderCancelled: ...
+
+
+class StockLow: ...
+
+
+class Billable(ABC):
+    @abstractmethod
+    def bill(self) -> None: ...
+
+
+@runtime_checkable
+class Shippable(Protocol):
+    def ship(self) -> None: ...
+
+
+def of_order(event: OrderPlaced) -> None: ...
+def of_either(event: OrderPlaced | OrderCancelled) -> None: ...
+def of_anything(event: object) -> None: ...
+def of_billable(event: Billable) -> None: ...
+def of_shippable(event: Shippable) -> None: ...
+def with_default(event: OrderPlaced, times: int = 1, *, loud: bool = False) -> int: return times
+def with_more(prefix: str, event: OrderPlaced) -> str: return prefix
+def with_any(event: Any) -> Any: return event
+def with_star(*events: object) -> None: ...
+
+
+class Stock:
+    def reserve(self, event: OrderPlaced) -> bool: return True
+
+    @classmethod
+    def count(cls, event: OrderPlaced) -> None: ...
+
+    @staticmethod
+    def log(event: OrderPlaced) -> None: ...
+
+
+class Audit:
+    def __call__(self, event: object) -> None: ...
+
+
+bus = EventBus()
+
+# `subscribe`: every kind of callable.
+assert_type(bus.subscribe(OrderPlaced, of_order), Subscription)
+bus.subscribe(OrderPlaced, Stock().reserve)
+bus.subscribe(OrderPlaced, Stock.count)
+bus.subscribe(OrderPlaced, Stock.log)
+bus.subscribe(OrderPlaced, Audit())
+bus.subscribe(OrderPlaced, with_default)
+bus.subscribe(OrderPlaced, with_any)
+bus.subscribe(OrderPlaced, with_star)
+bus.subscribe(OrderPlaced, functools.partial(with_more, "dear"))
+bus.subscribe(OrderPlaced, print)
+seen: list[OrderPlaced] = []
+bus.subscribe(OrderPlaced, seen.append)
+bus.subscribe(OrderPlaced, Mock())
+bus.subscribe(OrderPlaced, lambda event: event.amount)
+
+# A handler of a base class, of a union, of everything.
+bus.subscribe(RushOrderPlaced, of_order)
+bus.subscribe(OrderPlaced, of_either)
+bus.subscribe(OrderPlaced, of_anything)
+bus.subscribe(object, of_anything)
+
+# Types that are not plain classes.
+bus.subscribe(Billable, of_billable)
+bus.subscribe(Shippable, of_shippable)
+bus.subscribe(OrderPlaced | OrderCancelled, of_either)
+bus.subscribe(Billable | Shippable, of_anything)
+Order = OrderPlaced | OrderCancelled
+bus.subscribe(Order, of_either)
+
+# Options.
+bus.subscribe(
+    OrderPlaced,
+    of_order,
+    name="fraud",
+    priority=10,
+    when=lambda event: event.amount > 1000,
+    once=True,
+    weak=False,
+    exact=True,
+    on_error="log",
+)
+
+
+def look(failure: Failure) -> None:
+    assert_type(failure.error, Exception)
+    assert_type(failure.site, str | None)
+
+
+bus.subscribe(OrderPlaced, of_order, on_error=look)
+EventBus(on_error=look, unhandled="raise", max_depth=5)
+EventBus(on_error="stop", unhandled="warn")
+
+
+# A class given by a variable, and a generic function of one's own.
+def tell_everyone(kind: type[Event], handler: Callable[[Event], object]) -> Subscription:
+    return bus.subscribe(kind, handler)
+
+
+tell_everyone(OrderPlaced, of_order)
+kinds: list[type[OrderPlaced]] = [OrderPlaced, RushOrderPlaced]
+for kind in kinds:
+    bus.subscribe(kind, of_order)
+
+
+# `on`: the function stays what it is.
+@bus.on(OrderPlaced)
+def confirm(event: OrderPlaced, copies: int = 1) -> int:
+    return copies
+
+
+assert_type(confirm(event=OrderPlaced(1.0), copies=2), int)
+assert_type(confirm(OrderPlaced(1.0)), int)
+
+
+@bus.on(OrderPlaced, OrderCancelled)
+def either(event: OrderPlaced | OrderCancelled) -> None: ...
+
+
+@bus.on(OrderPlaced | OrderCancelled, StockLow)
+def any_of_three(event: OrderPlaced | OrderCancelled | StockLow) -> None: ...
+
+
+@bus.on(OrderPlaced, OrderCancelled, StockLow, Billable)
+def any_of_four(event: OrderPlaced | OrderCancelled | StockLow | Billable) -> None: ...
+
+
+@bus.on(OrderPlaced, OrderCancelled, StockLow, Billable, Shippable)
+def any_of_five(event: object) -> None: ...
+
+
+@bus.on(OrderPlaced, priority=5, when=lambda event: event.amount > 10, once=True)
+def big(event: OrderPlaced) -> str: return "big"
+
+
+@bus.on(OrderPlaced, OrderCancelled, when=lambda event: isinstance(event, OrderPlaced))
+def told_apart(event: object) -> None: ...
+
+
+@bus.on(OrderPlaced)
+@bus.on(OrderCancelled)
+def stacked(event: OrderPlaced | OrderCancelled) -> None: ...
+
+
+assert_type(stacked(OrderCancelled()), None)
+bus.on(OrderPlaced)(Stock().reserve)
+bus.on(OrderPlaced)(Audit())
+bus.on(Billable)(of_billable)
+bus.on(Shippable)(of_shippable)
+
+
+class Plugin:
+    @staticmethod
+    @bus.on(OrderPlaced)
+    def log(event: OrderPlaced) -> None: ...
+
+    @handles(OrderPlaced)
+    def reserve(self, event: OrderPlaced) -> None: ...
+
+
+# The rest of the bus.
+class ShopBus(EventBus):
+    def __init__(self, shop: str) -> None:
+        super().__init__(on_error="log")
+        self.shop = shop
+
+
+assert_type(ShopBus("corner").shop, str)
+assert_type(ShopBus("corner").subscribe(OrderPlaced, of_order), Subscription)
+assert_type(bus.include(Plugin()), SubscriptionGroup)
+assert_type(bus.handlers(OrderPlaced), list[Subscription])
+assert_type(bus.handlers(OrderPlaced | StockLow), list[Subscription])
+assert_type(bus.explain(Billable), str)
+bus.set_unhandled(Shippable, "warn")
+bus.unsubscribe(OrderPlaced, of_order)
+bus.unsubscribe(OrderPlaced | OrderCancelled, of_either)
+
+report = bus.deliver(OrderPlaced(5.0))
+assert_type(report, Report)
+assert_type(report.deliveries, tuple[Delivery, ...])
+assert_type(report.failures[0].error, Exception | None)
+assert_type(report.deliveries[0].elapsed, float)
+
+with bus.subscribe(OrderPlaced, of_order) as subscription:
+    assert_type(subscription, Subscription)
+    assert_type(subscription.location, str | None)
+
+try:
+    bus.publish(OrderPlaced(5.0))
+except HandlerErrors as errors:
+    assert_type(errors.exceptions, tuple[Exception | ExceptionGroup[Exception], ...])
