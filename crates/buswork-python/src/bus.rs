@@ -87,7 +87,9 @@ impl EventBus {
     }
 
     pub(crate) fn settings_visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Ok(settings) = self.settings.try_lock() else { return Ok(()) };
+        let Ok(settings) = self.settings.try_lock() else {
+            return Ok(());
+        };
         settings.on_error.visit(visit)?;
         for (class, _) in &settings.unhandled_by_type {
             visit.call(class)?;
@@ -116,7 +118,11 @@ impl EventBus {
         }
         let on_error = wishes.on_error.as_ref().map(OnError::parse).transpose()?;
         self.warn_of_repetition(types, handler)?;
-        let weak = if wishes.weak { Some(WeakHandler::new(&self.table, handler)?) } else { None };
+        let weak = if wishes.weak {
+            Some(WeakHandler::new(&self.table, handler)?)
+        } else {
+            None
+        };
         let given_name: Option<Arc<str>> = wishes.name.as_deref().map(Arc::from);
         let subscriber = Subscriber::new(
             weak.as_ref().map_or(handler, |weak| &weak.reference),
@@ -134,13 +140,20 @@ impl EventBus {
             name: given_name,
         };
         let searching = types.is_virtual && !wishes.exact;
-        match self.table.subscribe(types.keys.clone(), options, searching, subscriber) {
+        match self
+            .table
+            .subscribe(types.keys.clone(), options, searching, subscriber)
+        {
             Ok((entry, removed)) => {
                 drop(removed);
                 if let Some(weak) = weak {
                     weak.belongs_to(&entry);
                 }
-                Ok(Subscription::new(&entry, &self.table, types.classes.clone().unbind()))
+                Ok(Subscription::new(
+                    &entry,
+                    &self.table,
+                    types.classes.clone().unbind(),
+                ))
             }
             Err((_, subscriber)) => Err(PyValueError::new_err(format!(
                 "a subscription named {:?} is on this bus already: cancel it first, or choose another name",
@@ -157,7 +170,9 @@ impl EventBus {
         let py = handler.py();
         for (key, class) in types.keys.iter().zip(types.classes.iter()) {
             for entry in self.table.subscribed_to(key) {
-                let Some(known) = entry.handler().handler(py) else { continue };
+                let Some(known) = entry.handler().handler(py) else {
+                    continue;
+                };
                 if is_same(&known, handler)? {
                     let message = format!(
                         "{} is subscribed to {} already and will run twice: cancel the first subscription, if that is not meant",
@@ -241,7 +256,15 @@ impl EventBus {
         exact: bool,
         on_error: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Subscription> {
-        let wishes = Wishes { name, priority, when, once, weak, exact, on_error };
+        let wishes = Wishes {
+            name,
+            priority,
+            when,
+            once,
+            weak,
+            exact,
+            on_error,
+        };
         self.add(&EventTypes::one(event_type)?, handler, wishes)
     }
 
@@ -283,7 +306,9 @@ impl EventBus {
         let mut found = false;
         let mut among_others = None;
         for entry in self.table.subscribed_to(&types.keys[0]) {
-            let Some(known) = entry.handler().handler(py) else { continue };
+            let Some(known) = entry.handler().handler(py) else {
+                continue;
+            };
             if !is_same(&known, handler)? {
                 continue;
             }
@@ -304,7 +329,9 @@ impl EventBus {
         Err(PyLookupError::new_err(match among_others {
             Some(classes) => {
                 let together = imports::class_names(classes.cast::<PyTuple>()?);
-                format!("{name} is subscribed to {together} in one subscription, not to {asked} alone: unsubscribe({together}, ...), or cancel the subscription")
+                format!(
+                    "{name} is subscribed to {together} in one subscription, not to {asked} alone: unsubscribe({together}, ...), or cancel the subscription"
+                )
             }
             None => format!("{name} is not subscribed to {asked}"),
         }))
@@ -338,7 +365,10 @@ impl EventBus {
             let mut settings = self.settings();
             for class in types.classes.iter() {
                 let class = class.cast_into::<PyType>()?.unbind();
-                let known = settings.unhandled_by_type.iter().position(|(c, _)| c.is(&class));
+                let known = settings
+                    .unhandled_by_type
+                    .iter()
+                    .position(|(c, _)| c.is(&class));
                 if let Some(index) = known {
                     replaced.push(settings.unhandled_by_type.swap_remove(index));
                 }
@@ -359,7 +389,10 @@ impl EventBus {
         }
         entries.sort_by_key(|entry| (std::cmp::Reverse(entry.priority()), entry.sequence()));
         entries.dedup_by_key(|entry| entry.sequence());
-        Ok(entries.iter().filter_map(|entry| self.handle(py, entry)).collect())
+        Ok(entries
+            .iter()
+            .filter_map(|entry| self.handle(py, entry))
+            .collect())
     }
 
     fn explain(&self, event_type: &Bound<'_, PyAny>) -> PyResult<String> {
@@ -383,7 +416,10 @@ impl EventBus {
         let old = {
             let mut settings = self.settings();
             let by_type = std::mem::take(&mut settings.unhandled_by_type);
-            (std::mem::replace(&mut settings.on_error, Arc::new(OnError::Raise)), by_type)
+            (
+                std::mem::replace(&mut settings.on_error, Arc::new(OnError::Raise)),
+                by_type,
+            )
         };
         drop(old);
     }
@@ -424,7 +460,10 @@ impl On {
             once: self.once,
             weak: self.weak,
             exact: self.exact,
-            on_error: self.on_error.as_ref().map(|on_error| on_error.bind(py).clone()),
+            on_error: self
+                .on_error
+                .as_ref()
+                .map(|on_error| on_error.bind(py).clone()),
         };
         self.bus.get().add(&types, handler, wishes)
     }
@@ -435,7 +474,10 @@ impl On {
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        format!("<decorator on {}>", imports::class_names(self.types.bind(py)))
+        format!(
+            "<decorator on {}>",
+            imports::class_names(self.types.bind(py))
+        )
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -1,5 +1,8 @@
 //! Calls into Python, one crossing each, and the little of CPython's inside that they need.
-#![expect(unsafe_code, reason = "PyO3 offers no vectorcall on an argument slice, nor type slots")]
+#![expect(
+    unsafe_code,
+    reason = "PyO3 offers no vectorcall on an argument slice, nor type slots"
+)]
 
 use pyo3::exceptions::{PyException, PyRecursionError};
 use pyo3::ffi;
@@ -107,7 +110,11 @@ pub(crate) fn site(py: Python<'_>) -> Option<String> {
         let frame: *mut ffi::PyObject = ffi::PyEval_GetFrame().cast();
         Bound::from_borrowed_ptr_or_opt(py, frame)
     }?;
-    let line: u32 = frame.getattr(pyo3::intern!(py, "f_lineno")).ok()?.extract().ok()?;
+    let line: u32 = frame
+        .getattr(pyo3::intern!(py, "f_lineno"))
+        .ok()?
+        .extract()
+        .ok()?;
     let code = frame.getattr(pyo3::intern!(py, "f_code")).ok()?;
     let file = code.getattr(pyo3::intern!(py, "co_filename")).ok()?;
     Some(format!("{}:{line}", file.str().ok()?.to_string_lossy()))

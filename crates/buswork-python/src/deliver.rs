@@ -23,7 +23,9 @@ pub(crate) fn deliver(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<Repo
     let class = event.get_type();
     let plan = plan::plan(bus, &class)?;
     mind(&plan, &class, event)?;
-    in_chain(py, bus, TypeKey::of_event(event), || walk(bus, &plan, &class, event))
+    in_chain(py, bus, TypeKey::of_event(event), || {
+        walk(bus, &plan, &class, event)
+    })
 }
 
 fn walk(

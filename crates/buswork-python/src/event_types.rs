@@ -39,11 +39,17 @@ impl<'py> EventTypes<'py> {
                 is_virtual = true;
                 // What cannot answer this cannot route: a protocol with data members, or one that
                 // is not for run time.
-                py.get_type::<PyAny>().is_subclass(class).map_err(|error| refused(class, &error))?;
+                py.get_type::<PyAny>()
+                    .is_subclass(class)
+                    .map_err(|error| refused(class, &error))?;
             }
         }
         let keys = classes.iter().map(TypeKey::of).collect();
-        Ok(Self { classes: PyTuple::new(py, classes)?, keys, is_virtual })
+        Ok(Self {
+            classes: PyTuple::new(py, classes)?,
+            keys,
+            is_virtual,
+        })
     }
 
     /// Reads one event type.
@@ -108,16 +114,26 @@ fn advice(given: &Bound<'_, PyAny>) -> PyResult<String> {
         return Ok("the event type must be a class, got None: subscribe to type(None) if None itself is the event".into());
     }
     if let Ok(text) = given.cast::<PyString>() {
-        return Ok(format!("the event type must be a class, got the string {:.60?}: pass the class itself, not its name", text.to_string_lossy()));
+        return Ok(format!(
+            "the event type must be a class, got the string {:.60?}: pass the class itself, not its name",
+            text.to_string_lossy()
+        ));
     }
     if let Ok(Some(origin)) = given.getattr_opt("__origin__")
         && let Ok(class) = origin.cast::<PyType>()
     {
         let name = imports::class_name(class);
-        return Ok(format!("cannot subscribe to a parametrised type: the bus sees no type arguments at run time; subscribe to {name}"));
+        return Ok(format!(
+            "cannot subscribe to a parametrised type: the bus sees no type arguments at run time; subscribe to {name}"
+        ));
     }
-    if given.getattr_opt("__supertype__").is_ok_and(|supertype| supertype.is_some()) {
+    if given
+        .getattr_opt("__supertype__")
+        .is_ok_and(|supertype| supertype.is_some())
+    {
         return Ok("cannot subscribe to a NewType: there are no instances of it at run time; subscribe to the class that it stands for".into());
     }
-    Ok(format!("the event type must be a class, got an instance of {kind}: pass the class itself, {kind}"))
+    Ok(format!(
+        "the event type must be a class, got an instance of {kind}: pass the class itself, {kind}"
+    ))
 }

@@ -53,13 +53,22 @@ fn explain_class(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<String> 
         }
     }
     if unrelated > 0 {
-        let noun = if unrelated == 1 { "subscription is" } else { "subscriptions are" };
-        let _ = write!(text, "\n  {unrelated} other {noun} to types that {name} is not");
+        let noun = if unrelated == 1 {
+            "subscription is"
+        } else {
+            "subscriptions are"
+        };
+        let _ = write!(
+            text,
+            "\n  {unrelated} other {noun} to types that {name} is not"
+        );
     }
     if runs.is_empty() {
         text.push_str(match bus.unhandled(class)? {
             Unhandled::Ignore => "\n  an event of this type is ignored (unhandled=\"ignore\")",
-            Unhandled::Warn => "\n  an event of this type is warned of in the log (unhandled=\"warn\")",
+            Unhandled::Warn => {
+                "\n  an event of this type is warned of in the log (unhandled=\"warn\")"
+            }
             Unhandled::Raise => "\n  publishing one raises UnhandledEvent (unhandled=\"raise\")",
         });
     }
@@ -67,7 +76,10 @@ fn explain_class(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<String> 
 }
 
 fn write_line(py: Python<'_>, text: &mut String, mark: &str, entry: &Entry, why: &str) {
-    let place = entry.handler().handler(py).and_then(|handler| location(&handler));
+    let place = entry
+        .handler()
+        .handler(py)
+        .and_then(|handler| location(&handler));
     let place = place.map_or_else(String::new, |place| format!(" ({place})"));
     let _ = write!(text, "\n  {mark} {}{place}: {why}", entry.handler().name);
 }
@@ -105,7 +117,9 @@ fn matched(py: Python<'_>, entry: &Entry, class: &Bound<'_, PyType>) -> PyResult
     if entry.keys().contains(&key) {
         return Ok("subscribed to exactly this type".to_owned());
     }
-    let Some(types) = entry.handler().types(py) else { return Ok("ended".to_owned()) };
+    let Some(types) = entry.handler().types(py) else {
+        return Ok("ended".to_owned());
+    };
     for subscribed in types.cast::<PyTuple>()?.iter() {
         let subscribed = subscribed.cast::<PyType>()?;
         let name = imports::class_name(subscribed);
@@ -113,27 +127,31 @@ fn matched(py: Python<'_>, entry: &Entry, class: &Bound<'_, PyType>) -> PyResult
             return Ok(format!("subscribed to its base class {name}"));
         }
         if class.is_subclass(subscribed)? {
-            return Ok(format!("subscribed to {name}, of which it is a virtual subclass"));
+            return Ok(format!(
+                "subscribed to {name}, of which it is a virtual subclass"
+            ));
         }
     }
     Ok("matched".to_owned())
 }
 
 /// Why an entry that might be expected to run is not in the plan; `None` for an unrelated one.
-fn near_miss(
-    py: Python<'_>,
-    entry: &Entry,
-    class: &Bound<'_, PyType>,
-) -> PyResult<Option<String>> {
-    let Some(types) = entry.handler().types(py) else { return Ok(None) };
+fn near_miss(py: Python<'_>, entry: &Entry, class: &Bound<'_, PyType>) -> PyResult<Option<String>> {
+    let Some(types) = entry.handler().types(py) else {
+        return Ok(None);
+    };
     for subscribed in types.cast::<PyTuple>()?.iter() {
         let subscribed = subscribed.cast::<PyType>()?;
         let name = imports::class_name(subscribed);
         if entry.handler().exact && class.is_subclass(subscribed)? {
-            return Ok(Some(format!("does not run, it takes exactly {name} (exact=True)")));
+            return Ok(Some(format!(
+                "does not run, it takes exactly {name} (exact=True)"
+            )));
         }
         if subscribed.is_subclass(class)? {
-            return Ok(Some(format!("does not run, it takes only the subclass {name}")));
+            return Ok(Some(format!(
+                "does not run, it takes only the subclass {name}"
+            )));
         }
     }
     Ok(None)

@@ -25,11 +25,17 @@ pub(crate) struct Publication<'a, 'py> {
 
 impl<'a, 'py> Publication<'a, 'py> {
     pub(crate) fn new(bus: &'a EventBus, event: &'a Bound<'py, PyAny>) -> Self {
-        Self { bus, event, site: OnceCell::new() }
+        Self {
+            bus,
+            event,
+            site: OnceCell::new(),
+        }
     }
 
     fn site(&self) -> Option<&str> {
-        self.site.get_or_init(|| calling::site(self.event.py())).as_deref()
+        self.site
+            .get_or_init(|| calling::site(self.event.py()))
+            .as_deref()
     }
 
     /// Does with a failure what its subscription, or else the bus, says. An error of this goes
@@ -85,7 +91,11 @@ impl<'a, 'py> Publication<'a, 'py> {
     pub(crate) fn log_collected(&self, isolation: &mut Isolation<PyErr>) {
         let py = self.event.py();
         for error in std::mem::take(isolation).into_collected() {
-            log(py, "a handler failed, and its publish was interrupted", &error);
+            log(
+                py,
+                "a handler failed, and its publish was interrupted",
+                &error,
+            );
         }
     }
 
@@ -124,7 +134,9 @@ fn add_note(error: &PyErr, py: Python<'_>, note: &str) {
     let exception = error.value(py);
     let noted = || -> PyResult<()> {
         if let Some(notes) = exception.getattr_opt(pyo3::intern!(py, "__notes__"))?
-            && notes.cast::<PyList>().is_ok_and(|notes| notes.contains(note).unwrap_or(false))
+            && notes
+                .cast::<PyList>()
+                .is_ok_and(|notes| notes.contains(note).unwrap_or(false))
         {
             return Ok(());
         }
@@ -160,7 +172,10 @@ pub(crate) fn group(
 ) -> PyErr {
     let name = imports::class_name(class);
     let message = format!("{} of {handlers} handlers of {name} failed", errors.len());
-    let members: Vec<_> = errors.into_iter().map(|error| error.into_value(py)).collect();
+    let members: Vec<_> = errors
+        .into_iter()
+        .map(|error| error.into_value(py))
+        .collect();
     match imports::handler_errors(py).and_then(|class| class.call1((message, members))) {
         Ok(group) => PyErr::from_value(group),
         Err(error) => error,

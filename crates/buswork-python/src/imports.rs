@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyType, PyTuple};
+use pyo3::types::{PyTuple, PyType};
 
 macro_rules! imported {
     ($($(#[$doc:meta])* $name:ident: $module:literal, $attribute:literal;)*) => {
@@ -48,7 +48,10 @@ imported! {
 
 /// `qualname` of a class, for messages; never fails, whatever the metaclass does.
 pub(crate) fn class_name(class: &Bound<'_, PyType>) -> String {
-    class.qualname().map_or_else(|_| "?".to_owned(), |name| name.to_string_lossy().into_owned())
+    class.qualname().map_or_else(
+        |_| "?".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 /// The names of several classes, as `A | B`.

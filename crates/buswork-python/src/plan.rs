@@ -79,7 +79,9 @@ fn compile(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
     let py = class.py();
     let key = TypeKey::of(class);
     let lineage = routing::lineage(class);
-    let gathered = bus.table().gather(&key, &lineage, |subscriber| !subscriber.exact);
+    let gathered = bus
+        .table()
+        .gather(&key, &lineage, |subscriber| !subscriber.exact);
     // Taken before anybody is asked, so that what changes meanwhile is noticed.
     let token = if gathered.is_searching() {
         Some(imports::cache_token(py)?.call0()?.unbind())
@@ -88,11 +90,18 @@ fn compile(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
     };
     let arranged = gathered.arrange(|entry| routing::matches(entry, class))?;
     let entries = arranged.entries();
-    let unhandled = if entries.is_empty() { bus.unhandled(class)? } else { Unhandled::Ignore };
+    let unhandled = if entries.is_empty() {
+        bus.unhandled(class)?
+    } else {
+        Unhandled::Ignore
+    };
     let object = TypeKey::of(&py.get_type::<PyAny>());
     let refuses_classes = routing::is_metaclass(class)
         && !entries.iter().any(|entry| {
-            entry.keys().iter().any(|key| *key != object && lineage.contains(key))
+            entry
+                .keys()
+                .iter()
+                .any(|key| *key != object && lineage.contains(key))
         });
     let decisions = Decisions {
         class: routing::watch(bus.table(), class)?.unbind(),

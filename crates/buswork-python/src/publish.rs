@@ -98,7 +98,9 @@ pub(crate) fn mind(
 ) -> PyResult<()> {
     let py = class.py();
     if plan.extra().refuses_classes {
-        let name = event.cast::<PyType>().map_or_else(|_| "?".to_owned(), imports::class_name);
+        let name = event
+            .cast::<PyType>()
+            .map_or_else(|_| "?".to_owned(), imports::class_name);
         return Err(PyTypeError::new_err(format!(
             "published the class {name} itself, not an event: publish an instance, {name}(...)"
         )));
@@ -107,7 +109,9 @@ pub(crate) fn mind(
         return Ok(());
     }
     let name = imports::class_name(class);
-    let message = format!("nobody handles {name}: subscribe a handler, or allow it with set_unhandled({name}, \"ignore\")");
+    let message = format!(
+        "nobody handles {name}: subscribe a handler, or allow it with set_unhandled({name}, \"ignore\")"
+    );
     if plan.extra().unhandled == Unhandled::Raise {
         return Err(exception(imports::unhandled_event(py), message));
     }
@@ -162,7 +166,10 @@ fn singly(bus: &EventBus, plan: &Plan, range: Range<usize>, event: &Bound<'_, Py
 
 #[cold]
 fn failed_singly(index: usize, py: Python<'_>) -> Box<Failed> {
-    Box::new(Failed { failures: vec![(index, PyErr::fetch(py))], resume: index + 1 })
+    Box::new(Failed {
+        failures: vec![(index, PyErr::fetch(py))],
+        resume: index + 1,
+    })
 }
 
 /// Calls ten handlers by one crossing. The outer error goes straight through.
@@ -189,7 +196,10 @@ fn refuse_awaitables(ten: &Ten, results: &Bound<'_, PyTuple>) -> Walked {
     if failures.is_empty() {
         return Ok(());
     }
-    Err(Box::new(Failed { failures, resume: ten.start + TEN }))
+    Err(Box::new(Failed {
+        failures,
+        resume: ten.start + TEN,
+    }))
 }
 
 /// Which of the ten raised. Their function has a line for each, so its traceback says; its own
@@ -200,30 +210,40 @@ fn failed_together(ten: &Ten, py: Python<'_>) -> PyResult<Box<Failed>> {
     let error = PyErr::fetch(py);
     let straight = || error.clone_ref(py);
     let traceback = error.traceback(py).ok_or_else(straight)?;
-    let code = ten.function.bind(py).getattr(pyo3::intern!(py, "__code__"))?;
+    let code = ten
+        .function
+        .bind(py)
+        .getattr(pyo3::intern!(py, "__code__"))?;
     let frame = traceback.getattr(pyo3::intern!(py, "tb_frame"))?;
     if !frame.getattr(pyo3::intern!(py, "f_code"))?.is(&code) {
         return Err(straight());
     }
-    let first_line: usize = code.getattr(pyo3::intern!(py, "co_firstlineno"))?.extract()?;
+    let first_line: usize = code
+        .getattr(pyo3::intern!(py, "co_firstlineno"))?
+        .extract()?;
     let first_call = first_line + imports::first_call(py)?.extract::<usize>()?;
-    let line: usize = traceback.getattr(pyo3::intern!(py, "tb_lineno"))?.extract()?;
-    let place = line.checked_sub(first_call).filter(|&place| place < TEN).ok_or_else(straight)?;
+    let line: usize = traceback
+        .getattr(pyo3::intern!(py, "tb_lineno"))?
+        .extract()?;
+    let place = line
+        .checked_sub(first_call)
+        .filter(|&place| place < TEN)
+        .ok_or_else(straight)?;
     let inner = traceback.getattr(pyo3::intern!(py, "tb_next"))?;
-    error.value(py).setattr(pyo3::intern!(py, "__traceback__"), inner)?;
+    error
+        .value(py)
+        .setattr(pyo3::intern!(py, "__traceback__"), inner)?;
     let index = ten.start + place;
-    Ok(Box::new(Failed { failures: vec![(index, error)], resume: index + 1 }))
+    Ok(Box::new(Failed {
+        failures: vec![(index, error)],
+        resume: index + 1,
+    }))
 }
 
 /// Goes on behind the first failure, one handler at a time, and raises what there is to raise at
 /// the end.
 #[cold]
-fn recover(
-    bus: &EventBus,
-    plan: &Plan,
-    event: &Bound<'_, PyAny>,
-    failed: Failed,
-) -> PyResult<()> {
+fn recover(bus: &EventBus, plan: &Plan, event: &Bound<'_, PyAny>, failed: Failed) -> PyResult<()> {
     let py = event.py();
     let mut isolation = Isolation::new();
     let publication = Publication::new(bus, event);
@@ -265,7 +285,9 @@ fn deliver_one(bus: &EventBus, entry: &Arc<Entry>, event: &Bound<'_, PyAny>) -> 
     if !entry.is_plain() {
         return deliver_guarded(bus, entry, event);
     }
-    let Some(handler) = entry.handler().plain(py) else { return Ok(()) };
+    let Some(handler) = entry.handler().plain(py) else {
+        return Ok(());
+    };
     match call(&handler, event) {
         Called::Nothing => Ok(()),
         Called::Raised => Err(Raised),
@@ -303,7 +325,11 @@ pub(crate) fn admit<'py>(
     }
     let subscriber = entry.handler();
     let Some(handler) = subscriber.handler(py) else {
-        return Ok(Err(if subscriber.weak { SkipReason::Gone } else { SkipReason::Cancelled }));
+        return Ok(Err(if subscriber.weak {
+            SkipReason::Gone
+        } else {
+            SkipReason::Cancelled
+        }));
     };
     if let Some(when) = subscriber.when(py)
         && !call_for_result(&when, event)?.is_truthy()?

@@ -30,7 +30,11 @@ pub(crate) fn check_handler(handler: &Bound<'_, PyAny>) -> PyResult<()> {
     // Everything else is asked by `inspect`, which is right about partials, decorated functions,
     // callable objects and marked coroutine functions, and slow.
     let objection = imports::objection(py)?.call1((handler,))?;
-    if objection.is_none() { Ok(()) } else { Err(PyTypeError::new_err(objection.unbind())) }
+    if objection.is_none() {
+        Ok(())
+    } else {
+        Err(PyTypeError::new_err(objection.unbind()))
+    }
 }
 
 /// Refuses a predicate that cannot be called.
@@ -47,17 +51,25 @@ pub(crate) fn check_predicate(when: &Bound<'_, PyAny>) -> PyResult<()> {
 fn not_callable(handler: &Bound<'_, PyAny>) -> String {
     let kind = imports::class_name(&handler.get_type());
     if handler.is_none() || kind == "coroutine" {
-        return format!("the handler must be callable, got {kind}: was it called by mistake? Pass the function itself, without ()");
+        return format!(
+            "the handler must be callable, got {kind}: was it called by mistake? Pass the function itself, without ()"
+        );
     }
-    format!("the handler must be callable, got {kind}: pass a function, a bound method or an object with __call__")
+    format!(
+        "the handler must be callable, got {kind}: pass a function, a bound method or an object with __call__"
+    )
 }
 
 /// The code of a plain function or of a method bound to something, whose attributes nobody
 /// overrides; `None` for every other callable, and for functions that say they are another.
 fn plain_code<'py>(handler: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = handler.py();
-    let Some(function) = plain_function(handler)? else { return Ok(None) };
-    let attributes = function.getattr(pyo3::intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
+    let Some(function) = plain_function(handler)? else {
+        return Ok(None);
+    };
+    let attributes = function
+        .getattr(pyo3::intern!(py, "__dict__"))?
+        .cast_into::<PyDict>()?;
     if !attributes.is_empty() {
         return Ok(None);
     }
@@ -71,7 +83,10 @@ fn plain_function<'py>(handler: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py
     } else {
         handler.clone()
     };
-    Ok(function.get_type().is(imports::function_type(py)?).then_some(function))
+    Ok(function
+        .get_type()
+        .is(imports::function_type(py)?)
+        .then_some(function))
 }
 
 fn takes_one_argument(
@@ -83,13 +98,21 @@ fn takes_one_argument(
     let is_method = handler.get_type().is(imports::method_type(py)?);
     let given = 1 + usize::from(is_method);
     let accepted: usize = code.getattr(pyo3::intern!(py, "co_argcount"))?.extract()?;
-    let keyword_only: usize = code.getattr(pyo3::intern!(py, "co_kwonlyargcount"))?.extract()?;
+    let keyword_only: usize = code
+        .getattr(pyo3::intern!(py, "co_kwonlyargcount"))?
+        .extract()?;
     if keyword_only > 0 {
         return Ok(false);
     }
-    let Some(function) = plain_function(handler)? else { return Ok(false) };
+    let Some(function) = plain_function(handler)? else {
+        return Ok(false);
+    };
     let defaults = function.getattr(pyo3::intern!(py, "__defaults__"))?;
-    let optional = if defaults.is_none() { 0 } else { defaults.len()? };
+    let optional = if defaults.is_none() {
+        0
+    } else {
+        defaults.len()?
+    };
     let fits = accepted >= given || flags & CO_VARARGS != 0;
     Ok(fits && accepted.saturating_sub(optional) <= given)
 }
@@ -98,7 +121,11 @@ fn takes_one_argument(
 pub(crate) fn default_name(handler: &Bound<'_, PyAny>) -> String {
     let py = handler.py();
     let text = |object: &Bound<'_, PyAny>, attribute: &Bound<'_, pyo3::types::PyString>| {
-        object.getattr_opt(attribute).ok().flatten().and_then(|name| name.extract::<String>().ok())
+        object
+            .getattr_opt(attribute)
+            .ok()
+            .flatten()
+            .and_then(|name| name.extract::<String>().ok())
     };
     let qualname = pyo3::intern!(py, "__qualname__");
     let module = pyo3::intern!(py, "__module__");
@@ -116,19 +143,39 @@ pub(crate) fn default_name(handler: &Bound<'_, PyAny>) -> String {
 /// Where a handler's code begins, as `file:line`; `None` for what is not written in Python.
 pub(crate) fn location(handler: &Bound<'_, PyAny>) -> Option<String> {
     let py = handler.py();
-    let wrapped = || handler.getattr_opt(pyo3::intern!(py, "func")).ok().flatten();
-    let called = || handler.get_type().getattr(pyo3::intern!(py, "__call__")).ok();
+    let wrapped = || {
+        handler
+            .getattr_opt(pyo3::intern!(py, "func"))
+            .ok()
+            .flatten()
+    };
+    let called = || {
+        handler
+            .get_type()
+            .getattr(pyo3::intern!(py, "__call__"))
+            .ok()
+    };
     let code = code_of(handler)
         .or_else(|| wrapped().and_then(|function| code_of(&function)))
         .or_else(|| called().and_then(|function| code_of(&function)))?;
-    let file: String = code.getattr(pyo3::intern!(py, "co_filename")).ok()?.extract().ok()?;
-    let line: usize = code.getattr(pyo3::intern!(py, "co_firstlineno")).ok()?.extract().ok()?;
+    let file: String = code
+        .getattr(pyo3::intern!(py, "co_filename"))
+        .ok()?
+        .extract()
+        .ok()?;
+    let line: usize = code
+        .getattr(pyo3::intern!(py, "co_firstlineno"))
+        .ok()?
+        .extract()
+        .ok()?;
     Some(format!("{file}:{line}"))
 }
 
 fn code_of<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     let function = plain_function(object).ok().flatten()?;
-    function.getattr(pyo3::intern!(object.py(), "__code__")).ok()
+    function
+        .getattr(pyo3::intern!(object.py(), "__code__"))
+        .ok()
 }
 
 /// Whether two callables are the same handler. Compares identities, never by a foreign `__eq__`: a

@@ -41,7 +41,12 @@ impl Report {
         if errors.is_empty() {
             return Ok(());
         }
-        Err(group(py, self.event_type.bind(py), deliveries.len(), errors))
+        Err(group(
+            py,
+            self.event_type.bind(py),
+            deliveries.len(),
+            errors,
+        ))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -54,7 +59,9 @@ impl Report {
             }
         }
         let name = imports::class_name(self.event_type.bind(py));
-        Ok(format!("<Report on {name}: {ok} ok, {failed} failed, {skipped} skipped>"))
+        Ok(format!(
+            "<Report on {name}: {ok} ok, {failed} failed, {skipped} skipped>"
+        ))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -90,7 +97,15 @@ impl Delivery {
         elapsed: f64,
     ) -> Self {
         let (status, result) = ("ok", Some(result));
-        Self { handler, name, status, reason: None, result, error: None, elapsed }
+        Self {
+            handler,
+            name,
+            status,
+            reason: None,
+            result,
+            error: None,
+            elapsed,
+        }
     }
 
     pub(crate) fn failed(
@@ -100,12 +115,28 @@ impl Delivery {
         elapsed: f64,
     ) -> Self {
         let (status, error) = ("failed", Some(error));
-        Self { handler, name, status, reason: None, result: None, error, elapsed }
+        Self {
+            handler,
+            name,
+            status,
+            reason: None,
+            result: None,
+            error,
+            elapsed,
+        }
     }
 
     pub(crate) fn skipped(handler: Option<Py<PyAny>>, name: String, reason: SkipReason) -> Self {
         let (status, reason) = ("skipped", Some(reason.as_str()));
-        Self { handler, name, status, reason, result: None, error: None, elapsed: 0.0 }
+        Self {
+            handler,
+            name,
+            status,
+            reason,
+            result: None,
+            error: None,
+            elapsed: 0.0,
+        }
     }
 }
 

@@ -4,7 +4,10 @@
 //! A class is known by its address. Subscriptions hold their classes strongly; a compiled plan
 //! holds its class weakly and is evicted by the reference's callback when the class dies, before
 //! the address can be used again.
-#![expect(unsafe_code, reason = "reads the type pointer of an object, not its `__class__`")]
+#![expect(
+    unsafe_code,
+    reason = "reads the type pointer of an object, not its `__class__`"
+)]
 
 use std::sync::{Arc, Weak};
 
@@ -36,7 +39,9 @@ impl TypeKey {
         // SAFETY: the chain holds keys of publishes in progress only, and each has its event on
         // the stack, which keeps the class alive.
         let class = unsafe { Bound::from_borrowed_ptr(py, self.0 as *mut ffi::PyObject) };
-        class.cast::<PyType>().map_or_else(|_| "?".to_owned(), imports::class_name)
+        class
+            .cast::<PyType>()
+            .map_or_else(|_| "?".to_owned(), imports::class_name)
     }
 }
 
@@ -70,7 +75,9 @@ pub(crate) fn lineage(class: &Bound<'_, PyType>) -> Vec<TypeKey> {
 /// Whether a subscription to an ABC or protocol matches events of `class`. Runs foreign code.
 pub(crate) fn matches(entry: &Entry, class: &Bound<'_, PyType>) -> PyResult<bool> {
     let py = class.py();
-    let Some(types) = entry.handler().types(py) else { return Ok(false) };
+    let Some(types) = entry.handler().types(py) else {
+        return Ok(false);
+    };
     let key = TypeKey::of(class);
     for subscribed in types.cast::<PyTuple>()?.iter() {
         let subscribed = subscribed.cast::<PyType>()?;
@@ -90,7 +97,10 @@ pub(crate) fn watch<'py>(
     class: &Bound<'py, PyType>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = class.py();
-    let evict = Evict { table: Arc::downgrade(table), key: TypeKey::of(class) };
+    let evict = Evict {
+        table: Arc::downgrade(table),
+        key: TypeKey::of(class),
+    };
     imports::weak_reference(py)?.call1((class, evict))
 }
 

@@ -22,7 +22,9 @@ impl Slot {
         // SAFETY: `content` is a live object, and `PyCell_New` returns a new reference or null
         // with an exception set.
         let cell = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyCell_New(content.as_ptr())) }?;
-        Ok(Self { cell: cell.unbind() })
+        Ok(Self {
+            cell: cell.unbind(),
+        })
     }
 
     #[inline]

@@ -32,7 +32,10 @@ pub(crate) struct Subscriber {
 }
 
 impl Subscriber {
-    #[expect(clippy::too_many_arguments, reason = "one subscription, as the user wrote it")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one subscription, as the user wrote it"
+    )]
     pub(crate) fn new(
         callee: &Bound<'_, PyAny>,
         when: Option<&Bound<'_, PyAny>>,
@@ -95,7 +98,9 @@ impl Subscriber {
 
     /// Brings the lane up to date after a change of the subscription's state.
     pub(crate) fn follow(&self, py: Python<'_>, is_active: bool) -> PyResult<()> {
-        let Some(lane) = self.lane.get() else { return Ok(()) };
+        let Some(lane) = self.lane.get() else {
+            return Ok(());
+        };
         match self.callee.get(py) {
             Some(handler) if is_active => lane.set(&handler),
             _ => lane.set(imports::nothing(py)?),

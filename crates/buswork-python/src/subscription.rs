@@ -22,7 +22,11 @@ pub(crate) struct Subscription {
 
 impl Subscription {
     pub(crate) fn new(entry: &Arc<Entry>, table: &Arc<Table>, types: Py<PyTuple>) -> Self {
-        Self { entry: Arc::clone(entry), table: Arc::downgrade(table), types }
+        Self {
+            entry: Arc::clone(entry),
+            table: Arc::downgrade(table),
+            types,
+        }
     }
 
     /// A handle for an entry; `None` when it ended meanwhile.
@@ -95,7 +99,11 @@ impl Subscription {
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        let mut text = format!("<Subscription {} on {}", self.name(), imports::class_names(self.types.bind(py)));
+        let mut text = format!(
+            "<Subscription {} on {}",
+            self.name(),
+            imports::class_names(self.types.bind(py))
+        );
         if let Some(place) = self.location(py) {
             text.push_str(" at ");
             text.push_str(&place);

@@ -19,7 +19,10 @@ impl<'py> WeakHandler<'py> {
     pub(crate) fn new(table: &Arc<Table>, handler: &Bound<'py, PyAny>) -> PyResult<Self> {
         let py = handler.py();
         refuse_local(handler)?;
-        let ended = Ended { table: Arc::downgrade(table), entry: OnceLock::new() };
+        let ended = Ended {
+            table: Arc::downgrade(table),
+            entry: OnceLock::new(),
+        };
         let ended = Bound::new(py, ended)?;
         let reference = if handler.get_type().is(imports::method_type(py)?) {
             imports::weak_method(py)?
@@ -50,7 +53,9 @@ fn refuse_local(handler: &Bound<'_, PyAny>) -> PyResult<()> {
     if !handler.get_type().is(imports::function_type(py)?) {
         return Ok(());
     }
-    let qualname: String = handler.getattr(pyo3::intern!(py, "__qualname__"))?.extract()?;
+    let qualname: String = handler
+        .getattr(pyo3::intern!(py, "__qualname__"))?
+        .extract()?;
     if qualname.contains("<locals>") || qualname.contains("<lambda>") {
         return Err(PyTypeError::new_err(format!(
             "weak=True does not suit {qualname}: nothing else holds a lambda or a local function, so it would be gone at once; leave weak out, and cancel the subscription"
@@ -69,9 +74,10 @@ struct Ended {
 #[pymethods]
 impl Ended {
     fn __call__(&self, py: Python<'_>, _reference: &Bound<'_, PyAny>) -> PyResult<()> {
-        let (Some(table), Some(entry)) =
-            (self.table.upgrade(), self.entry.get().and_then(Weak::upgrade))
-        else {
+        let (Some(table), Some(entry)) = (
+            self.table.upgrade(),
+            self.entry.get().and_then(Weak::upgrade),
+        ) else {
             return Ok(());
         };
         if entry.is_ended() {
@@ -79,8 +85,10 @@ impl Ended {
         }
         collection::end(py, &table, &entry);
         let name = &entry.handler().name;
-        imports::logger(py)?
-            .call_method1("info", ("subscription %s ended: its object no longer exists", name))?;
+        imports::logger(py)?.call_method1(
+            "info",
+            ("subscription %s ended: its object no longer exists", name),
+        )?;
         Ok(())
     }
 }

@@ -21,7 +21,12 @@ pub struct SubscriptionBuilder<'bus, E> {
 
 impl<'bus, E: Any> SubscriptionBuilder<'bus, E> {
     pub(crate) fn new(bus: &'bus EventBus) -> Self {
-        Self { bus, options: Options::default(), when: None, on_error: None }
+        Self {
+            bus,
+            options: Options::default(),
+            when: None,
+            on_error: None,
+        }
     }
 
     /// High runs first; equal ones run in order of subscription. 0 unless set.
@@ -62,7 +67,11 @@ impl<'bus, E: Any> SubscriptionBuilder<'bus, E> {
     /// When the given name is taken on this bus.
     #[track_caller]
     pub fn subscribe<H: Handler<E>>(self, handler: H) -> Subscription {
-        let name = self.options.name.clone().unwrap_or_else(|| type_name::<H>().into());
+        let name = self
+            .options
+            .name
+            .clone()
+            .unwrap_or_else(|| type_name::<H>().into());
         self.bus.add(NewSubscription {
             handler: Box::new(handler),
             when: self.when,
@@ -131,6 +140,10 @@ impl BusBuilder {
 
 impl Default for BusBuilder {
     fn default() -> Self {
-        Self { max_depth: 100, on_error: OnError::default(), unhandled: Unhandled::default() }
+        Self {
+            max_depth: 100,
+            on_error: OnError::default(),
+            unhandled: Unhandled::default(),
+        }
     }
 }

@@ -150,8 +150,17 @@ impl EventBus {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let (table, settings) = (Table::new(), std::sync::Mutex::default());
-        let inner = Inner { table, number, max_depth, on_error, unhandled, settings };
-        Self { inner: Arc::new(inner) }
+        let inner = Inner {
+            table,
+            number,
+            max_depth,
+            on_error,
+            unhandled,
+            settings,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Subscribes a handler to its event type, which routing compares exactly.
@@ -183,7 +192,14 @@ impl EventBus {
 
     /// Adds what [`SubscriptionBuilder`] has put together.
     pub(crate) fn add<E: Any>(&self, new: NewSubscription<E>) -> Subscription {
-        let NewSubscription { handler, when, name, on_error, options, location } = new;
+        let NewSubscription {
+            handler,
+            when,
+            name,
+            on_error,
+            options,
+            location,
+        } = new;
         let subscriber = Subscriber {
             callee: Arc::new(Callee { handler, when }),
             name,
@@ -214,10 +230,12 @@ impl EventBus {
     #[track_caller]
     pub fn publish<E: Any>(&self, event: &E) -> Result<(), Error> {
         let site = Location::caller();
-        self.inner.table.with_plan(&TypeId::of::<E>(), |plan| match plan {
-            Some(plan) => self.run(plan, event, site),
-            None => self.run(&self.compile::<E>(), event, site),
-        })
+        self.inner
+            .table
+            .with_plan(&TypeId::of::<E>(), |plan| match plan {
+                Some(plan) => self.run(plan, event, site),
+                None => self.run(&self.compile::<E>(), event, site),
+            })
     }
 
     /// Publishes, and reports what came of each delivery instead of returning handlers' failures.
@@ -229,14 +247,20 @@ impl EventBus {
     pub fn deliver<E: Any>(&self, event: &E) -> Result<Report, Error> {
         let site = Location::caller();
         let plan = self.plan::<E>();
-        let publishing = Publishing::enter(self.inner.number, type_name::<E>(), self.inner.max_depth)?;
+        let publishing =
+            Publishing::enter(self.inner.number, type_name::<E>(), self.inner.max_depth)?;
         self.mind_unhandled::<E>(&plan, site)?;
-        self.walk(&plan, event, site, &publishing).map(|(report, _)| report)
+        self.walk(&plan, event, site, &publishing)
+            .map(|(report, _)| report)
     }
 
     /// The subscriptions of an event type, in call order.
     pub fn handlers<E: Any>(&self) -> Vec<Subscription> {
-        self.plan::<E>().entries().iter().map(|entry| self.subscription(entry)).collect()
+        self.plan::<E>()
+            .entries()
+            .iter()
+            .map(|entry| self.subscription(entry))
+            .collect()
     }
 
     /// Cancels every subscription.
@@ -249,7 +273,10 @@ impl EventBus {
 
     /// Says what happens to events of this type that nobody is subscribed to.
     pub fn set_unhandled<E: Any>(&self, unhandled: Unhandled) {
-        self.inner.settings().unhandled.insert(TypeId::of::<E>(), unhandled);
+        self.inner
+            .settings()
+            .unhandled
+            .insert(TypeId::of::<E>(), unhandled);
         drop(self.inner.table.evict(&TypeId::of::<E>()));
     }
 
@@ -261,7 +288,10 @@ impl EventBus {
     }
 
     fn subscription(&self, entry: &Arc<Entry<TypeId, Subscriber>>) -> Subscription {
-        Subscription { entry: Arc::clone(entry), bus: Arc::downgrade(&self.inner) }
+        Subscription {
+            entry: Arc::clone(entry),
+            bus: Arc::downgrade(&self.inner),
+        }
     }
 
     fn plan<E: Any>(&self) -> Arc<Plan> {
@@ -280,14 +310,23 @@ impl EventBus {
             .entries()
             .iter()
             .filter_map(|entry| {
-                let callee = Arc::clone(&entry.handler().callee).downcast::<Callee<E>>().ok()?;
-                Some(Step { entry: Arc::clone(entry), callee })
+                let callee = Arc::clone(&entry.handler().callee)
+                    .downcast::<Callee<E>>()
+                    .ok()?;
+                Some(Step {
+                    entry: Arc::clone(entry),
+                    callee,
+                })
             })
             .collect();
         let settings = self.inner.settings();
         let compiled = Compiled {
             steps: Box::new(steps),
-            unhandled: settings.unhandled.get(&key).copied().unwrap_or(self.inner.unhandled),
+            unhandled: settings
+                .unhandled
+                .get(&key)
+                .copied()
+                .unwrap_or(self.inner.unhandled),
             observer: settings.observer.clone(),
         };
         drop(settings);
@@ -302,7 +341,8 @@ impl EventBus {
         event: &E,
         site: &'static Location<'static>,
     ) -> Result<(), Error> {
-        let publishing = Publishing::enter(self.inner.number, type_name::<E>(), self.inner.max_depth)?;
+        let publishing =
+            Publishing::enter(self.inner.number, type_name::<E>(), self.inner.max_depth)?;
         let steps = steps::<E>(plan);
         if steps.is_empty() || plan.extra().observer.is_some() {
             self.mind_unhandled::<E>(plan, site)?;
@@ -329,7 +369,10 @@ impl EventBus {
             };
             publishing.verdict()?;
             let failure = failure(steps[next - 1].entry.handler(), site, cause);
-            if self.judge(&steps[next - 1].entry, failure, &mut isolation).is_break() {
+            if self
+                .judge(&steps[next - 1].entry, failure, &mut isolation)
+                .is_break()
+            {
                 break;
             }
         }
@@ -348,7 +391,10 @@ impl EventBus {
     ) -> Result<(Report, Isolation<Failure>), Error> {
         let steps = steps::<E>(plan);
         let observer = plan.extra().observer.as_deref();
-        let published = Published { event_type: type_name::<E>(), site };
+        let published = Published {
+            event_type: type_name::<E>(),
+            site,
+        };
         if let Some(observer) = observer {
             observer.published(published);
         }
@@ -363,14 +409,22 @@ impl EventBus {
             };
             publishing.verdict()?;
             if let Some(failure) = &delivery.failure {
-                stopped = self.judge(&step.entry, failure.clone(), &mut isolation).is_break();
+                stopped = self
+                    .judge(&step.entry, failure.clone(), &mut isolation)
+                    .is_break();
             }
             if let Some(observer) = observer {
                 observer.delivered(published, &delivery);
             }
             deliveries.push(delivery);
         }
-        Ok((Report { event: type_name::<E>(), deliveries }, isolation))
+        Ok((
+            Report {
+                event: type_name::<E>(),
+                deliveries,
+            },
+            isolation,
+        ))
     }
 
     /// One delivery of the careful road.
@@ -392,9 +446,18 @@ impl EventBus {
             Ok(Err(error)) => Some(Cause::Returned(error)),
             Err(payload) => Some(Cause::Panicked(Panicked::new(&*payload))),
         };
-        let status = if cause.is_some() { Status::Failed } else { Status::Ok };
+        let status = if cause.is_some() {
+            Status::Failed
+        } else {
+            Status::Ok
+        };
         let failure = cause.map(|cause| failure(step.entry.handler(), site, cause));
-        Delivery { subscription: self.subscription(&step.entry), status, failure, elapsed }
+        Delivery {
+            subscription: self.subscription(&step.entry),
+            status,
+            failure,
+            elapsed,
+        }
     }
 
     fn undelivered<E>(&self, step: &Step<E>, reason: SkipReason) -> Delivery {
@@ -427,7 +490,12 @@ impl EventBus {
         failure: Failure,
         isolation: &mut Isolation<Failure>,
     ) -> ControlFlow<()> {
-        match entry.handler().on_error.as_ref().unwrap_or(&self.inner.on_error) {
+        match entry
+            .handler()
+            .on_error
+            .as_ref()
+            .unwrap_or(&self.inner.on_error)
+        {
             OnError::Raise => isolation.record(failure, Effect::Collect),
             OnError::Stop => isolation.record(failure, Effect::Stop),
             OnError::Log => {
@@ -436,7 +504,10 @@ impl EventBus {
             }
             OnError::Call(function) => {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| function(&failure))) {
-                    log::error!("on_error {}; it was given {failure}", Panicked::new(&*payload));
+                    log::error!(
+                        "on_error {}; it was given {failure}",
+                        Panicked::new(&*payload)
+                    );
                 }
                 ControlFlow::Continue(())
             }
@@ -468,12 +539,21 @@ impl EventBus {
 /// The typed steps of a plan. Plans are kept by `TypeId`, so the downcast holds.
 #[inline]
 fn steps<E: Any>(plan: &Plan) -> &[Step<E>] {
-    plan.extra().steps.downcast_ref::<Box<[Step<E>]>>().map_or(&[], |steps| steps)
+    plan.extra()
+        .steps
+        .downcast_ref::<Box<[Step<E>]>>()
+        .map_or(&[], |steps| steps)
 }
 
 #[cold]
 fn failure(subscriber: &Subscriber, site: &'static Location<'static>, cause: Cause) -> Failure {
-    Failure::new(subscriber.event, Arc::clone(&subscriber.name), subscriber.location, site, cause)
+    Failure::new(
+        subscriber.event,
+        Arc::clone(&subscriber.name),
+        subscriber.location,
+        site,
+        cause,
+    )
 }
 
 #[inline]
@@ -487,7 +567,9 @@ fn settle<E>(isolation: Isolation<Failure>) -> Result<(), Error> {
 
 impl Inner {
     fn settings(&self) -> std::sync::MutexGuard<'_, Settings> {
-        self.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.settings
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -509,6 +591,10 @@ impl Default for EventBus {
 
 impl fmt::Debug for EventBus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "EventBus({} subscriptions)", self.inner.table.len())
+        write!(
+            formatter,
+            "EventBus({} subscriptions)",
+            self.inner.table.len()
+        )
     }
 }

@@ -41,9 +41,16 @@ impl Publishing {
 
     /// Whether a publish nested in this one went too deep.
     #[inline]
-    #[expect(clippy::unused_self, reason = "only a publish in progress has a verdict")]
+    #[expect(
+        clippy::unused_self,
+        reason = "only a publish in progress has a verdict"
+    )]
     pub(crate) fn verdict(&self) -> Result<(), Error> {
-        if IS_TRIPPED.get() { Err(recursion()) } else { Ok(()) }
+        if IS_TRIPPED.get() {
+            Err(recursion())
+        } else {
+            Ok(())
+        }
     }
 }
 

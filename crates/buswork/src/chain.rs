@@ -27,7 +27,10 @@ pub struct Chain<L: Copy> {
 impl<L: Copy + PartialEq> Chain<L> {
     /// A chain with no publish in progress.
     pub const fn new() -> Self {
-        Self { innermost: Cell::new(None), enclosing: RefCell::new(Vec::new()) }
+        Self {
+            innermost: Cell::new(None),
+            enclosing: RefCell::new(Vec::new()),
+        }
     }
 
     /// Enters a publish of `event` on the bus numbered `bus`.
@@ -71,7 +74,11 @@ impl<L: Copy + PartialEq> Chain<L> {
     #[cold]
     fn refuse(&self, event: L) -> Vec<L> {
         let mut enclosing = self.enclosing.borrow_mut();
-        let path: Vec<L> = enclosing.iter().map(|link| link.event).chain([event]).collect();
+        let path: Vec<L> = enclosing
+            .iter()
+            .map(|link| link.event)
+            .chain([event])
+            .collect();
         if self.innermost.get().is_some() {
             enclosing.pop();
         }

@@ -157,7 +157,10 @@ impl<K, H> Entry<K, H> {
     fn change(&self, next: impl Fn(u8) -> Option<u8>) -> bool {
         let mut state = self.state.load(Ordering::Acquire);
         while let Some(wanted) = next(state) {
-            match self.state.compare_exchange(state, wanted, Ordering::AcqRel, Ordering::Acquire) {
+            match self
+                .state
+                .compare_exchange(state, wanted, Ordering::AcqRel, Ordering::Acquire)
+            {
                 Ok(_) => return true,
                 Err(found) => state = found,
             }

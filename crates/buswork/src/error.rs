@@ -16,26 +16,52 @@ pub struct Error {
 
 #[derive(Debug)]
 enum Kind {
-    Handlers { event: &'static str, failures: Vec<Failure>, stopped: bool },
-    Unhandled { event: &'static str, site: &'static Location<'static> },
-    Recursion { cycle: Vec<&'static str>, max_depth: u32 },
+    Handlers {
+        event: &'static str,
+        failures: Vec<Failure>,
+        stopped: bool,
+    },
+    Unhandled {
+        event: &'static str,
+        site: &'static Location<'static>,
+    },
+    Recursion {
+        cycle: Vec<&'static str>,
+        max_depth: u32,
+    },
 }
 
 impl Error {
     pub(crate) fn handlers(event: &'static str, failures: Vec<Failure>) -> Self {
-        Self { kind: Box::new(Kind::Handlers { event, failures, stopped: false }) }
+        Self {
+            kind: Box::new(Kind::Handlers {
+                event,
+                failures,
+                stopped: false,
+            }),
+        }
     }
 
     pub(crate) fn stopped(event: &'static str, failure: Failure) -> Self {
-        Self { kind: Box::new(Kind::Handlers { event, failures: vec![failure], stopped: true }) }
+        Self {
+            kind: Box::new(Kind::Handlers {
+                event,
+                failures: vec![failure],
+                stopped: true,
+            }),
+        }
     }
 
     pub(crate) fn unhandled(event: &'static str, site: &'static Location<'static>) -> Self {
-        Self { kind: Box::new(Kind::Unhandled { event, site }) }
+        Self {
+            kind: Box::new(Kind::Unhandled { event, site }),
+        }
     }
 
     pub(crate) fn recursion(cycle: Vec<&'static str>, max_depth: u32) -> Self {
-        Self { kind: Box::new(Kind::Recursion { cycle, max_depth }) }
+        Self {
+            kind: Box::new(Kind::Recursion { cycle, max_depth }),
+        }
     }
 
     /// Whether handlers failed; [`failures`](Self::failures) has them.
@@ -74,7 +100,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.kind {
-            Kind::Handlers { event, failures, stopped } => {
+            Kind::Handlers {
+                event,
+                failures,
+                stopped,
+            } => {
                 let (count, noun) = match failures.len() {
                     1 => (1, "handler"),
                     count => (count, "handlers"),
@@ -161,7 +191,15 @@ impl Failure {
         site: &'static Location<'static>,
         cause: Cause,
     ) -> Self {
-        Self { facts: Arc::new(Facts { event, name, location, site, cause }) }
+        Self {
+            facts: Arc::new(Facts {
+                event,
+                name,
+                location,
+                site,
+                cause,
+            }),
+        }
     }
 
     /// The type name of the event.

@@ -38,7 +38,10 @@ impl<F> Isolation<F> {
     /// No failure yet.
     #[inline]
     pub const fn new() -> Self {
-        Self { failures: Vec::new(), stopped: false }
+        Self {
+            failures: Vec::new(),
+            stopped: false,
+        }
     }
 
     /// Notes a failure, and says whether the walk goes on.

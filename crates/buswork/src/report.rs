@@ -52,9 +52,16 @@ impl Report {
     /// # Errors
     /// When any handler failed, whatever its `on_error`.
     pub fn into_result(self) -> Result<(), Error> {
-        let failures: Vec<Failure> =
-            self.deliveries.into_iter().filter_map(|delivery| delivery.failure).collect();
-        if failures.is_empty() { Ok(()) } else { Err(Error::handlers(self.event, failures)) }
+        let failures: Vec<Failure> = self
+            .deliveries
+            .into_iter()
+            .filter_map(|delivery| delivery.failure)
+            .collect();
+        if failures.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::handlers(self.event, failures))
+        }
     }
 }
 

@@ -23,7 +23,9 @@ pub(crate) struct Swap<T> {
 #[cfg(not(loom))]
 impl<T> Swap<T> {
     pub(crate) fn new(value: Arc<T>) -> Self {
-        Self { cell: arc_swap::ArcSwap::new(value) }
+        Self {
+            cell: arc_swap::ArcSwap::new(value),
+        }
     }
 
     #[inline]
@@ -40,7 +42,9 @@ impl<T> Swap<T> {
 #[cfg(loom)]
 impl<T> Swap<T> {
     pub(crate) fn new(value: Arc<T>) -> Self {
-        Self { cell: Mutex::new(value) }
+        Self {
+            cell: Mutex::new(value),
+        }
     }
 
     pub(crate) fn load(&self) -> impl std::ops::Deref<Target = Arc<T>> {
@@ -61,5 +65,7 @@ impl<T> Swap<T> {
 
 /// Locks, also after a panic in another holder: no section of ours leaves data half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

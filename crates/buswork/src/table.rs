@@ -13,8 +13,8 @@
 //! the registry is locked: what a change removes is handed back in a [`Removed`], to be dropped by
 //! the caller afterwards.
 
-use std::collections::{HashMap, HashSet};
 use std::collections::hash_map::Entry as Place;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
 
@@ -52,7 +52,10 @@ impl<K, H, X> Plan<K, H, X> {
 
 impl<K, H, X> fmt::Debug for Plan<K, H, X> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Plan").field("entries", &self.entries.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Plan")
+            .field("entries", &self.entries.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -67,7 +70,11 @@ pub struct Removed<K, H, X> {
 
 impl<K, H, X> Removed<K, H, X> {
     fn nothing() -> Self {
-        Self { entries: Vec::new(), shards: Vec::new(), plans: Vec::new() }
+        Self {
+            entries: Vec::new(),
+            shards: Vec::new(),
+            plans: Vec::new(),
+        }
     }
 
     /// The entries that are no longer in the table.
@@ -138,13 +145,19 @@ impl<K, H> Gathered<K, H> {
             }
         }
         order::arrange(&mut self.entries);
-        Ok(Arranged { entries: self.entries, generation: self.generation })
+        Ok(Arranged {
+            entries: self.entries,
+            generation: self.generation,
+        })
     }
 }
 
 impl<K, H> fmt::Debug for Gathered<K, H> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Gathered").field("entries", &self.entries.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Gathered")
+            .field("entries", &self.entries.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -163,7 +176,10 @@ impl<K, H> Arranged<K, H> {
 
 impl<K, H> fmt::Debug for Arranged<K, H> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Arranged").field("entries", &self.entries.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Arranged")
+            .field("entries", &self.entries.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -193,12 +209,7 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
     /// The first half of a compile: the entries subscribed to any key of `lineage`, and those that
     /// have to be asked. `inherits` says whether an entry found under another key
     /// than `key` itself counts.
-    pub fn gather(
-        &self,
-        key: &K,
-        lineage: &[K],
-        inherits: impl Fn(&H) -> bool,
-    ) -> Gathered<K, H> {
+    pub fn gather(&self, key: &K, lineage: &[K], inherits: impl Fn(&H) -> bool) -> Gathered<K, H> {
         let registry = lock(&self.registry);
         let mut entries = Vec::new();
         for ancestor in lineage {
@@ -209,7 +220,11 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
             }
         }
         let searching = registry.searching.clone();
-        Gathered { entries, searching, generation: registry.generation }
+        Gathered {
+            entries,
+            searching,
+            generation: registry.generation,
+        }
     }
 
     /// The second half: makes the plan of `key`, and keeps it unless the table has changed since
@@ -221,7 +236,10 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
         arranged: Arranged<K, H>,
         extra: X,
     ) -> Arc<Plan<K, H, X>> {
-        let plan = Arc::new(Plan { entries: arranged.entries.into_boxed_slice(), extra });
+        let plan = Arc::new(Plan {
+            entries: arranged.entries.into_boxed_slice(),
+            extra,
+        });
         let mut registry = lock(&self.registry);
         if registry.generation != arranged.generation || registry.compiled.contains_key(&key) {
             return plan;
@@ -229,9 +247,13 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
         for &ancestor in lineage {
             registry.dependents.entry(ancestor).or_default().insert(key);
         }
-        registry
-            .compiled
-            .insert(key, Compiled { lineage: lineage.into(), plan: Arc::clone(&plan) });
+        registry.compiled.insert(
+            key,
+            Compiled {
+                lineage: lineage.into(),
+                plan: Arc::clone(&plan),
+            },
+        );
         let shard = &self.shards[Self::shard_of(&key)];
         let mut next = Shard::clone(&shard.load());
         next.insert(key, Arc::clone(&plan));
@@ -254,7 +276,11 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
         handler: H,
     ) -> Result<(Arc<Entry<K, H>>, Removed<K, H, X>), (NameTaken, H)> {
         let mut registry = lock(&self.registry);
-        if options.name.as_ref().is_some_and(|name| registry.names.contains_key(name)) {
+        if options
+            .name
+            .as_ref()
+            .is_some_and(|name| registry.names.contains_key(name))
+        {
             return Err((NameTaken, handler));
         }
         let sequence = registry.next_sequence;
@@ -266,7 +292,11 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
         }
         for (index, key) in entry.keys().iter().enumerate() {
             if !entry.keys()[..index].contains(key) {
-                registry.subscribed.entry(*key).or_default().push(Arc::clone(&entry));
+                registry
+                    .subscribed
+                    .entry(*key)
+                    .or_default()
+                    .push(Arc::clone(&entry));
             }
         }
         if searching {
@@ -325,7 +355,11 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
 
     /// The entries subscribed to exactly `key`, in order of subscription.
     pub fn subscribed_to(&self, key: &K) -> Vec<Arc<Entry<K, H>>> {
-        lock(&self.registry).subscribed.get(key).cloned().unwrap_or_default()
+        lock(&self.registry)
+            .subscribed
+            .get(key)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// How many subscriptions there are.
@@ -346,9 +380,14 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
     ) {
         let mut found = false;
         for key in entry.keys() {
-            let Place::Occupied(mut place) = registry.subscribed.entry(*key) else { continue };
+            let Place::Occupied(mut place) = registry.subscribed.entry(*key) else {
+                continue;
+            };
             // Search from the end: what came last often goes first.
-            let Some(index) = place.get().iter().rposition(|other| Arc::ptr_eq(other, entry))
+            let Some(index) = place
+                .get()
+                .iter()
+                .rposition(|other| Arc::ptr_eq(other, entry))
             else {
                 continue;
             };
@@ -367,7 +406,9 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
             registry.names.remove(name);
         }
         let before = registry.searching.len();
-        registry.searching.retain(|other| !Arc::ptr_eq(other, entry));
+        registry
+            .searching
+            .retain(|other| !Arc::ptr_eq(other, entry));
         let searching = registry.searching.len() != before;
         self.touch(registry, entry.keys(), searching, removed);
     }
@@ -383,9 +424,15 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
         registry.generation += 1;
         if all {
             let empty = Arc::new(Shard::default());
-            removed.shards.extend(self.shards.iter().map(|shard| shard.swap(Arc::clone(&empty))));
+            removed.shards.extend(
+                self.shards
+                    .iter()
+                    .map(|shard| shard.swap(Arc::clone(&empty))),
+            );
             registry.dependents = Map::default();
-            removed.plans.extend(std::mem::take(&mut registry.compiled).into_values());
+            removed
+                .plans
+                .extend(std::mem::take(&mut registry.compiled).into_values());
             return;
         }
         let mut concerned: Vec<K> = Vec::new();
@@ -406,7 +453,10 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
 
     #[inline]
     fn shard_of(key: &K) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "the bits kept are the low six")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the bits kept are the low six"
+        )]
         let hash = (hash(key) >> 24) as usize;
         hash % SHARDS
     }
@@ -427,7 +477,9 @@ impl<K, H, X> Table<K, H, X> {
     where
         K: PartialEq,
     {
-        let Ok(registry) = self.registry.try_lock() else { return Ok(()) };
+        let Ok(registry) = self.registry.try_lock() else {
+            return Ok(());
+        };
         for (key, entries) in &registry.subscribed {
             for entry in entries {
                 // An entry stands under each of its keys; the first one speaks for it.
@@ -466,7 +518,9 @@ impl<K: Copy + Eq + Hash, H, X> Registry<K, H, X> {
     fn forget(&mut self, key: &K) -> Option<Compiled<K, H, X>> {
         let compiled = self.compiled.remove(key)?;
         for ancestor in &compiled.lineage {
-            let Place::Occupied(mut place) = self.dependents.entry(*ancestor) else { continue };
+            let Place::Occupied(mut place) = self.dependents.entry(*ancestor) else {
+                continue;
+            };
             place.get_mut().remove(key);
             if place.get().is_empty() {
                 place.remove();

@@ -1,0 +1,31 @@
+# The commands of this project. Each sets up what it needs in the checkout, and is quick the second
+# time. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: demo test lint bench soak wheel clean help
+
+target:
+	@mkdir -p target
+
+demo: target ## Run the example shop on purchases: make demo [DATA=path/to/cdnow_master.txt]
+	@folder=$$(scripts/lowest release) && cd examples && ../$$folder/bin/python -m shop $(if $(DATA),--data "$(abspath $(DATA))")
+
+test: target ## Run every test, Rust and Python, on each Python found
+	@scripts/test
+
+lint: target ## Run every lint and type checker
+	@scripts/lint
+
+bench: target ## Measure against the hand-written bus and the other libraries
+	@bench/run
+
+soak: target ## Run the long tests: memory over millions of events (random seed, printed)
+	@folder=$$(scripts/lowest release) && BUSWORK_SOAK=1 $$folder/bin/python -m pytest tests/soak -s --timeout=0
+
+wheel: target ## Build a wheel for each Python found, into dist/
+	@scripts/wheel
+
+clean: ## Remove what the other commands made
+	rm -rf target dist .venv-*
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile

@@ -1,0 +1,32 @@
+//! The bus for Rust, through its public face; a file a behaviour.
+
+mod deliver;
+mod observe;
+mod publish;
+mod recursion;
+mod subscribe;
+mod threads;
+
+use std::sync::{Arc, Mutex};
+
+/// What happened, in order.
+#[derive(Debug, Clone, Default)]
+struct Trace(Arc<Mutex<Vec<String>>>);
+
+impl Trace {
+    fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    fn taken(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+struct OrderPlaced {
+    number: u32,
+}
+
+fn order(number: u32) -> OrderPlaced {
+    OrderPlaced { number }
+}

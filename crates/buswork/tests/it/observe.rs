@@ -1,0 +1,36 @@
+use std::sync::{Arc, Mutex};
+
+use buswork::{Delivery, EventBus, Observer, Published};
+
+use crate::{OrderPlaced, order};
+
+#[derive(Default)]
+struct Log(Mutex<Vec<String>>);
+
+impl Observer for Log {
+    fn published(&self, publish: Published) {
+        assert!(publish.site.file().ends_with("observe.rs"));
+        self.0.lock().unwrap().push("published".into());
+    }
+
+    fn delivered(&self, _: Published, delivery: &Delivery) {
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("{} {:?}", delivery.name(), delivery.status()));
+    }
+}
+
+#[test]
+fn sees_publishes_and_deliveries_while_it_is_set() {
+    let (bus, log) = (EventBus::new(), Arc::new(Log::default()));
+    bus.on::<OrderPlaced>()
+        .named("a")
+        .subscribe(|_: &OrderPlaced| Err("no"));
+    bus.publish(&order(1)).unwrap_err();
+    bus.observe(Some(log.clone()));
+    bus.publish(&order(2)).unwrap_err();
+    bus.observe(None);
+    bus.publish(&order(3)).unwrap_err();
+    assert_eq!(*log.0.lock().unwrap(), ["published", "a Failed"]);
+}
