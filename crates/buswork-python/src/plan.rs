@@ -62,7 +62,7 @@ impl Decisions {
 pub(crate) fn plan(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
     let py = class.py();
     let key = TypeKey::of(class);
-    let found = bus.table().with_plan(&key, |plan| plan.cloned());
+    let found = bus.table().plan(&key);
     match found {
         Some(plan) if plan.extra().is_current(py)? => Ok(plan),
         Some(_) => {

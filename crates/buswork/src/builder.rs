@@ -4,7 +4,7 @@ use std::any::{Any, type_name};
 use std::fmt;
 use std::panic::Location;
 
-use crate::bus::{EventBus, NewSubscription, OnError, Unhandled};
+use crate::bus::{EventBus, NewSubscription, OnError, Predicate, Unhandled};
 use crate::entry::Options;
 use crate::handler::Handler;
 use crate::subscription::Subscription;
@@ -15,7 +15,7 @@ use crate::sync::Arc;
 pub struct SubscriptionBuilder<'bus, E> {
     bus: &'bus EventBus,
     options: Options,
-    when: Option<Box<dyn Fn(&E) -> bool + Send + Sync>>,
+    when: Option<Predicate<E>>,
     on_error: Option<OnError>,
 }
 

@@ -23,7 +23,7 @@ use crate::table;
 
 pub(crate) type Plan = table::Plan<TypeId, Subscriber, Compiled>;
 type Table = table::Table<TypeId, Subscriber, Compiled>;
-type Predicate<E> = Box<dyn Fn(&E) -> bool + Send + Sync>;
+pub(crate) type Predicate<E> = Box<dyn Fn(&E) -> bool + Send + Sync>;
 
 /// What a bus does with an event that nobody is subscribed to.
 ///
@@ -249,7 +249,7 @@ impl EventBus {
         let plan = self.plan::<E>();
         let publishing =
             Publishing::enter(self.inner.number, type_name::<E>(), self.inner.max_depth)?;
-        self.mind_unhandled::<E>(&plan, site)?;
+        mind_unhandled::<E>(&plan, site)?;
         self.walk(&plan, event, site, &publishing)
             .map(|(report, _)| report)
     }
@@ -297,7 +297,7 @@ impl EventBus {
     fn plan<E: Any>(&self) -> Arc<Plan> {
         self.inner
             .table
-            .with_plan(&TypeId::of::<E>(), |plan| plan.cloned())
+            .plan(&TypeId::of::<E>())
             .unwrap_or_else(|| self.compile::<E>())
     }
 
@@ -345,7 +345,7 @@ impl EventBus {
             Publishing::enter(self.inner.number, type_name::<E>(), self.inner.max_depth)?;
         let steps = steps::<E>(plan);
         if steps.is_empty() || plan.extra().observer.is_some() {
-            self.mind_unhandled::<E>(plan, site)?;
+            mind_unhandled::<E>(plan, site)?;
             let (_, isolation) = self.walk(plan, event, site, &publishing)?;
             return settle::<E>(isolation);
         }
@@ -513,25 +513,21 @@ impl EventBus {
             }
         }
     }
+}
 
-    fn mind_unhandled<E: Any>(
-        &self,
-        plan: &Plan,
-        site: &'static Location<'static>,
-    ) -> Result<(), Error> {
-        if !plan.entries().is_empty() {
-            return Ok(());
-        }
-        let error = match plan.extra().unhandled {
-            Unhandled::Ignore => return Ok(()),
-            unheard => (unheard, Error::unhandled(type_name::<E>(), site)),
-        };
-        match error {
-            (Unhandled::Raise, error) => Err(error),
-            (_, error) => {
-                log::warn!("{error}");
-                Ok(())
-            }
+fn mind_unhandled<E: Any>(plan: &Plan, site: &'static Location<'static>) -> Result<(), Error> {
+    if !plan.entries().is_empty() {
+        return Ok(());
+    }
+    let error = match plan.extra().unhandled {
+        Unhandled::Ignore => return Ok(()),
+        unheard => (unheard, Error::unhandled(type_name::<E>(), site)),
+    };
+    match error {
+        (Unhandled::Raise, error) => Err(error),
+        (_, error) => {
+            log::warn!("{error}");
+            Ok(())
         }
     }
 }

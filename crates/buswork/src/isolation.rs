@@ -45,7 +45,6 @@ impl<F> Isolation<F> {
     }
 
     /// Notes a failure, and says whether the walk goes on.
-    #[must_use]
     pub fn record(&mut self, failure: F, effect: Effect) -> ControlFlow<()> {
         self.failures.push(failure);
         if effect == Effect::Stop {

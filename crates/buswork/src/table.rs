@@ -97,6 +97,9 @@ impl<K, H, X> fmt::Debug for Removed<K, H, X> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NameTaken;
 
+/// What [`Table::subscribe`] returns: the entry and what it evicted, or the handler back.
+pub type Subscribed<K, H, X> = Result<(Arc<Entry<K, H>>, Removed<K, H, X>), (NameTaken, H)>;
+
 /// A plan in the registry's books: the lineage that it was compiled from, to be found again.
 struct Compiled<K, H, X> {
     lineage: Box<[K]>,
@@ -206,6 +209,11 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
         read(shard.get(key))
     }
 
+    /// The plan of `key`, if it is compiled.
+    pub fn plan(&self, key: &K) -> Option<Arc<Plan<K, H, X>>> {
+        self.with_plan(key, |plan| plan.map(Arc::clone))
+    }
+
     /// The first half of a compile: the entries subscribed to any key of `lineage`, and those that
     /// have to be asked. `inherits` says whether an entry found under another key
     /// than `key` itself counts.
@@ -274,7 +282,7 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
         options: Options,
         searching: bool,
         handler: H,
-    ) -> Result<(Arc<Entry<K, H>>, Removed<K, H, X>), (NameTaken, H)> {
+    ) -> Subscribed<K, H, X> {
         let mut registry = lock(&self.registry);
         if options
             .name
@@ -453,10 +461,6 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
 
     #[inline]
     fn shard_of(key: &K) -> usize {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the bits kept are the low six"
-        )]
         let hash = (hash(key) >> 24) as usize;
         hash % SHARDS
     }
@@ -469,6 +473,10 @@ impl<K, H, X> Table<K, H, X> {
     ///
     /// # Errors
     /// Whatever the visitors return ends the visit.
+    #[expect(
+        clippy::iter_over_hash_type,
+        reason = "a collector's visit has no order"
+    )]
     pub fn visit<E>(
         &self,
         mut visit: impl FnMut(&H) -> Result<(), E>,

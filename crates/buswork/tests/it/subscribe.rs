@@ -82,9 +82,9 @@ fn a_pause_counts_until_the_resume() {
         bus.subscribe(move |order: &OrderPlaced| noted.note(order.number.to_string()));
     for number in 1..=3 {
         if number == 2 {
-            subscription.pause()
+            subscription.pause();
         } else {
-            subscription.resume()
+            subscription.resume();
         }
         bus.publish(&order(number)).unwrap();
     }
