@@ -118,7 +118,7 @@ impl EventBus {
         }
         let on_error = wishes.on_error.as_ref().map(OnError::parse).transpose()?;
         self.warn_of_repetition(types, handler)?;
-        let weak = if wishes.weak {
+        let weak = if wishes.flags.weak {
             Some(WeakHandler::new(&self.table, handler)?)
         } else {
             None
@@ -130,16 +130,16 @@ impl EventBus {
             on_error,
             types.classes.as_any(),
             wishes.name.unwrap_or_else(|| default_name(handler)),
-            wishes.exact,
-            wishes.weak,
+            wishes.flags.exact,
+            wishes.flags.weak,
         )?;
         let options = Options {
             priority: wishes.priority,
-            once: wishes.once,
+            once: wishes.flags.once,
             guarded: subscriber.is_guarded(),
             name: given_name,
         };
-        let searching = types.is_virtual && !wishes.exact;
+        let searching = types.is_virtual && !wishes.flags.exact;
         match self
             .table
             .subscribe(types.keys.clone(), options, searching, subscriber)
@@ -194,10 +194,8 @@ struct Wishes<'py> {
     name: Option<String>,
     priority: i64,
     when: Option<Bound<'py, PyAny>>,
-    once: bool,
-    weak: bool,
-    exact: bool,
     on_error: Option<Bound<'py, PyAny>>,
+    flags: Flags,
 }
 
 #[pymethods]
@@ -256,14 +254,13 @@ impl EventBus {
         exact: bool,
         on_error: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Subscription> {
+        let flags = Flags { once, weak, exact };
         let wishes = Wishes {
             name,
             priority,
             when,
-            once,
-            weak,
-            exact,
             on_error,
+            flags,
         };
         self.add(&EventTypes::one(event_type)?, handler, wishes)
     }
@@ -286,13 +283,10 @@ impl EventBus {
         Ok(On {
             bus: this.clone().unbind(),
             types: types.classes.unbind(),
+            callables: (when.map(Bound::unbind), on_error.map(Bound::unbind)),
             name,
             priority,
-            when: when.map(Bound::unbind),
-            once,
-            weak,
-            exact,
-            on_error: on_error.map(Bound::unbind),
+            flags: Flags { once, weak, exact },
         })
     }
 
@@ -438,13 +432,19 @@ impl Drop for EventBus {
 struct On {
     bus: Py<EventBus>,
     types: Py<PyTuple>,
+    /// What `when` and `on_error` were given; the rest is plain data.
+    callables: (Option<Py<PyAny>>, Option<Py<PyAny>>),
     name: Option<String>,
     priority: i64,
-    when: Option<Py<PyAny>>,
+    flags: Flags,
+}
+
+/// The options that are yes or no.
+#[derive(Clone, Copy)]
+struct Flags {
     once: bool,
     weak: bool,
     exact: bool,
-    on_error: Option<Py<PyAny>>,
 }
 
 #[pymethods]
@@ -453,17 +453,14 @@ impl On {
     fn subscribe(&self, handler: &Bound<'_, PyAny>) -> PyResult<Subscription> {
         let py = handler.py();
         let types = EventTypes::read(py, self.types.bind(py).iter())?;
+        let bound =
+            |object: &Option<Py<PyAny>>| object.as_ref().map(|object| object.bind(py).clone());
         let wishes = Wishes {
             name: self.name.clone(),
             priority: self.priority,
-            when: self.when.as_ref().map(|when| when.bind(py).clone()),
-            once: self.once,
-            weak: self.weak,
-            exact: self.exact,
-            on_error: self
-                .on_error
-                .as_ref()
-                .map(|on_error| on_error.bind(py).clone()),
+            when: bound(&self.callables.0),
+            on_error: bound(&self.callables.1),
+            flags: self.flags,
         };
         self.bus.get().add(&types, handler, wishes)
     }
@@ -483,7 +480,7 @@ impl On {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.bus)?;
         visit.call(&self.types)?;
-        visit.call(&self.when)?;
-        visit.call(&self.on_error)
+        visit.call(&self.callables.0)?;
+        visit.call(&self.callables.1)
     }
 }

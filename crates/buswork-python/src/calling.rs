@@ -1,4 +1,4 @@
-//! Calls into Python, one crossing each, and the little of CPython's inside that they need.
+//! Calls into Python, one crossing each, and the little of the interpreter's inside that they need.
 #![expect(
     unsafe_code,
     reason = "PyO3 offers no vectorcall on an argument slice, nor type slots"

@@ -2,6 +2,7 @@
 //! of it is worked out only when something has failed.
 
 use std::cell::OnceCell;
+use std::fmt::Write;
 use std::ops::ControlFlow;
 
 use buswork::isolation::{Effect, Isolation};
@@ -73,7 +74,7 @@ impl<'a, 'py> Publication<'a, 'py> {
                     log(py, "a handler failed", &error);
                     return Ok(ControlFlow::Continue(()));
                 };
-                let failure = self.failure(entry, &error)?;
+                let failure = self.failure(entry, &error);
                 if let Err(second) = function.call1((failure,)) {
                     log(py, "a handler failed, and so did its on_error", &error);
                     if !calling::is_isolated(py, &second) {
@@ -102,30 +103,31 @@ impl<'a, 'py> Publication<'a, 'py> {
     /// Event type, handler with its place, and publish site; never the payload.
     fn note(&self, entry: &Entry) -> String {
         let py = self.event.py();
-        let class = imports::class_name(&self.event.get_type());
-        let handler = entry.handler().handler(py);
-        let place = handler.and_then(|handler| location(&handler));
         let mut note = format!("handler {}", entry.handler().name);
+        let place = entry
+            .handler()
+            .handler(py)
+            .and_then(|handler| location(&handler));
         if let Some(place) = place {
-            note.push_str(&format!(" ({place})"));
+            let _ = write!(note, " ({place})");
         }
-        note.push_str(&format!(" of {class}"));
+        let _ = write!(note, " of {}", imports::class_name(&self.event.get_type()));
         if let Some(site) = self.site() {
-            note.push_str(&format!(", published at {site}"));
+            let _ = write!(note, ", published at {site}");
         }
         note
     }
 
-    fn failure(&self, entry: &Entry, error: &PyErr) -> PyResult<Failure> {
+    fn failure(&self, entry: &Entry, error: &PyErr) -> Failure {
         let py = self.event.py();
-        Ok(Failure {
+        Failure {
             event: self.event.clone().unbind(),
             event_type: self.event.get_type().unbind(),
             handler: entry.handler().handler(py).map(Bound::unbind),
             name: entry.handler().name.clone(),
             error: error.value(py).clone().into_any().unbind(),
             site: self.site().map(str::to_owned),
-        })
+        }
     }
 }
 

@@ -165,6 +165,7 @@ fn singly(bus: &EventBus, plan: &Plan, range: Range<usize>, event: &Bound<'_, Py
 }
 
 #[cold]
+#[expect(clippy::unnecessary_box_returns, reason = "it is carried as a pointer")]
 fn failed_singly(index: usize, py: Python<'_>) -> Box<Failed> {
     Box::new(Failed {
         failures: vec![(index, PyErr::fetch(py))],

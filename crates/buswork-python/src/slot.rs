@@ -1,5 +1,5 @@
 //! A place for one Python object that threads may read and replace at any time: a cell of
-//! CPython's own, as closures use them.
+//! the interpreter's own, as closures use them.
 //!
 //! Two reasons for a cell and not for a Rust lock. It is safe on free-threaded builds without one,
 //! so nothing is locked while an old content's destructor runs. And a Python function can have

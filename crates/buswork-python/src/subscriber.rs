@@ -32,10 +32,6 @@ pub(crate) struct Subscriber {
 }
 
 impl Subscriber {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one subscription, as the user wrote it"
-    )]
     pub(crate) fn new(
         callee: &Bound<'_, PyAny>,
         when: Option<&Bound<'_, PyAny>>,
@@ -88,7 +84,7 @@ impl Subscriber {
     }
 
     /// The cell that the function of ten reads.
-    pub(crate) fn lane<'py>(&self, py: Python<'py>) -> PyResult<&Slot> {
+    pub(crate) fn lane(&self, py: Python<'_>) -> PyResult<&Slot> {
         if let Some(lane) = self.lane.get() {
             return Ok(lane);
         }
