@@ -150,4 +150,4 @@ def test_the_repr_of_a_subscription_names_handler_types_place_and_state() -> Non
     subscription.pause()
     assert repr(subscription) == f"<Subscription fraud on Placed | Other at {place}, paused>"
     subscription.cancel()
-    assert repr(subscription) == "<Subscription fraud on Placed | Other, ended>"
+    assert repr(subscription) == f"<Subscription fraud on Placed | Other at {place}, ended>"

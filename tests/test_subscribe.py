@@ -93,7 +93,7 @@ def test_a_cancelled_subscription_ends_for_good_and_lets_its_handler_go() -> Non
     assert owner.seen == []
     assert not subscription.active
     assert subscription.handler is None
-    assert subscription.location is None
+    assert subscription.location is not None
     assert subscription.event_types == (Placed,)
     assert subscription.name == "tests.test_subscribe:Owner.handle"
 

@@ -12,8 +12,15 @@ PLAIN_SUBCLASS_CHECK = type.__subclasscheck__
 
 def objection(handler: Any) -> str | None:
     """Say why a callable cannot handle events on the sync bus, or `None` when it can."""
+    try:
+        return _objection(handler)
+    except Exception:  # noqa: BLE001 - a hostile callable: its attributes raise whatever they like
+        return None
+
+
+def _objection(handler: Any) -> str | None:
     name = _name(handler)
-    unwrapped = functools.partial(handler).func
+    unwrapped = handler
     while isinstance(unwrapped, functools.partial):
         unwrapped = unwrapped.func
     for function in (unwrapped, getattr(type(unwrapped), "__call__", None)):

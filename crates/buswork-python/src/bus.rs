@@ -17,7 +17,7 @@ use crate::imports;
 use crate::plan;
 use crate::policy::{OnError, Unhandled};
 use crate::publish;
-use crate::registration::{check_handler, check_predicate, default_name, is_same};
+use crate::registration::{check_handler, check_predicate, default_name, is_same, location};
 use crate::report::Report;
 use crate::subscriber::{Entry, Subscriber, Table};
 use crate::subscription::Subscription;
@@ -130,6 +130,7 @@ impl EventBus {
             on_error,
             types.classes.as_any(),
             wishes.name.unwrap_or_else(|| default_name(handler)),
+            location(handler),
             wishes.flags.exact,
             wishes.flags.weak,
         )?;
@@ -202,10 +203,11 @@ struct Wishes<'py> {
 impl EventBus {
     /// Takes anything, so that a subclass may have an `__init__` of its own.
     #[new]
-    #[pyo3(signature = (*_arguments, **_options))]
-    fn new(_arguments: &Bound<'_, PyTuple>, _options: Option<&Bound<'_, PyDict>>) -> Self {
+    #[pyo3(signature = (*arguments, **_options))]
+    fn new(arguments: &Bound<'_, PyTuple>, _options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        Self {
+        imports::load_all(arguments.py())?;
+        Ok(Self {
             table: Arc::new(Table::new()),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             max_depth: AtomicU32::new(100),
@@ -214,7 +216,7 @@ impl EventBus {
                 unhandled: Unhandled::Ignore,
                 unhandled_by_type: Vec::new(),
             }),
-        }
+        })
     }
 
     #[pyo3(signature = (*, on_error = None, unhandled = "ignore", max_depth = 100))]

@@ -1,6 +1,5 @@
 //! The careful road: the same walk as [`crate::publish`], with a clock and a report.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use buswork::SkipReason;
@@ -9,13 +8,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::bus::EventBus;
-use crate::calling::call_for_result;
 use crate::failure::Publication;
 use crate::plan;
-use crate::publish::{admit, in_chain, mind, refuse_awaitable};
+use crate::publish::{deliver_guarded, in_chain, mind};
 use crate::report::{Delivery, Report};
 use crate::routing::TypeKey;
-use crate::subscriber::{Entry, Plan};
+use crate::subscriber::Plan;
 
 /// Publishes, and reports what came of each delivery.
 pub(crate) fn deliver(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<Report> {
@@ -48,14 +46,14 @@ fn walk(
             continue;
         }
         let started = Instant::now();
-        let attempted = attempt(bus, entry, event);
+        let attempted = deliver_guarded(bus, entry, event);
         let elapsed = started.elapsed().as_secs_f64();
         deliveries.push(match attempted {
             Ok(Ok(result)) => Delivery::ok(handler, name, result.unbind(), elapsed),
             Ok(Err(reason)) => Delivery::skipped(handler, name, reason),
-            Err(error) => {
-                let exception = error.value(py).clone().into_any().unbind();
-                stopped = publication.judge(entry, error, &mut isolation)?.is_break();
+            Err(fault) => {
+                let exception = fault.error.value(py).clone().into_any().unbind();
+                stopped = publication.judge(entry, fault, &mut isolation)?.is_break();
                 Delivery::failed(handler, name, exception, elapsed)
             }
         });
@@ -64,19 +62,4 @@ fn walk(
         event_type: class.clone().unbind(),
         deliveries: PyTuple::new(py, deliveries)?.unbind(),
     })
-}
-
-fn attempt<'py>(
-    bus: &EventBus,
-    entry: &Arc<Entry>,
-    event: &Bound<'py, PyAny>,
-) -> PyResult<Result<Bound<'py, PyAny>, SkipReason>> {
-    match admit(bus, entry, event)? {
-        Ok(handler) => {
-            let result = call_for_result(&handler, event)?;
-            refuse_awaitable(&result)?;
-            Ok(Ok(result))
-        }
-        Err(reason) => Ok(Err(reason)),
-    }
 }

@@ -11,7 +11,6 @@ use crate::event_types::EventTypes;
 use crate::imports;
 use crate::plan;
 use crate::policy::Unhandled;
-use crate::registration::location;
 use crate::routing::TypeKey;
 use crate::subscriber::Entry;
 
@@ -39,7 +38,7 @@ fn explain_class(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<String> 
     };
     for (place, entry) in runs.iter().enumerate() {
         let why = reason(py, entry, class)?;
-        write_line(py, &mut text, &format!("{}.", place + 1), entry, &why);
+        write_line(&mut text, &format!("{}.", place + 1), entry, &why);
     }
     let others = bus.table().entries();
     let mut unrelated = 0;
@@ -48,7 +47,7 @@ fn explain_class(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<String> 
             continue;
         }
         match near_miss(py, entry, class)? {
-            Some(why) => write_line(py, &mut text, "-", entry, &why),
+            Some(why) => write_line(&mut text, "-", entry, &why),
             None => unrelated += 1,
         }
     }
@@ -75,11 +74,8 @@ fn explain_class(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<String> 
     Ok(text)
 }
 
-fn write_line(py: Python<'_>, text: &mut String, mark: &str, entry: &Entry, why: &str) {
-    let place = entry
-        .handler()
-        .handler(py)
-        .and_then(|handler| location(&handler));
+fn write_line(text: &mut String, mark: &str, entry: &Entry, why: &str) {
+    let place = entry.handler().location.as_ref();
     let place = place.map_or_else(String::new, |place| format!(" ({place})"));
     let _ = write!(text, "\n  {mark} {}{place}: {why}", entry.handler().name);
 }

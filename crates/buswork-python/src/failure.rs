@@ -14,8 +14,16 @@ use crate::bus::EventBus;
 use crate::calling;
 use crate::imports;
 use crate::policy::OnError;
-use crate::registration::location;
 use crate::subscriber::Entry;
+
+/// A failure as a walk finds it, with what must be kept of its subscription: a call may have ended
+/// it, and let its objects go.
+pub(crate) struct Fault<'py> {
+    pub(crate) error: PyErr,
+    pub(crate) handler: Option<Bound<'py, PyAny>>,
+    /// The subscription's own `on_error`, if that is a callable.
+    pub(crate) on_error: Option<Bound<'py, PyAny>>,
+}
 
 /// What failures are told about the publish in which they happened.
 pub(crate) struct Publication<'a, 'py> {
@@ -45,23 +53,22 @@ impl<'a, 'py> Publication<'a, 'py> {
     pub(crate) fn judge(
         &self,
         entry: &Entry,
-        error: PyErr,
+        fault: Fault<'py>,
         isolation: &mut Isolation<PyErr>,
     ) -> PyResult<ControlFlow<()>> {
         let py = self.event.py();
+        let Fault {
+            error,
+            handler,
+            on_error,
+        } = fault;
         if !calling::is_isolated(py, &error) {
             self.log_collected(isolation);
             return Err(error);
         }
         add_note(&error, py, &self.note(entry));
-        let general;
-        let policy = if let Some(policy) = &entry.handler().on_error {
-            policy
-        } else {
-            general = self.bus.on_error();
-            &general
-        };
-        match policy {
+        let general = self.bus.on_error();
+        match entry.handler().on_error.as_ref().unwrap_or(&general) {
             OnError::Raise => Ok(isolation.record(error, Effect::Collect)),
             OnError::Stop => Ok(isolation.record(error, Effect::Stop)),
             OnError::Log => {
@@ -69,23 +76,49 @@ impl<'a, 'py> Publication<'a, 'py> {
                 Ok(ControlFlow::Continue(()))
             }
             OnError::Call(function) => {
-                // An empty slot: the subscription ended meanwhile; an error is never silent.
-                let Some(function) = function.get(py) else {
-                    log(py, "a handler failed", &error);
-                    return Ok(ControlFlow::Continue(()));
-                };
-                let failure = self.failure(entry, &error);
-                if let Err(second) = function.call1((failure,)) {
-                    log(py, "a handler failed, and so did its on_error", &error);
-                    if !calling::is_isolated(py, &second) {
-                        self.log_collected(isolation);
-                        return Err(second);
-                    }
-                    log(py, "on_error failed", &second);
-                }
+                let function = on_error.or_else(|| function.get(py));
+                self.hand_over(entry, handler, &error, function, isolation)?;
                 Ok(ControlFlow::Continue(()))
             }
         }
+    }
+
+    /// Gives a failure to an `on_error` callable. That one failing is logged, with the failure.
+    fn hand_over(
+        &self,
+        entry: &Entry,
+        handler: Option<Bound<'py, PyAny>>,
+        error: &PyErr,
+        function: Option<Bound<'py, PyAny>>,
+        isolation: &mut Isolation<PyErr>,
+    ) -> PyResult<()> {
+        let py = self.event.py();
+        // The callable is gone: its subscription was cancelled in another thread. An error is
+        // never silent.
+        let Some(function) = function else {
+            log(py, "a handler failed", error);
+            return Ok(());
+        };
+        let failure = Failure {
+            event: self.event.clone().unbind(),
+            event_type: self.event.get_type().unbind(),
+            handler: handler
+                .or_else(|| entry.handler().handler(py))
+                .map(Bound::unbind),
+            name: entry.handler().name.clone(),
+            error: error.value(py).clone().into_any().unbind(),
+            site: self.site().map(str::to_owned),
+        };
+        let Err(second) = function.call1((failure,)) else {
+            return Ok(());
+        };
+        log(py, "a handler failed, and so did its on_error", error);
+        if !calling::is_isolated(py, &second) {
+            self.log_collected(isolation);
+            return Err(second);
+        }
+        log(py, "on_error failed", &second);
+        Ok(())
     }
 
     /// Logs what an interrupt would make disappear.
@@ -102,13 +135,8 @@ impl<'a, 'py> Publication<'a, 'py> {
 
     /// Event type, handler with its place, and publish site; never the payload.
     fn note(&self, entry: &Entry) -> String {
-        let py = self.event.py();
         let mut note = format!("handler {}", entry.handler().name);
-        let place = entry
-            .handler()
-            .handler(py)
-            .and_then(|handler| location(&handler));
-        if let Some(place) = place {
+        if let Some(place) = &entry.handler().location {
             let _ = write!(note, " ({place})");
         }
         let _ = write!(note, " of {}", imports::class_name(&self.event.get_type()));
@@ -116,18 +144,6 @@ impl<'a, 'py> Publication<'a, 'py> {
             let _ = write!(note, ", published at {site}");
         }
         note
-    }
-
-    fn failure(&self, entry: &Entry, error: &PyErr) -> Failure {
-        let py = self.event.py();
-        Failure {
-            event: self.event.clone().unbind(),
-            event_type: self.event.get_type().unbind(),
-            handler: entry.handler().handler(py).map(Bound::unbind),
-            name: entry.handler().name.clone(),
-            error: error.value(py).clone().into_any().unbind(),
-            site: self.site().map(str::to_owned),
-        }
     }
 }
 

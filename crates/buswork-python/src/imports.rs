@@ -16,6 +16,13 @@ macro_rules! imported {
                 .map(|object| object.bind(py))
             }
         )*
+
+        /// Looks them all up, before the first bus is made. Later would be too late: an import runs
+        /// foreign code and the garbage collector, which may free a bus that needs them.
+        pub(crate) fn load_all(py: Python<'_>) -> PyResult<()> {
+            $($name(py)?;)*
+            Ok(())
+        }
     };
 }
 

@@ -13,10 +13,10 @@ use pyo3::types::{PyTuple, PyType};
 use crate::bus::EventBus;
 use crate::calling::{self, Called, call, call_for_result};
 use crate::collection;
-use crate::failure::{Publication, group};
+use crate::failure::{Fault, Publication, group};
 use crate::imports;
 use crate::plan::{self, TEN, Ten};
-use crate::policy::Unhandled;
+use crate::policy::{OnError, Unhandled};
 use crate::routing::TypeKey;
 use crate::subscriber::{Entry, Plan};
 
@@ -123,12 +123,12 @@ pub(crate) fn mind(
 
 /// Where a walk met its first failure: what failed, by place in the plan, and where to go on.
 /// Boxed, so that the way without a failure carries no more than a pointer.
-struct Failed {
-    failures: Vec<(usize, PyErr)>,
+struct Failed<'py> {
+    failures: Vec<(usize, Fault<'py>)>,
     resume: usize,
 }
 
-type Walked = Result<(), Box<Failed>>;
+type Walked<'py> = Result<(), Box<Failed<'py>>>;
 
 #[inline]
 fn run(bus: &EventBus, plan: &Plan, key: TypeKey, event: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -139,7 +139,7 @@ fn run(bus: &EventBus, plan: &Plan, key: TypeKey, event: &Bound<'_, PyAny>) -> P
 
 /// Runs the plan up to the first failure. The outer error goes straight through.
 #[inline]
-fn walk(bus: &EventBus, plan: &Plan, event: &Bound<'_, PyAny>) -> PyResult<Walked> {
+fn walk<'py>(bus: &EventBus, plan: &Plan, event: &Bound<'py, PyAny>) -> PyResult<Walked<'py>> {
     let mut next = 0;
     for ten in &plan.extra().tens {
         if let Err(failed) = singly(bus, plan, next..ten.start, event) {
@@ -155,10 +155,15 @@ fn walk(bus: &EventBus, plan: &Plan, event: &Bound<'_, PyAny>) -> PyResult<Walke
 
 /// Calls the handlers in `range`, each by a crossing of its own.
 #[inline]
-fn singly(bus: &EventBus, plan: &Plan, range: Range<usize>, event: &Bound<'_, PyAny>) -> Walked {
+fn singly<'py>(
+    bus: &EventBus,
+    plan: &Plan,
+    range: Range<usize>,
+    event: &Bound<'py, PyAny>,
+) -> Walked<'py> {
     for index in range {
-        if let Err(Raised) = deliver_one(bus, &plan.entries()[index], event) {
-            return Err(failed_singly(index, event.py()));
+        if let Err(fault) = deliver_one(bus, &plan.entries()[index], event) {
+            return Err(failed_singly(index, *fault));
         }
     }
     Ok(())
@@ -166,16 +171,16 @@ fn singly(bus: &EventBus, plan: &Plan, range: Range<usize>, event: &Bound<'_, Py
 
 #[cold]
 #[expect(clippy::unnecessary_box_returns, reason = "it is carried as a pointer")]
-fn failed_singly(index: usize, py: Python<'_>) -> Box<Failed> {
+fn failed_singly(index: usize, fault: Fault<'_>) -> Box<Failed<'_>> {
     Box::new(Failed {
-        failures: vec![(index, PyErr::fetch(py))],
+        failures: vec![(index, fault)],
         resume: index + 1,
     })
 }
 
 /// Calls ten handlers by one crossing. The outer error goes straight through.
 #[inline]
-fn together(ten: &Ten, event: &Bound<'_, PyAny>) -> PyResult<Walked> {
+fn together<'py>(ten: &Ten, event: &Bound<'py, PyAny>) -> PyResult<Walked<'py>> {
     let py = event.py();
     let Called::Result(results) = call(ten.function.bind(py), event) else {
         return failed_together(ten, py).map(Err);
@@ -189,9 +194,17 @@ fn together(ten: &Ten, event: &Bound<'_, PyAny>) -> PyResult<Walked> {
 
 /// All ten have run: the walk goes on behind them, whatever they returned.
 #[cold]
-fn refuse_awaitables(ten: &Ten, results: &Bound<'_, PyTuple>) -> Walked {
-    let refused = |(place, result): (usize, Bound<'_, PyAny>)| {
-        Some((ten.start + place, refuse_awaitable(&result).err()?))
+fn refuse_awaitables<'py>(ten: &Ten, results: &Bound<'py, PyTuple>) -> Walked<'py> {
+    let refused = |(place, result): (usize, Bound<'py, PyAny>)| {
+        let error = refuse_awaitable(&result).err()?;
+        Some((
+            ten.start + place,
+            Fault {
+                error,
+                handler: None,
+                on_error: None,
+            },
+        ))
     };
     let failures: Vec<_> = results.iter().enumerate().filter_map(refused).collect();
     if failures.is_empty() {
@@ -207,7 +220,7 @@ fn refuse_awaitables(ten: &Ten, results: &Bound<'_, PyTuple>) -> Walked {
 /// frame is taken out of the traceback then. An error from outside the calls (the stack was full,
 /// a signal handler raised) goes straight through, as the error of this.
 #[cold]
-fn failed_together(ten: &Ten, py: Python<'_>) -> PyResult<Box<Failed>> {
+fn failed_together<'py>(ten: &Ten, py: Python<'py>) -> PyResult<Box<Failed<'py>>> {
     let error = PyErr::fetch(py);
     let straight = || error.clone_ref(py);
     let traceback = error.traceback(py).ok_or_else(straight)?;
@@ -234,31 +247,37 @@ fn failed_together(ten: &Ten, py: Python<'_>) -> PyResult<Box<Failed>> {
     error
         .value(py)
         .setattr(pyo3::intern!(py, "__traceback__"), inner)?;
-    let index = ten.start + place;
-    Ok(Box::new(Failed {
-        failures: vec![(index, error)],
-        resume: index + 1,
-    }))
+    let fault = Fault {
+        error,
+        handler: None,
+        on_error: None,
+    };
+    Ok(failed_singly(ten.start + place, fault))
 }
 
 /// Goes on behind the first failure, one handler at a time, and raises what there is to raise at
 /// the end.
 #[cold]
-fn recover(bus: &EventBus, plan: &Plan, event: &Bound<'_, PyAny>, failed: Failed) -> PyResult<()> {
+fn recover<'py>(
+    bus: &EventBus,
+    plan: &Plan,
+    event: &Bound<'py, PyAny>,
+    failed: Failed<'py>,
+) -> PyResult<()> {
     let py = event.py();
     let mut isolation = Isolation::new();
     let publication = Publication::new(bus, event);
     let entries = plan.entries();
     let mut goes_on = ControlFlow::Continue(());
-    for (index, error) in failed.failures {
-        goes_on = publication.judge(&entries[index], error, &mut isolation)?;
+    for (index, fault) in failed.failures {
+        goes_on = publication.judge(&entries[index], fault, &mut isolation)?;
     }
     for entry in &entries[failed.resume..] {
         if goes_on.is_break() {
             break;
         }
-        if let Err(Raised) = deliver_one(bus, entry, event) {
-            goes_on = publication.judge(entry, PyErr::fetch(py), &mut isolation)?;
+        if let Err(fault) = deliver_one(bus, entry, event) {
+            goes_on = publication.judge(entry, *fault, &mut isolation)?;
         }
     }
     match isolation.outcome() {
@@ -268,63 +287,89 @@ fn recover(bus: &EventBus, plan: &Plan, event: &Bound<'_, PyAny>, failed: Failed
     }
 }
 
-/// An exception was raised, and is where the interpreter has it: an error that costs the way
-/// without one nothing to carry.
-struct Raised;
-
-impl Raised {
-    fn restore(error: PyErr, py: Python<'_>) -> Self {
-        error.restore(py);
-        Self
-    }
-}
-
 /// One delivery without a report.
 #[inline]
-fn deliver_one(bus: &EventBus, entry: &Arc<Entry>, event: &Bound<'_, PyAny>) -> Result<(), Raised> {
+fn deliver_one<'py>(
+    bus: &EventBus,
+    entry: &Arc<Entry>,
+    event: &Bound<'py, PyAny>,
+) -> Result<(), Box<Fault<'py>>> {
     let py = event.py();
     if !entry.is_plain() {
-        return deliver_guarded(bus, entry, event);
+        return deliver_guarded(bus, entry, event)
+            .map(drop)
+            .map_err(Box::new);
     }
     let Some(handler) = entry.handler().plain(py) else {
         return Ok(());
     };
     match call(&handler, event) {
         Called::Nothing => Ok(()),
-        Called::Raised => Err(Raised),
-        Called::Result(result) => {
-            refuse_awaitable(&result).map_err(|error| Raised::restore(error, py))
-        }
+        Called::Result(result) if !calling::is_awaitable(&result) => Ok(()),
+        called => Err(fault(called, handler)),
     }
 }
 
+#[cold]
+#[expect(clippy::unnecessary_box_returns, reason = "it is carried as a pointer")]
+fn fault<'py>(called: Called<'py>, handler: Bound<'py, PyAny>) -> Box<Fault<'py>> {
+    let refused = match called {
+        Called::Result(result) => refuse_awaitable(&result).err(),
+        Called::Nothing | Called::Raised => None,
+    };
+    let error = refused.unwrap_or_else(|| PyErr::fetch(handler.py()));
+    Box::new(Fault {
+        error,
+        handler: Some(handler),
+        on_error: None,
+    })
+}
+
+/// One delivery to an entry of which something is asked first: its result, or why it was skipped.
 #[inline(never)]
-fn deliver_guarded(
+pub(crate) fn deliver_guarded<'py>(
     bus: &EventBus,
     entry: &Arc<Entry>,
-    event: &Bound<'_, PyAny>,
-) -> Result<(), Raised> {
-    let delivered = || match admit(bus, entry, event)? {
-        Ok(handler) => refuse_awaitable(&call_for_result(&handler, event)?),
-        Err(_) => Ok(()),
+    event: &Bound<'py, PyAny>,
+) -> Result<Result<Bound<'py, PyAny>, SkipReason>, Fault<'py>> {
+    let py = event.py();
+    let subscriber = entry.handler();
+    // Kept for a failure: the call may end the subscription, and `once` has ended it before.
+    let handler = subscriber.handler(py);
+    let on_error = match &subscriber.on_error {
+        Some(OnError::Call(function)) => function.get(py),
+        _ => None,
     };
-    delivered().map_err(|error| Raised::restore(error, event.py()))
+    let delivered = || {
+        let handler = match admit(bus, entry, event)? {
+            Ok(handler) => handler,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let result = call_for_result(&handler, event)?;
+        refuse_awaitable(&result)?;
+        Ok(Ok(result))
+    };
+    delivered().map_err(|error| Fault {
+        error,
+        handler,
+        on_error,
+    })
 }
 
 /// Asks whether a guarded or paused entry may be called now, and for its handler.
 ///
 /// The predicate is asked first, for `once` is spent by a call, not by a skip; and it is spent
 /// before the call. An error is the predicate's.
-pub(crate) fn admit<'py>(
+fn admit<'py>(
     bus: &EventBus,
     entry: &Arc<Entry>,
     event: &Bound<'py, PyAny>,
 ) -> PyResult<Result<Bound<'py, PyAny>, SkipReason>> {
     let py = event.py();
-    if let Err(reason) = entry.check() {
-        return Ok(Err(reason));
-    }
     let subscriber = entry.handler();
+    if let Err(reason) = entry.check() {
+        return Ok(Err(subscriber.reason(reason)));
+    }
     let Some(handler) = subscriber.handler(py) else {
         return Ok(Err(if subscriber.weak {
             SkipReason::Gone
@@ -348,7 +393,7 @@ pub(crate) fn admit<'py>(
 
 /// The sync bus awaits nothing: an awaitable that a handler returns is closed, and is a failure.
 #[cold]
-pub(crate) fn refuse_awaitable(result: &Bound<'_, PyAny>) -> PyResult<()> {
+fn refuse_awaitable(result: &Bound<'_, PyAny>) -> PyResult<()> {
     if result.is_none() || !calling::is_awaitable(result) {
         return Ok(());
     }

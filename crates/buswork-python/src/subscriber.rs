@@ -2,7 +2,9 @@
 //! go.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use buswork::SkipReason;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
@@ -27,17 +29,23 @@ pub(crate) struct Subscriber {
     /// The classes subscribed to, a tuple.
     types: Slot,
     pub(crate) name: String,
+    /// Where the handler's code begins, `file:line`.
+    pub(crate) location: Option<String>,
     pub(crate) exact: bool,
     pub(crate) weak: bool,
+    /// Whether the object of a weak handler has died.
+    is_gone: AtomicBool,
 }
 
 impl Subscriber {
+    #[expect(clippy::too_many_arguments, reason = "one subscription, as the user wrote it")]
     pub(crate) fn new(
         callee: &Bound<'_, PyAny>,
         when: Option<&Bound<'_, PyAny>>,
         on_error: Option<OnError>,
         types: &Bound<'_, PyAny>,
         name: String,
+        location: Option<String>,
         exact: bool,
         weak: bool,
     ) -> PyResult<Self> {
@@ -48,14 +56,30 @@ impl Subscriber {
             on_error,
             types: Slot::new(types)?,
             name,
+            location,
             exact,
             weak,
+            is_gone: AtomicBool::new(false),
         })
     }
 
     /// Whether something has to be asked before a call.
     pub(crate) fn is_guarded(&self) -> bool {
-        self.weak || self.when.is_some()
+        self.weak || self.when.is_some() || matches!(self.on_error, Some(OnError::Call(_)))
+    }
+
+    /// Notes that the object of a weak handler has died.
+    pub(crate) fn object_died(&self) {
+        self.is_gone.store(true, Ordering::Release);
+    }
+
+    /// Why an ended subscription is not called: told apart from a cancel, if its object died.
+    pub(crate) fn reason(&self, reason: SkipReason) -> SkipReason {
+        if self.is_gone.load(Ordering::Acquire) {
+            SkipReason::Gone
+        } else {
+            reason
+        }
     }
 
     /// The handler; `None` when the subscription has ended or its object is gone.

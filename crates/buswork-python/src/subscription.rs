@@ -8,7 +8,6 @@ use pyo3::types::PyTuple;
 
 use crate::collection;
 use crate::imports;
-use crate::registration::location;
 use crate::subscriber::{Entry, Table};
 
 /// A handler subscribed to one or more types. Holds its entry, which it does not visit, and the
@@ -85,8 +84,8 @@ impl Subscription {
     }
 
     #[getter]
-    fn location(&self, py: Python<'_>) -> Option<String> {
-        location(&self.entry.handler().handler(py)?)
+    fn location(&self) -> Option<&str> {
+        self.entry.handler().location.as_deref()
     }
 
     fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -104,9 +103,9 @@ impl Subscription {
             self.name(),
             imports::class_names(self.types.bind(py))
         );
-        if let Some(place) = self.location(py) {
+        if let Some(place) = self.location() {
             text.push_str(" at ");
-            text.push_str(&place);
+            text.push_str(place);
         }
         text.push_str(match () {
             () if self.entry.is_ended() => ", ended>",

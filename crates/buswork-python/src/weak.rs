@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::collection;
 use crate::imports;
+use crate::registration::default_name;
 use crate::subscriber::{Entry, Table};
 
 /// A weak reference to a handler, and the callback that ends its subscription.
@@ -50,6 +51,12 @@ impl<'py> WeakHandler<'py> {
 /// A lambda or a local function would be gone as soon as the caller returns.
 fn refuse_local(handler: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = handler.py();
+    if handler.get_type().is(imports::builtin_type(py)?) {
+        return Err(PyTypeError::new_err(format!(
+            "weak=True does not suit {}, a built-in method: it is made anew at each access, so it would be gone at once; leave weak out, and cancel the subscription",
+            default_name(handler)
+        )));
+    }
     if !handler.get_type().is(imports::function_type(py)?) {
         return Ok(());
     }
@@ -83,6 +90,7 @@ impl Ended {
         if entry.is_ended() {
             return Ok(());
         }
+        entry.handler().object_died();
         collection::end(py, &table, &entry);
         let name = &entry.handler().name;
         imports::logger(py)?.call_method1(
