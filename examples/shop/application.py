@@ -1,0 +1,42 @@
+"""The composition root: the one place that knows all modules, and wires them to the bus."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from buswork import EventBus
+
+from shop import orders
+from shop.analytics import Analytics
+from shop.billing import Billing
+from shop.inventory import Inventory
+from shop.post_office import PostOffice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is left of one run of the shop."""
+
+    bus: EventBus
+    analytics: Analytics
+    mbox: Path
+    seconds: float
+
+
+def run(lines: Iterable[str], mbox: Path) -> Run:
+    """Wire the shop and feed it purchases; the mails go to `mbox`, which is made anew."""
+    bus = EventBus(unhandled="raise")
+    analytics = Analytics()
+    with mbox.open("w", encoding="utf-8", newline="\n") as mails:
+        for module in (Inventory(bus), Billing(bus), PostOffice(mails), analytics.handlers):
+            bus.include(module)
+        started = time.perf_counter()
+        orders.take(bus, lines)
+        seconds = time.perf_counter() - started
+    return Run(bus, analytics, mbox, seconds)

@@ -1,0 +1,24 @@
+"""Sends invoices. In this shop they are paid at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from buswork import handles
+
+from shop.events import InvoicePaid, OrderPlaced
+
+if TYPE_CHECKING:
+    from buswork import EventBus
+
+
+class Billing:
+    """Bills each order, and says when it is paid."""
+
+    def __init__(self, bus: EventBus) -> None:
+        self._bus = bus
+
+    @handles(OrderPlaced)
+    def bill(self, order: OrderPlaced) -> None:
+        """Bill an order. Runs for free CDs too: their invoice is over nothing."""
+        self._bus.publish(InvoicePaid(order.number, order.dollars))

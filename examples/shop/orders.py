@@ -1,0 +1,69 @@
+"""Takes orders: reads purchases, a row each, and publishes what they mean."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+from shop.events import OrderPlaced, RowRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from buswork import EventBus
+
+COLUMNS = "customer_id, date, number_of_cds, dollar_value"
+
+
+def take(bus: EventBus, lines: Iterable[str]) -> None:
+    """Publish an `OrderPlaced` a purchase, and a `RowRejected` for each row that is none.
+
+    The first line is a header. Columns are parted by runs of blanks.
+    """
+    number = 0
+    for line_number, line in enumerate(lines, start=1):
+        fields = line.split()
+        if line_number == 1 or not fields:
+            continue
+        try:
+            order = _read(number + 1, fields)
+        except ValueError as error:
+            bus.publish(RowRejected(line_number, str(error)))
+            continue
+        number += 1
+        bus.publish(order)
+
+
+def _read(number: int, fields: list[str]) -> OrderPlaced:
+    if len(fields) != len(COLUMNS.split(", ")):
+        message = f"{len(fields)} columns instead of {COLUMNS}"
+        raise ValueError(message)
+    customer, day, discs, dollars = fields
+    return OrderPlaced(number, customer, _day(day), _discs(discs), _dollars(dollars))
+
+
+def _day(text: str) -> date:
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        message = f"{text[:20]!r} is no date of the form 19970131"
+        raise ValueError(message) from None
+
+
+def _discs(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        message = f"{text[:20]!r} is no number of CDs"
+        raise ValueError(message)
+    return int(text)
+
+
+def _dollars(text: str) -> Decimal:
+    try:
+        dollars = Decimal(text)
+    except InvalidOperation:
+        dollars = Decimal("NaN")
+    if not dollars.is_finite() or dollars < 0:
+        message = f"{text[:20]!r} is no amount of dollars"
+        raise ValueError(message)
+    return dollars
