@@ -74,9 +74,7 @@ def _steps(types: st.SearchStrategy[str], *, only_rust: bool) -> tuple[_Steps, _
     ]
     if not only_rust:
         some = st.lists(types, min_size=1, max_size=2, unique=True)
-        looking.append(
-            _step("unsubscribe", **{"from": some, "handler": st.sampled_from(HANDLERS)})
-        )
+        looking.append(_step("unsubscribe", **{"from": some, "handler": st.sampled_from(HANDLERS)}))
     return st.one_of(acting), st.one_of(looking)
 
 

@@ -39,7 +39,12 @@ def test_a_delivery_that_went_well() -> None:
     (delivery,) = bus.deliver(Placed()).deliveries
     assert isinstance(delivery, Delivery)
     assert delivery.handler is handler
-    assert (delivery.status, delivery.reason, delivery.result, delivery.error) == ("ok", None, 7, None)
+    assert (delivery.status, delivery.reason, delivery.result, delivery.error) == (
+        "ok",
+        None,
+        7,
+        None,
+    )
     assert delivery.elapsed >= 0.0
 
 

@@ -44,7 +44,9 @@ def test_handlers_knows_methods_partials_and_callable_objects_by_their_place() -
     method = bus.subscribe(Placed, Owner().handle)
     partial = bus.subscribe(Placed, functools.partial(handle))
     instance = bus.subscribe(Placed, Owner())
-    lines = [each.location and int(each.location.rpartition(":")[2]) for each in bus.handlers(Placed)]
+    lines = [
+        each.location and int(each.location.rpartition(":")[2]) for each in bus.handlers(Placed)
+    ]
     assert lines == [
         Owner.handle.__code__.co_firstlineno,
         handle.__code__.co_firstlineno,

@@ -63,9 +63,7 @@ def test_exactly_max_depth_publishes_may_be_nested() -> None:
 
 @pytest.mark.parametrize("crowd", [0, 12])
 @pytest.mark.parametrize("on_error", ["raise", "log", "stop"])
-def test_it_unwinds_every_enclosing_publish_whatever_the_fan_out(
-    on_error: str, crowd: int
-) -> None:
+def test_it_unwinds_every_enclosing_publish_whatever_the_fan_out(on_error: str, crowd: int) -> None:
     bus = EventBus(on_error=on_error)  # type: ignore[arg-type]
     calls = 0
 

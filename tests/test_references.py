@@ -597,9 +597,8 @@ def test_a_bus_may_be_freed_while_the_package_imports_a_part_of_itself(first: st
 
 
 def test_an_interpreter_ends_well_with_buses_still_alive() -> None:
-    assert (
-        run_alone(
-            """
+    assert run_alone(
+        """
             from buswork import EventBus
 
             class Owner:
@@ -614,7 +613,8 @@ def test_an_interpreter_ends_well_with_buses_still_alive() -> None:
             import warnings; warnings.simplefilter("ignore")
             owner = Owner()
             owner.bus.publish(1)
-            """.replace("self.subscription", "import warnings; warnings.simplefilter('ignore'); self.subscription")
+            """.replace(
+            "self.subscription",
+            "import warnings; warnings.simplefilter('ignore'); self.subscription",
         )
-        in ("freed\n", "")
-    )
+    ) in ("freed\n", "")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import mailbox
+import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from shop import application, progress, report
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -49,7 +52,8 @@ def test_a_malformed_row_becomes_an_event_with_line_and_reason_and_the_run_goes_
 
 def test_the_mbox_has_a_mail_an_order(tmp_path: Path) -> None:
     shop = run(SAMPLE, tmp_path)
-    mails = list(mailbox.mbox(shop.mbox))
+    with closing(mailbox.mbox(shop.mbox)) as mbox:
+        mails = list(mbox)
     assert len(mails) == shop.analytics.purchases
     assert mails[0]["Subject"] == "Your order 1"
     assert mails[-1]["To"].startswith("customer-")
@@ -57,8 +61,8 @@ def test_the_mbox_has_a_mail_an_order(tmp_path: Path) -> None:
 
 def test_the_report_says_who_handled_what(tmp_path: Path) -> None:
     text = report.write(run(SAMPLE, tmp_path))
-    assert "shop.billing:Billing.bill                              297  shop/billing.py:" in text
-    assert "OrderPlaced                  297" in text
+    assert re.search(r"shop\.billing:Billing\.bill +297  shop/billing\.py:\d+", text)
+    assert re.search(r"OrderPlaced +297\n", text)
 
 
 def test_off_a_terminal_nothing_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,7 +107,9 @@ def test_when_cancel_has_returned_no_publish_begun_later_calls_the_handler() -> 
         ended = threading.Event()
         late: list[object] = []
 
-        def handle(_event: Placed, ended: threading.Event = ended, late: list[object] = late) -> None:
+        def handle(
+            _event: Placed, ended: threading.Event = ended, late: list[object] = late
+        ) -> None:
             if ended.is_set():
                 late.append(_event)
 

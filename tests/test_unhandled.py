@@ -27,7 +27,9 @@ def test_an_unhandled_event_is_ignored_by_default() -> None:
 
 def test_raise_raises_a_lookup_error_that_says_what_to_do() -> None:
     bus = EventBus(unhandled="raise")
-    with pytest.raises(UnhandledEvent, match=r"nobody handles Placed: subscribe a handler") as caught:
+    with pytest.raises(
+        UnhandledEvent, match=r"nobody handles Placed: subscribe a handler"
+    ) as caught:
         bus.publish(Placed())
     assert isinstance(caught.value, BusworkError)
     assert isinstance(caught.value, LookupError)

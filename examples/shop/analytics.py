@@ -6,7 +6,6 @@ from collections import Counter
 from decimal import Decimal
 
 from buswork import Handlers
-
 from shop.events import InvoicePaid, OrderPlaced, RowRejected
 
 REASONS_KEPT = 5

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from buswork import EventBus
-
 from shop import orders
 from shop.analytics import Analytics
 from shop.billing import Billing

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from buswork import handles
-
 from shop.events import OrderPlaced, StockLow, StockReordered
 
 if TYPE_CHECKING:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from shop.application import Run
 
 HERE = Path(__file__).parent.parent
@@ -58,7 +57,7 @@ def _deliveries(run: Run) -> Counter[tuple[str, str]]:
     Nobody subscribes or cancels during the run, no handler has a predicate, and none failed (that
     would have ended the run): so each event of a type went to each handler of that type.
     """
-    deliveries: Counter[tuple[str, str]] = type(run.analytics.published)()
+    deliveries: Counter[tuple[str, str]] = Counter()
     for kind, count in run.analytics.published.items():
         for subscription in run.bus.handlers(kind):
             place = (subscription.location or "").removeprefix(f"{HERE}/")

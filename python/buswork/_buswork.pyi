@@ -20,6 +20,8 @@ from typing_extensions import TypeForm
 
 from buswork._handlers import SubscriptionGroup
 
+__all__ = ["Delivery", "EventBus", "Failure", "Report", "Subscription"]
+
 _Event = TypeVar("_Event")
 _Event1 = TypeVar("_Event1")
 _Event2 = TypeVar("_Event2")
@@ -43,9 +45,7 @@ class _Handler(Protocol[_Event, _Parameters, _Result_co]):  # type: ignore[misc]
     @overload
     def __call__(self, event: _Event, /) -> object: ...
     @overload
-    def __call__(
-        self, *args: _Parameters.args, **kwargs: _Parameters.kwargs
-    ) -> _Result_co: ...
+    def __call__(self, *args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result_co: ...
 
 @type_check_only
 class _On(Protocol[_Event]):
@@ -718,9 +718,3 @@ class Failure:
     @property
     def site(self) -> str | None:
         """Where the event was published, as `file:line`; `None` when that is not known."""
-
-def unawaited(result: object, /) -> None:
-    """Close an awaitable that a handler returned, and raise; let every other result be.
-
-    For the package's own use.
-    """

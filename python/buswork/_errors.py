@@ -12,7 +12,7 @@ class BusworkError(Exception):
     """The base of every exception that the bus itself raises."""
 
 
-class HandlerErrors(BusworkError, ExceptionGroup[Exception]):
+class HandlerErrors(BusworkError, ExceptionGroup[Exception]):  # noqa: N818 - they are several
     """Handlers of a published event failed; each failure is a member, in call order.
 
     All handlers have run by the time it is raised. Each member carries a note that names the event

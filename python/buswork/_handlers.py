@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +50,8 @@ class Handlers:
         """Say how many declarations there are."""
         return f"<Handlers with {len(self)} declarations>"
 
-    def _wishes(self) -> Iterator[tuple[_Mark, Callable[..., object]]]:
+    def wishes(self) -> Iterator[tuple[_Mark, Callable[..., object]]]:
+        """Yield the declarations, for `EventBus.include`."""
         yield from self._declared
 
 
@@ -99,7 +100,7 @@ class SubscriptionGroup:
         for subscription in self._subscriptions:
             subscription.resume()
 
-    def __enter__(self) -> SubscriptionGroup:
+    def __enter__(self) -> Self:
         """Return the group itself."""
         return self
 
@@ -119,7 +120,7 @@ class SubscriptionGroup:
 
 def include(bus: EventBus, source: Any) -> SubscriptionGroup:
     """Subscribe all that `source` declares, or nothing. What `EventBus.include` does."""
-    wishes = list(source._wishes() if isinstance(source, Handlers) else _marked(source))
+    wishes = list(source.wishes() if isinstance(source, Handlers) else _marked(source))
     subscriptions: list[Subscription] = []
     try:
         for mark, handler in wishes:
@@ -137,7 +138,7 @@ _OPTIONS = frozenset({"name", "priority", "when", "once", "weak", "exact", "on_e
 
 def _mark(event_types: tuple[Any, ...], options: dict[str, Any]) -> _Mark:
     if unknown := options.keys() - _OPTIONS:
-        message = f"unknown option {sorted(unknown)[0]!r}: the options are {', '.join(sorted(_OPTIONS))}"
+        message = f"unknown option {min(unknown)!r}: the options are {', '.join(sorted(_OPTIONS))}"
         raise TypeError(message)
     if not event_types:
         message = "no event type given: name the class of the events, as in on(OrderPlaced)"
@@ -154,8 +155,9 @@ def _marked(source: Any) -> Iterator[tuple[_Mark, Callable[..., object]]]:
         )
         raise TypeError(message)
     found = False
-    for name in _method_names(type(source)):
-        marks = _marks(type(source), name)
+    cls: type = type(source)
+    for name in _method_names(cls):
+        marks = _marks(cls, name)
         if not marks:
             continue
         method = getattr(source, name)

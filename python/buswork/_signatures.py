@@ -23,7 +23,8 @@ def _objection(handler: Any) -> str | None:
     unwrapped = handler
     while isinstance(unwrapped, functools.partial):
         unwrapped = unwrapped.func
-    for function in (unwrapped, getattr(type(unwrapped), "__call__", None)):
+    kind: type = type(unwrapped)
+    for function in (unwrapped, inspect.getattr_static(kind, "__call__", None)):
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             return f"{name} is a coroutine function, and EventBus awaits nothing: use AsyncEventBus"
         if inspect.isgeneratorfunction(function):

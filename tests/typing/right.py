@@ -52,14 +52,24 @@ def of_either(event: OrderPlaced | OrderCancelled) -> None: ...
 def of_anything(event: object) -> None: ...
 def of_billable(event: Billable) -> None: ...
 def of_shippable(event: Shippable) -> None: ...
-def with_default(event: OrderPlaced, times: int = 1, *, loud: bool = False) -> int: return times
-def with_more(prefix: str, event: OrderPlaced) -> str: return prefix
-def with_any(event: Any) -> Any: return event
+def with_default(event: OrderPlaced, times: int = 1, *, loud: bool = False) -> int:
+    return times
+
+
+def with_more(prefix: str, event: OrderPlaced) -> str:
+    return prefix
+
+
+def with_any(event: Any) -> Any:
+    return event
+
+
 def with_star(*events: object) -> None: ...
 
 
 class Stock:
-    def reserve(self, event: OrderPlaced) -> bool: return True
+    def reserve(self, event: OrderPlaced) -> bool:
+        return True
 
     @classmethod
     def count(cls, event: OrderPlaced) -> None: ...
@@ -166,7 +176,8 @@ def any_of_five(event: object) -> None: ...
 
 
 @bus.on(OrderPlaced, priority=5, when=lambda event: event.amount > 10, once=True)
-def big(event: OrderPlaced) -> str: return "big"
+def big(event: OrderPlaced) -> str:
+    return "big"
 
 
 @bus.on(OrderPlaced, OrderCancelled, when=lambda event: isinstance(event, OrderPlaced))

@@ -203,7 +203,10 @@ struct Wishes<'py> {
 impl EventBus {
     /// Takes anything, so that a subclass may have an `__init__` of its own.
     #[new]
-    #[pyo3(signature = (*arguments, **_options))]
+    #[pyo3(
+        signature = (*arguments, **_options),
+        text_signature = "(*, on_error='raise', unhandled='ignore', max_depth=100)"
+    )]
     fn new(arguments: &Bound<'_, PyTuple>, _options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         imports::load_all(arguments.py())?;

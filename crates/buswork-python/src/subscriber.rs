@@ -38,7 +38,10 @@ pub(crate) struct Subscriber {
 }
 
 impl Subscriber {
-    #[expect(clippy::too_many_arguments, reason = "one subscription, as the user wrote it")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one subscription, as the user wrote it"
+    )]
     pub(crate) fn new(
         callee: &Bound<'_, PyAny>,
         when: Option<&Bound<'_, PyAny>>,
