@@ -146,7 +146,7 @@ def _mark(event_types: tuple[Any, ...], options: dict[str, Any]) -> _Mark:
     return _Mark(event_types, options)
 
 
-def _marked(source: Any) -> Iterator[tuple[_Mark, Callable[..., object]]]:
+def _marked(source: object) -> Iterator[tuple[_Mark, Callable[..., object]]]:
     """Find the marked methods of an object, in the order in which their classes define them."""
     if isinstance(source, type):
         message = (
@@ -155,7 +155,7 @@ def _marked(source: Any) -> Iterator[tuple[_Mark, Callable[..., object]]]:
         )
         raise TypeError(message)
     found = False
-    cls: type = type(source)
+    cls = type(source)
     for name in _method_names(cls):
         marks = _marks(cls, name)
         if not marks:

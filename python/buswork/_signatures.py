@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any
+from typing import Any, cast
 
 #: What a class has when it leaves the question who its subclasses are to the MRO.
 PLAIN_SUBCLASS_CHECK = type.__subclasscheck__
@@ -23,7 +23,7 @@ def _objection(handler: Any) -> str | None:
     unwrapped = handler
     while isinstance(unwrapped, functools.partial):
         unwrapped = unwrapped.func
-    kind: type = type(unwrapped)
+    kind = cast("type[object]", type(unwrapped))
     for function in (unwrapped, inspect.getattr_static(kind, "__call__", None)):
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             return f"{name} is a coroutine function, and EventBus awaits nothing: use AsyncEventBus"
