@@ -1,6 +1,6 @@
 //! `EventBus`: the class, its settings, and its methods, which convert, call and convert back.
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use buswork::entry::Options;
@@ -33,6 +33,9 @@ struct Settings {
 /// The bus. See the stub for its documentation.
 #[pyclass(frozen, subclass, dict, weakref, module = "buswork")]
 pub(crate) struct EventBus {
+    /// False as long as the memory is zeroed but not yet filled. On Python 3.11 the collector can
+    /// come by then: while the object, allocated and tracked already, is given its `__dict__`.
+    is_made: AtomicBool,
     table: Arc<Table>,
     number: usize,
     max_depth: AtomicU32,
@@ -211,6 +214,7 @@ impl EventBus {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         imports::load_all(arguments.py())?;
         Ok(Self {
+            is_made: AtomicBool::new(true),
             table: Arc::new(Table::new()),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             max_depth: AtomicU32::new(100),
@@ -407,6 +411,9 @@ impl EventBus {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.is_made.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         collection::visit(self, &visit)
     }
 

@@ -102,6 +102,19 @@ pub(crate) fn is_isolated(py: Python<'_>, error: &PyErr) -> bool {
     error.is_instance_of::<PyException>(py) && !error.is_instance_of::<PyRecursionError>(py)
 }
 
+/// Gives an exception object its traceback. Before Python 3.12 the interpreter keeps the two apart
+/// until the exception is caught in Python.
+pub(crate) fn attach_traceback(py: Python<'_>, error: &PyErr) {
+    #[cfg(not(Py_3_12))]
+    if let Some(traceback) = error.traceback(py) {
+        // SAFETY: both are live objects, of the types that the function asks for. It can only fail
+        // for something that is not a traceback.
+        unsafe { ffi::PyException_SetTraceback(error.value(py).as_ptr(), traceback.as_ptr()) };
+    }
+    #[cfg(Py_3_12)]
+    let _ = (py, error);
+}
+
 /// Where the running Python code is, as `file:line`: the place of a publish, when asked from the
 /// native method. `None` when no Python code runs on this thread.
 pub(crate) fn site(py: Python<'_>) -> Option<String> {

@@ -66,6 +66,7 @@ impl<'a, 'py> Publication<'a, 'py> {
             self.log_collected(isolation);
             return Err(error);
         }
+        calling::attach_traceback(py, &error);
         add_note(&error, py, &self.note(entry));
         let general = self.bus.on_error();
         match entry.handler().on_error.as_ref().unwrap_or(&general) {
@@ -112,6 +113,7 @@ impl<'a, 'py> Publication<'a, 'py> {
         let Err(second) = function.call1((failure,)) else {
             return Ok(());
         };
+        calling::attach_traceback(py, &second);
         log(py, "a handler failed, and so did its on_error", error);
         if !calling::is_isolated(py, &second) {
             self.log_collected(isolation);
