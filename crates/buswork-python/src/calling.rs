@@ -68,6 +68,9 @@ pub(crate) fn call_for_result<'py>(
     }
 }
 
+/// Calls by the callee's own entry, where it has one, without the detour by way of
+/// `PyObject_Vectorcall`, which looks up the thread and checks the callee's manners.
+///
 /// # Safety
 /// The callee and all arguments but the first, which is room for the callee, must be alive.
 #[inline]
@@ -75,14 +78,19 @@ unsafe fn vectorcall<const N: usize>(
     callee: *mut ffi::PyObject,
     arguments: &[*mut ffi::PyObject; N],
 ) -> *mut ffi::PyObject {
-    // SAFETY: as the caller promises.
+    let count = (N - 1) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+    // SAFETY: as the caller promises; and an object whose type has the flag holds its entry, or
+    // null, at the type's offset.
     unsafe {
-        ffi::PyObject_Vectorcall(
-            callee,
-            arguments.as_ptr().add(1),
-            (N - 1) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
-            std::ptr::null_mut(),
-        )
+        let class = ffi::Py_TYPE(callee);
+        let arguments = arguments.as_ptr().add(1);
+        if ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_HAVE_VECTORCALL) != 0 {
+            let place = callee.byte_offset((*class).tp_vectorcall_offset);
+            if let Some(entry) = *place.cast::<Option<ffi::vectorcallfunc>>() {
+                return entry(callee, arguments, count, std::ptr::null_mut());
+            }
+        }
+        ffi::PyObject_Vectorcall(callee, arguments, count, std::ptr::null_mut())
     }
 }
 
