@@ -101,3 +101,8 @@ pub use handler::{BoxError, Handler, Outcome};
 pub use observe::{Observer, Published};
 pub use report::{Delivery, Report};
 pub use subscription::{Subscription, SubscriptionGuard};
+
+/// The Rust snippets of the project's README, to be run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,66 @@
+"""Every snippet in the documentation runs, and every link in it leads somewhere."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+import buswork
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "DESIGN.md", *sorted((ROOT / "docs").rglob("*.md"))]
+STUB = ROOT / "python" / "buswork" / "_buswork.pyi"
+MODULES = sorted((ROOT / "python" / "buswork").glob("*.py"))
+
+BLOCK = re.compile(r"^```(?P<language>[a-z]+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?P<target>[^)#:\s]+)(?:#[^)]*)?\)")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [
+        match["code"] for match in BLOCK.finditer(page.read_text()) if match["language"] == language
+    ]
+
+
+def docstrings(path: Path) -> list[tuple[str, str]]:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, documented)]
+    texts = [(getattr(node, "name", path.stem), ast.get_docstring(node)) for node in nodes]
+    return [(name, text) for name, text in texts if text is not None and ">>>" in text]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_snippets_of_a_page_run_in_their_order(page: Path) -> None:
+    namespace: dict[str, object] = {"__name__": page.stem}
+    for number, code in enumerate(blocks(page, "python"), start=1):
+        exec(compile(code, f"{page.name}, {number}", "exec", dont_inherit=True), namespace)
+
+
+def test_there_are_snippets_to_run() -> None:
+    assert sum(len(blocks(page, "python")) for page in PAGES) > 20
+    assert len(docstrings(STUB)) > 5
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    targets = [match["target"] for match in LINK.finditer(page.read_text())]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("path", [*MODULES, STUB], ids=lambda path: path.name)
+def test_the_examples_in_docstrings_run(path: Path) -> None:
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for name, text in docstrings(path):
+        example = parser.get_doctest(text, dict(vars(buswork)), name, path.name, 0)
+        runner.run(example)
+    assert runner.summarize(verbose=False).failed == 0
+
+
+def test_the_commands_that_the_readme_names_exist() -> None:
+    named = set(re.findall(r"\bmake ([a-z-]+)", (ROOT / "README.md").read_text()))
+    there = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"demo", "test"} <= named <= there
