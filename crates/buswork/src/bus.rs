@@ -349,32 +349,55 @@ impl EventBus {
             let (_, isolation) = self.walk(plan, event, site, &publishing)?;
             return settle::<E>(isolation);
         }
-        let mut isolation = Isolation::new();
         let mut next = 0;
-        // One landing pad a publish: after a panic the walk goes on behind the handler's place.
-        loop {
-            let walked = catch_unwind(AssertUnwindSafe(|| {
-                while let Some(step) = steps.get(next) {
-                    next += 1;
-                    if step.entry.is_plain() || self.admit(step, event).is_ok() {
-                        step.callee.handler.handle(event)?;
-                    }
+        match self.call(steps, &mut next, event) {
+            None => publishing.verdict(),
+            Some(cause) => self.recover(steps, next, event, site, cause, &publishing),
+        }
+    }
+
+    /// Calls the handlers from `next` on, up to one that fails; `next` is then behind it.
+    #[inline(always)]
+    fn call<E: Any>(&self, steps: &[Step<E>], next: &mut usize, event: &E) -> Option<Cause> {
+        // One landing pad for all of them: after a panic, the walk goes on behind its place.
+        let walked = catch_unwind(AssertUnwindSafe(|| {
+            for (index, step) in steps.iter().enumerate().skip(*next) {
+                *next = index + 1;
+                if step.entry.is_plain() || self.admit(step, event).is_ok() {
+                    step.callee.handler.handle(event)?;
                 }
-                Ok(())
-            }));
-            let cause = match walked {
-                Ok(Ok(())) => break,
-                Ok(Err(error)) => Cause::Returned(error),
-                Err(payload) => Cause::Panicked(Panicked::new(&*payload)),
-            };
+            }
+            Ok(())
+        }));
+        match walked {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(Cause::Returned(error)),
+            Err(payload) => Some(Cause::Panicked(Panicked::new(&*payload))),
+        }
+    }
+
+    /// Goes on behind the first failure, and returns what there is to return at the end.
+    #[cold]
+    #[inline(never)]
+    fn recover<E: Any>(
+        &self,
+        steps: &[Step<E>],
+        mut next: usize,
+        event: &E,
+        site: &'static Location<'static>,
+        first: Cause,
+        publishing: &Publishing,
+    ) -> Result<(), Error> {
+        let mut isolation = Isolation::new();
+        let mut failed = Some(first);
+        while let Some(cause) = failed {
             publishing.verdict()?;
-            let failure = failure(steps[next - 1].entry.handler(), site, cause);
-            if self
-                .judge(&steps[next - 1].entry, failure, &mut isolation)
-                .is_break()
-            {
+            let entry = &steps[next - 1].entry;
+            let failure = failure(entry.handler(), site, cause);
+            if self.judge(entry, failure, &mut isolation).is_break() {
                 break;
             }
+            failed = self.call(steps, &mut next, event);
         }
         publishing.verdict()?;
         settle::<E>(isolation)

@@ -57,14 +57,19 @@ impl Publishing {
 impl Drop for Publishing {
     #[inline]
     fn drop(&mut self) {
-        let is_empty = CHAIN.with(|chain| {
-            chain.leave();
-            chain.is_empty()
-        });
-        if is_empty && IS_TRIPPED.get() {
-            IS_TRIPPED.set(false);
-            TRIPPED_BY.set(None);
+        CHAIN.with(Chain::leave);
+        if IS_TRIPPED.get() {
+            settle();
         }
+    }
+}
+
+/// Ends the refusal when the outermost publish has been left.
+#[cold]
+fn settle() {
+    if CHAIN.with(Chain::is_empty) {
+        IS_TRIPPED.set(false);
+        TRIPPED_BY.set(None);
     }
 }
 
