@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use buswork::SkipReason;
-use buswork::chain::Chain;
+use buswork::chain::{Chain, Nesting};
 use buswork::isolation::{Isolation, Outcome};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
@@ -34,21 +34,21 @@ pub(crate) fn in_chain<R>(
     publish: impl FnOnce() -> PyResult<R>,
 ) -> PyResult<R> {
     CHAIN.with(|chain| {
-        if let Err(cycle) = chain.enter(bus.number(), key, bus.max_depth()) {
-            return Err(too_deep(py, bus, &cycle));
-        }
+        let nesting = chain
+            .enter(bus.number(), key, bus.max_depth())
+            .map_err(|cycle| too_deep(py, bus, &cycle))?;
         // A panic inside is turned into an exception at the edge of native code: leave then too.
-        let _leaving = Leaving(chain);
+        let _leaving = Leaving(chain, nesting);
         publish()
     })
 }
 
-struct Leaving<'a>(&'a Chain<TypeKey>);
+struct Leaving<'a>(&'a Chain<TypeKey>, Nesting);
 
 impl Drop for Leaving<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.leave();
+        self.0.leave(self.1);
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) struct Subscriber {
 }
 
 struct Callee<E> {
-    handler: Box<dyn Handler<E>>,
+    handler: Arc<dyn Handler<E>>,
     when: Option<Predicate<E>>,
 }
 
@@ -86,12 +86,15 @@ struct Callee<E> {
 pub(crate) struct Compiled {
     /// A `Box<[Step<E>]>`.
     steps: Box<dyn Any + Send + Sync>,
+    /// Whether the fast road has to look at one of the following first.
+    is_special: bool,
     unhandled: Unhandled,
     observer: Option<Arc<dyn Observer>>,
 }
 
 struct Step<E> {
     entry: Arc<Entry<TypeId, Subscriber>>,
+    handler: Arc<dyn Handler<E>>,
     callee: Arc<Callee<E>>,
 }
 
@@ -247,11 +250,10 @@ impl EventBus {
     pub fn deliver<E: Any>(&self, event: &E) -> Result<Report, Error> {
         let site = Location::caller();
         let plan = self.plan::<E>();
-        let publishing =
-            Publishing::enter(self.inner.number, type_name::<E>(), self.inner.max_depth)?;
+        let publishing = self.enter::<E>()?;
         mind_unhandled::<E>(&plan, site)?;
-        self.walk(&plan, event, site, &publishing)
-            .map(|(report, _)| report)
+        let (report, _) = self.walk(&plan, event, site, &publishing)?;
+        Ok(report)
     }
 
     /// The subscriptions of an event type, in call order.
@@ -315,18 +317,19 @@ impl EventBus {
                     .ok()?;
                 Some(Step {
                     entry: Arc::clone(entry),
+                    handler: Arc::clone(&callee.handler),
                     callee,
                 })
             })
             .collect();
         let settings = self.inner.settings();
+        let unhandled = settings.unhandled.get(&key).copied();
+        let unhandled = unhandled.unwrap_or(self.inner.unhandled);
+        let is_minded = steps.is_empty() && unhandled != Unhandled::Ignore;
         let compiled = Compiled {
             steps: Box::new(steps),
-            unhandled: settings
-                .unhandled
-                .get(&key)
-                .copied()
-                .unwrap_or(self.inner.unhandled),
+            is_special: is_minded || settings.observer.is_some(),
+            unhandled,
             observer: settings.observer.clone(),
         };
         drop(settings);
@@ -341,19 +344,36 @@ impl EventBus {
         event: &E,
         site: &'static Location<'static>,
     ) -> Result<(), Error> {
-        let publishing =
-            Publishing::enter(self.inner.number, type_name::<E>(), self.inner.max_depth)?;
-        let steps = steps::<E>(plan);
-        if steps.is_empty() || plan.extra().observer.is_some() {
-            mind_unhandled::<E>(plan, site)?;
-            let (_, isolation) = self.walk(plan, event, site, &publishing)?;
-            return settle::<E>(isolation);
+        let publishing = self.enter::<E>()?;
+        if plan.extra().is_special {
+            return self.run_carefully(plan, event, site, &publishing);
         }
+        let steps = steps::<E>(plan);
         let mut next = 0;
         match self.call(steps, &mut next, event) {
             None => publishing.verdict(),
             Some(cause) => self.recover(steps, next, event, site, cause, &publishing),
         }
+    }
+
+    #[inline]
+    fn enter<E>(&self) -> Result<Publishing, Error> {
+        Publishing::enter(self.inner.number, type_name::<E>(), self.inner.max_depth)
+    }
+
+    /// The publish of an event that nobody is subscribed to, or that is observed.
+    #[cold]
+    #[inline(never)]
+    fn run_carefully<E: Any>(
+        &self,
+        plan: &Plan,
+        event: &E,
+        site: &'static Location<'static>,
+        publishing: &Publishing,
+    ) -> Result<(), Error> {
+        mind_unhandled::<E>(plan, site)?;
+        let (_, isolation) = self.walk(plan, event, site, publishing)?;
+        settle::<E>(isolation)
     }
 
     /// Calls the handlers from `next` on, up to one that fails; `next` is then behind it.
@@ -364,7 +384,7 @@ impl EventBus {
             for (index, step) in steps.iter().enumerate().skip(*next) {
                 *next = index + 1;
                 if step.entry.is_plain() || self.admit(step, event).is_ok() {
-                    step.callee.handler.handle(event)?;
+                    step.handler.handle(event)?;
                 }
             }
             Ok(())
@@ -459,7 +479,7 @@ impl EventBus {
     ) -> Delivery {
         let started = Instant::now();
         let handled = catch_unwind(AssertUnwindSafe(|| match self.admit(step, event) {
-            Ok(()) => step.callee.handler.handle(event).map(|()| None),
+            Ok(()) => step.handler.handle(event).map(|()| None),
             Err(reason) => Ok(Some(reason)),
         }));
         let elapsed = started.elapsed();
@@ -594,7 +614,7 @@ impl Inner {
 
 /// What [`SubscriptionBuilder`] has put together.
 pub(crate) struct NewSubscription<E> {
-    pub(crate) handler: Box<dyn Handler<E>>,
+    pub(crate) handler: Arc<dyn Handler<E>>,
     pub(crate) when: Option<Predicate<E>>,
     pub(crate) name: Arc<str>,
     pub(crate) on_error: Option<OnError>,

@@ -7,36 +7,38 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::chain::Chain;
+use crate::chain::{Chain, Nesting};
 use crate::error::Error;
 
 thread_local! {
-    static CHAIN: Chain<&'static str> = const { Chain::new() };
-    static IS_TRIPPED: Cell<bool> = const { Cell::new(false) };
-    static TRIPPED_BY: RefCell<Option<(Vec<&'static str>, u32)>> = const { RefCell::new(None) };
+    static CAUSAL: Causal = const { Causal::new() };
+}
+
+/// A thread's chain, and what it remembers of a recursion that it refused.
+struct Causal {
+    chain: Chain<&'static str>,
+    is_tripped: Cell<bool>,
+    tripped_by: RefCell<Option<(Vec<&'static str>, u32)>>,
 }
 
 /// A publish in progress; dropping it leaves the chain.
-pub(crate) struct Publishing(());
+pub(crate) struct Publishing(Nesting);
 
+// Each of these looks the thread's chain up anew, which costs less than running the handlers inside
+// of `with` would, as that keeps everything in memory.
 impl Publishing {
     #[inline]
     pub(crate) fn enter(bus: usize, event: &'static str, max_depth: u32) -> Result<Self, Error> {
-        if IS_TRIPPED.get() {
-            return Err(recursion());
-        }
-        match CHAIN.with(|chain| chain.enter(bus, event, max_depth)) {
-            Ok(()) => Ok(Self(())),
-            Err(cycle) => {
-                // A limit of zero refuses even the outermost publish: no chain to unwind then.
-                if CHAIN.with(Chain::is_empty) {
-                    return Err(Error::recursion(cycle, max_depth));
-                }
-                TRIPPED_BY.set(Some((cycle, max_depth)));
-                IS_TRIPPED.set(true);
-                Err(recursion())
+        CAUSAL.with(|causal| {
+            if causal.is_tripped.get() {
+                return Err(causal.recursion());
             }
-        }
+            causal
+                .chain
+                .enter(bus, event, max_depth)
+                .map(Self)
+                .map_err(|cycle| causal.trip(cycle, max_depth))
+        })
     }
 
     /// Whether a publish nested in this one went too deep.
@@ -46,35 +48,61 @@ impl Publishing {
         reason = "only a publish in progress has a verdict"
     )]
     pub(crate) fn verdict(&self) -> Result<(), Error> {
-        if IS_TRIPPED.get() {
-            Err(recursion())
-        } else {
-            Ok(())
-        }
+        CAUSAL.with(|causal| {
+            if causal.is_tripped.get() {
+                Err(causal.recursion())
+            } else {
+                Ok(())
+            }
+        })
     }
 }
 
 impl Drop for Publishing {
     #[inline]
     fn drop(&mut self) {
-        CHAIN.with(Chain::leave);
-        if IS_TRIPPED.get() {
-            settle();
+        CAUSAL.with(|causal| {
+            causal.chain.leave(self.0);
+            if causal.is_tripped.get() {
+                causal.settle();
+            }
+        });
+    }
+}
+
+impl Causal {
+    const fn new() -> Self {
+        Self {
+            chain: Chain::new(),
+            is_tripped: Cell::new(false),
+            tripped_by: RefCell::new(None),
         }
     }
-}
 
-/// Ends the refusal when the outermost publish has been left.
-#[cold]
-fn settle() {
-    if CHAIN.with(Chain::is_empty) {
-        IS_TRIPPED.set(false);
-        TRIPPED_BY.set(None);
+    #[cold]
+    fn trip(&self, cycle: Vec<&'static str>, max_depth: u32) -> Error {
+        // A limit of zero refuses even the outermost publish: no chain to unwind then.
+        if self.chain.is_empty() {
+            return Error::recursion(cycle, max_depth);
+        }
+        self.tripped_by.replace(Some((cycle, max_depth)));
+        self.is_tripped.set(true);
+        self.recursion()
     }
-}
 
-#[cold]
-fn recursion() -> Error {
-    let (cycle, max_depth) = TRIPPED_BY.with_borrow(|tripped| tripped.clone().unwrap_or_default());
-    Error::recursion(cycle, max_depth)
+    /// Ends the refusal when the outermost publish has been left.
+    #[cold]
+    fn settle(&self) {
+        if self.chain.is_empty() {
+            self.is_tripped.set(false);
+            self.tripped_by.replace(None);
+        }
+    }
+
+    #[cold]
+    fn recursion(&self) -> Error {
+        let tripped_by = self.tripped_by.borrow().clone();
+        let (cycle, max_depth) = tripped_by.unwrap_or_default();
+        Error::recursion(cycle, max_depth)
+    }
 }

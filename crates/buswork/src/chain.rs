@@ -24,6 +24,16 @@ pub struct Chain<L: Copy> {
     enclosing: RefCell<Vec<Link<L>>>,
 }
 
+/// Whether a publish began a chain or was entered in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "give it to `leave`"]
+pub enum Nesting {
+    /// It began the chain.
+    Outermost,
+    /// Another publish is in progress around it.
+    Nested,
+}
+
 impl<L: Copy + PartialEq> Chain<L> {
     /// A chain with no publish in progress.
     pub const fn new() -> Self {
@@ -33,28 +43,32 @@ impl<L: Copy + PartialEq> Chain<L> {
         }
     }
 
-    /// Enters a publish of `event` on the bus numbered `bus`.
+    /// Enters a publish of `event` on the bus numbered `bus`. What it returns is to be given to
+    /// [`leave`](Self::leave).
     ///
     /// # Errors
     /// The event types that go round, outermost first, when this would be the `max_depth + 1`th
     /// publish on that bus within the chain. Nothing was entered then.
     #[inline]
-    pub fn enter(&self, bus: usize, event: L, max_depth: u32) -> Result<(), Vec<L>> {
-        let depth = match self.innermost.get() {
-            None => 1,
-            Some(outer) => self.nest(bus, outer),
+    pub fn enter(&self, bus: usize, event: L, max_depth: u32) -> Result<Nesting, Vec<L>> {
+        let (nesting, depth) = match self.innermost.get() {
+            None => (Nesting::Outermost, 1),
+            Some(outer) => (Nesting::Nested, self.nest(bus, outer)),
         };
         if depth > max_depth {
             return Err(self.refuse(event));
         }
         self.innermost.set(Some(Link { bus, depth, event }));
-        Ok(())
+        Ok(nesting)
     }
 
     /// Leaves the publish entered last.
     #[inline]
-    pub fn leave(&self) {
-        self.innermost.set(self.enclosing.borrow_mut().pop());
+    pub fn leave(&self, nesting: Nesting) {
+        self.innermost.set(match nesting {
+            Nesting::Outermost => None,
+            Nesting::Nested => self.enclosing.borrow_mut().pop(),
+        });
     }
 
     /// Whether no publish is in progress.
@@ -63,6 +77,7 @@ impl<L: Copy + PartialEq> Chain<L> {
     }
 
     /// Puts `outer` among the enclosing ones, and says how deep the next publish on `bus` is.
+    #[inline(never)]
     fn nest(&self, bus: usize, outer: Link<L>) -> u32 {
         let mut enclosing = self.enclosing.borrow_mut();
         enclosing.push(outer);
@@ -125,13 +140,13 @@ mod tests {
     #[test]
     fn depth_is_counted_a_bus() {
         let chain = Chain::new();
-        assert!(chain.enter(1, 'a', 2).is_ok());
-        assert!(chain.enter(2, 'b', 1).is_ok());
-        assert!(chain.enter(1, 'a', 2).is_ok());
+        let outermost = chain.enter(1, 'a', 2).unwrap();
+        let second = chain.enter(2, 'b', 1).unwrap();
+        let third = chain.enter(1, 'a', 2).unwrap();
         assert!(chain.enter(2, 'b', 1).is_err());
-        chain.leave();
-        chain.leave();
-        chain.leave();
+        for nesting in [third, second, outermost] {
+            chain.leave(nesting);
+        }
         assert!(chain.is_empty());
     }
 }
