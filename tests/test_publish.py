@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -431,6 +432,32 @@ def test_an_awaitable_returned_unforeseen_is_closed_and_a_failure() -> None:
             bus.publish(Placed())
         (member,) = caught.value.exceptions
         assert "AsyncEventBus" in str(member)
+
+
+@pytest.mark.parametrize("crowd", [0, 8])
+def test_an_awaitable_before_a_failure_is_a_failure_too(crowd: int) -> None:
+    async def later(_event: Placed) -> None: ...
+
+    bus = EventBus()
+    for _ in range(crowd):
+        bus.subscribe(Placed, lambda _: None)
+    made: list[Any] = []
+
+    @bus.on(Placed)
+    def wrapper(event: Placed) -> object:
+        made.append(later(event))
+        return made[0]
+
+    @bus.on(Placed)
+    def fail(_event: Placed) -> None:
+        raise ValueError
+
+    with pytest.raises(HandlerErrors) as caught:
+        bus.publish(Placed())
+    first, second = caught.value.exceptions
+    assert "AsyncEventBus" in str(first) and "wrapper" in first.__notes__[0]
+    assert isinstance(second, ValueError) and "fail" in second.__notes__[0]
+    assert inspect.getcoroutinestate(made[0]) == inspect.CORO_CLOSED
 
 
 def test_handlers_may_return_what_they_like() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
+import weakref
+from typing import Any
 
 import pytest
 
@@ -169,3 +172,24 @@ def test_a_failing_deep_publish_leaves_no_trace_of_depth() -> None:
     subscription.cancel()
     bus.subscribe(A, lambda _: bus.publish(B()))
     bus.publish(A())
+
+
+def test_a_class_that_its_event_has_left_is_still_named() -> None:
+    bus = EventBus(max_depth=2)
+
+    def leave(event: Any) -> None:
+        event.__class__ = C
+        bus.clear()
+        gc.collect()
+        bus.subscribe(A, lambda _: bus.publish(B()))
+        bus.publish(A())
+
+    passing = type("Passing", (), {})
+    event, gone = passing(), weakref.ref(passing)
+    bus.subscribe(passing, leave)
+    del passing
+    with pytest.raises(PublishRecursionError, match=r"Passing -> A -> B"):
+        bus.publish(event)
+    bus.clear()
+    gc.collect()
+    assert gone() is None

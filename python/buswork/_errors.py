@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # a type checker takes it for true; `import typing` would take milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self, TypeVar
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
+    from typing import Any, Self, TypeVar
 
     from buswork._buswork import EventBus, Subscription
 
-_Handler = TypeVar("_Handler", bound="Callable[..., object]")
+    _Handler = TypeVar("_Handler", bound=Callable[..., object])
 
 #: Where a method keeps its marks.
 _MARKS = "__buswork_handles__"
 
 
-@dataclass(frozen=True, slots=True)
 class _Mark:
     """One wish to be subscribed: to which types, with which options."""
 
-    event_types: tuple[Any, ...]
-    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    __slots__ = ("event_types", "options")
+
+    def __init__(self, event_types: tuple[Any, ...], options: dict[str, Any]) -> None:
+        self.event_types = event_types
+        self.options = options
 
 
 class Handlers:
@@ -182,7 +182,7 @@ def _marks(cls: type, name: str) -> tuple[_Mark, ...]:
     for base in cls.__mro__:
         if name not in vars(base):
             continue
-        method = inspect.getattr_static(base, name)
+        method = vars(base)[name]
         function = getattr(method, "__func__", method)
         if marks := getattr(function, "__dict__", {}).get(_MARKS):
             return tuple(marks)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from typing import Any, cast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: What a class has when it leaves the question who its subclasses are to the MRO.
 PLAIN_SUBCLASS_CHECK = type.__subclasscheck__
@@ -19,11 +21,13 @@ def objection(handler: Any) -> str | None:
 
 
 def _objection(handler: Any) -> str | None:
+    import inspect  # noqa: PLC0415 - takes milliseconds, and plain functions do not need it
+
     name = _name(handler)
     unwrapped = handler
     while isinstance(unwrapped, functools.partial):
         unwrapped = unwrapped.func
-    kind = cast("type[object]", type(unwrapped))
+    kind: type[object] = type(unwrapped)
     for function in (unwrapped, inspect.getattr_static(kind, "__call__", None)):
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             return f"{name} is a coroutine function, and EventBus awaits nothing: use AsyncEventBus"

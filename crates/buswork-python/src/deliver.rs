@@ -21,7 +21,7 @@ pub(crate) fn deliver(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<Repo
     let class = event.get_type();
     let plan = plan::plan(bus, &class)?;
     mind(&plan, &class, event)?;
-    in_chain(py, bus, TypeKey::of_event(event), || {
+    in_chain(py, bus, TypeKey::of(&class), || {
         walk(bus, &plan, &class, event)
     })
 }

@@ -35,7 +35,6 @@ imported! {
     include: "buswork._handlers", "include";
     /// Makes the function that calls ten handlers, from their cells.
     ten: "buswork._ten", "ten";
-    first_call: "buswork._ten", "FIRST_CALL";
     /// What stands in the place of a handler that must not be called.
     nothing: "buswork._ten", "nothing";
     logger: "buswork._log", "logger";

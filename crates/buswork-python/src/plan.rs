@@ -13,7 +13,7 @@ use pyo3::types::{PyTuple, PyType};
 
 use crate::bus::EventBus;
 use crate::imports;
-use crate::policy::{OnError, Unhandled};
+use crate::policy::Unhandled;
 use crate::routing::{self, TypeKey};
 use crate::subscriber::{Entry, Plan};
 
@@ -105,7 +105,7 @@ fn compile(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
         });
     let decisions = Decisions {
         class: routing::watch(bus.table(), class)?.unbind(),
-        tens: tens(bus, py, entries)?,
+        tens: tens(py, entries)?,
         is_special: entries.is_empty() || refuses_classes || token.is_some(),
         unhandled,
         refuses_classes,
@@ -114,15 +114,14 @@ fn compile(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
     Ok(bus.table().install(key, &lineage, arranged, decisions))
 }
 
-fn tens(bus: &EventBus, py: Python<'_>, entries: &[Arc<Entry>]) -> PyResult<Vec<Ten>> {
+fn tens(py: Python<'_>, entries: &[Arc<Entry>]) -> PyResult<Vec<Ten>> {
     let mut tens = Vec::new();
     if entries.len() < TEN || py.version_info() < (3, 12) {
         return Ok(tens);
     }
-    let general = bus.on_error();
     let mut start = 0;
     while let Some(run) = entries.get(start..start + TEN) {
-        if let Some(guarded) = run.iter().rposition(|entry| walks_alone(entry, &general)) {
+        if let Some(guarded) = run.iter().rposition(|entry| walks_alone(entry)) {
             start += guarded + 1;
             continue;
         }
@@ -138,10 +137,9 @@ fn tens(bus: &EventBus, py: Python<'_>, entries: &[Arc<Entry>]) -> PyResult<Vec<
     Ok(tens)
 }
 
-/// Whether an entry must be called by itself: something is asked before its call, or its failure
-/// keeps the rest from running (an awaitable shows only when all ten have run).
-fn walks_alone(entry: &Entry, general: &OnError) -> bool {
+/// Whether an entry is called by itself: something is asked before its call, or what it returns
+/// would end the function of ten.
+fn walks_alone(entry: &Entry) -> bool {
     let subscriber = entry.handler();
-    let on_error = subscriber.on_error.as_ref().unwrap_or(general);
-    entry.is_once() || subscriber.is_guarded() || matches!(on_error, OnError::Stop)
+    entry.is_once() || subscriber.is_guarded() || subscriber.returns()
 }

@@ -1,6 +1,6 @@
 //! The fast road: runs a plan, allocates nothing and looks nothing up while nothing fails.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::sync::Arc;
 
 use buswork::SkipReason;
@@ -8,7 +8,7 @@ use buswork::chain::{Chain, Nesting};
 use buswork::isolation::{Isolation, Outcome};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::PyType;
 
 use crate::bus::EventBus;
 use crate::calling::{self, Called, call, call_for_result};
@@ -74,19 +74,24 @@ fn exception(class: PyResult<&Bound<'_, PyAny>>, message: String) -> PyErr {
 /// Publishes: every handler of the event's class runs, then failures are raised together.
 #[inline]
 pub(crate) fn publish(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<()> {
-    let key = TypeKey::of_event(event);
+    // Held to the end: a handler may give the event another `__class__`.
+    let class = event.get_type();
+    let key = TypeKey::of(&class);
     bus.table().with_plan(&key, |plan| match plan {
         Some(plan) if !plan.extra().is_special => run(bus, plan, key, event),
-        _ => publish_carefully(bus, key, event),
+        _ => publish_carefully(bus, &class, event),
     })
 }
 
 #[cold]
-fn publish_carefully(bus: &EventBus, key: TypeKey, event: &Bound<'_, PyAny>) -> PyResult<()> {
-    let class = event.get_type();
-    let plan = plan::plan(bus, &class)?;
-    mind(&plan, &class, event)?;
-    run(bus, &plan, key, event)
+fn publish_carefully(
+    bus: &EventBus,
+    class: &Bound<'_, PyType>,
+    event: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let plan = plan::plan(bus, class)?;
+    mind(&plan, class, event)?;
+    run(bus, &plan, TypeKey::of(class), event)
 }
 
 /// What has to be looked at before the handlers of a special plan run: a class published instead
@@ -121,11 +126,11 @@ pub(crate) fn mind(
     Ok(())
 }
 
-/// Where a walk met its first failure: what failed, by place in the plan, and where to go on.
-/// Boxed, so that the way without a failure carries no more than a pointer.
+/// Where a walk met its first failure. Boxed, so that the way without one carries no more than a
+/// pointer.
 struct Failed<'py> {
-    failures: Vec<(usize, Fault<'py>)>,
-    resume: usize,
+    index: usize,
+    fault: Fault<'py>,
 }
 
 type Walked<'py> = Result<(), Box<Failed<'py>>>;
@@ -133,22 +138,30 @@ type Walked<'py> = Result<(), Box<Failed<'py>>>;
 #[inline]
 fn run(bus: &EventBus, plan: &Plan, key: TypeKey, event: &Bound<'_, PyAny>) -> PyResult<()> {
     in_chain(event.py(), bus, key, || {
-        walk(bus, plan, event)?.or_else(|failed| recover(bus, plan, event, *failed))
+        walk(bus, plan, key, event)?.or_else(|failed| recover(bus, plan, event, *failed))
     })
 }
 
 /// Runs the plan up to the first failure. The outer error goes straight through.
 #[inline]
-fn walk<'py>(bus: &EventBus, plan: &Plan, event: &Bound<'py, PyAny>) -> PyResult<Walked<'py>> {
+fn walk<'py>(
+    bus: &EventBus,
+    plan: &Plan,
+    key: TypeKey,
+    event: &Bound<'py, PyAny>,
+) -> PyResult<Walked<'py>> {
     let mut next = 0;
     for ten in &plan.extra().tens {
         if let Err(failed) = singly(bus, plan, next..ten.start, event) {
             return Ok(Err(failed));
         }
-        if let Err(failed) = together(ten, event)? {
-            return Ok(Err(failed));
-        }
-        next = ten.start + TEN;
+        next = match call(ten.function.bind(event.py()), event) {
+            Called::Nothing => ten.start + TEN,
+            called => match ended(bus, plan, key, ten, called, event)? {
+                Ok(behind) => behind,
+                Err(failed) => return Ok(Err(failed)),
+            },
+        };
     }
     Ok(singly(bus, plan, next..plan.entries().len(), event))
 }
@@ -163,96 +176,84 @@ fn singly<'py>(
 ) -> Walked<'py> {
     for index in range {
         if let Err(fault) = deliver_one(bus, &plan.entries()[index], event) {
-            return Err(failed_singly(index, *fault));
+            let fault = *fault;
+            return Err(Box::new(Failed { index, fault }));
         }
     }
     Ok(())
 }
 
+/// A function of ten has ended before its last handler: where the walk goes on, or the failure that
+/// it met. An error from outside the calls (the stack was full, a signal handler raised) goes
+/// straight through, as the error of this.
 #[cold]
-#[expect(clippy::unnecessary_box_returns, reason = "it is carried as a pointer")]
-fn failed_singly(index: usize, fault: Fault<'_>) -> Box<Failed<'_>> {
-    Box::new(Failed {
-        failures: vec![(index, fault)],
-        resume: index + 1,
-    })
-}
-
-/// Calls ten handlers by one crossing. The outer error goes straight through.
-#[inline]
-fn together<'py>(ten: &Ten, event: &Bound<'py, PyAny>) -> PyResult<Walked<'py>> {
-    let py = event.py();
-    let Called::Result(results) = call(ten.function.bind(py), event) else {
-        return failed_together(ten, py).map(Err);
+fn ended<'py>(
+    bus: &EventBus,
+    plan: &Plan,
+    key: TypeKey,
+    ten: &Ten,
+    called: Called<'py>,
+    event: &Bound<'py, PyAny>,
+) -> PyResult<Result<usize, Box<Failed<'py>>>> {
+    let (place, error) = if let Called::Result(result) = called {
+        let (place, result): (usize, Bound<'py, PyAny>) = result.extract()?;
+        (place, refuse_awaitable(&result).err())
+    } else {
+        let error = PyErr::fetch(event.py());
+        match raised_at(ten, event.py(), &error) {
+            Ok(Some(place)) => (place, Some(error)),
+            Ok(None) | Err(_) => return Err(error),
+        }
     };
-    let results = results.cast::<PyTuple>()?;
-    if results.iter_borrowed().all(|result| result.is_none()) {
-        return Ok(Ok(()));
-    }
-    Ok(refuse_awaitables(ten, results))
-}
-
-/// All ten have run: the walk goes on behind them, whatever they returned.
-#[cold]
-fn refuse_awaitables<'py>(ten: &Ten, results: &Bound<'py, PyTuple>) -> Walked<'py> {
-    let refused = |(place, result): (usize, Bound<'py, PyAny>)| {
-        let error = refuse_awaitable(&result).err()?;
-        Some((
-            ten.start + place,
-            Fault {
-                error,
-                handler: None,
-                on_error: None,
-            },
-        ))
+    let index = ten.start + place;
+    let Some(error) = error else {
+        separate(bus, plan, key, index);
+        return Ok(Ok(index + 1));
     };
-    let failures: Vec<_> = results.iter().enumerate().filter_map(refused).collect();
-    if failures.is_empty() {
-        return Ok(());
-    }
-    Err(Box::new(Failed {
-        failures,
-        resume: ten.start + TEN,
-    }))
+    let fault = Fault {
+        error,
+        handler: None,
+        on_error: None,
+    };
+    Ok(Err(Box::new(Failed { index, fault })))
 }
 
-/// Which of the ten raised. Their function has a line for each, so its traceback says; its own
-/// frame is taken out of the traceback then. An error from outside the calls (the stack was full,
-/// a signal handler raised) goes straight through, as the error of this.
-#[cold]
-fn failed_together<'py>(ten: &Ten, py: Python<'py>) -> PyResult<Box<Failed<'py>>> {
-    let error = PyErr::fetch(py);
-    let straight = || error.clone_ref(py);
-    let traceback = error.traceback(py).ok_or_else(straight)?;
+/// Which of the ten raised. Their function has three lines for each, so its traceback says; its own
+/// frame is taken out of the traceback then.
+fn raised_at(ten: &Ten, py: Python<'_>, error: &PyErr) -> PyResult<Option<usize>> {
+    let Some(traceback) = error.traceback(py) else {
+        return Ok(None);
+    };
     let code = ten
         .function
         .bind(py)
         .getattr(pyo3::intern!(py, "__code__"))?;
     let frame = traceback.getattr(pyo3::intern!(py, "tb_frame"))?;
     if !frame.getattr(pyo3::intern!(py, "f_code"))?.is(&code) {
-        return Err(straight());
+        return Ok(None);
     }
-    let first_line: usize = code
+    let first: usize = code
         .getattr(pyo3::intern!(py, "co_firstlineno"))?
         .extract()?;
-    let first_call = first_line + imports::first_call(py)?.extract::<usize>()?;
     let line: usize = traceback
         .getattr(pyo3::intern!(py, "tb_lineno"))?
         .extract()?;
-    let place = line
-        .checked_sub(first_call)
-        .filter(|&place| place < TEN)
-        .ok_or_else(straight)?;
+    let Some(place) = line.checked_sub(first + 1).map(|below| below / 3) else {
+        return Ok(None);
+    };
     let inner = traceback.getattr(pyo3::intern!(py, "tb_next"))?;
     error
         .value(py)
         .setattr(pyo3::intern!(py, "__traceback__"), inner)?;
-    let fault = Fault {
-        error,
-        handler: None,
-        on_error: None,
-    };
-    Ok(failed_singly(ten.start + place, fault))
+    Ok(Some(place))
+}
+
+/// A handler that returns something is called by itself from now on: a function of ten ends there,
+/// and could not say more of those behind it.
+#[cold]
+fn separate(bus: &EventBus, plan: &Plan, key: TypeKey, index: usize) {
+    plan.entries()[index].handler().note_result();
+    drop(bus.table().evict(&key));
 }
 
 /// Goes on behind the first failure, one handler at a time, and raises what there is to raise at
@@ -268,11 +269,9 @@ fn recover<'py>(
     let mut isolation = Isolation::new();
     let publication = Publication::new(bus, event);
     let entries = plan.entries();
-    let mut goes_on = ControlFlow::Continue(());
-    for (index, fault) in failed.failures {
-        goes_on = publication.judge(&entries[index], fault, &mut isolation)?;
-    }
-    for entry in &entries[failed.resume..] {
+    let Failed { index, fault } = failed;
+    let mut goes_on = publication.judge(&entries[index], fault, &mut isolation)?;
+    for entry in &entries[index + 1..] {
         if goes_on.is_break() {
             break;
         }

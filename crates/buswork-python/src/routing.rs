@@ -6,7 +6,7 @@
 //! the address can be used again.
 #![expect(
     unsafe_code,
-    reason = "reads the type pointer of an object, not its `__class__`"
+    reason = "a class in the causal chain is known by its address alone"
 )]
 
 use std::sync::{Arc, Weak};
@@ -27,17 +27,10 @@ impl TypeKey {
         Self(class.as_ptr() as usize)
     }
 
-    /// The class of an event: its type itself, whatever its `__class__` says.
-    #[inline]
-    pub(crate) fn of_event(event: &Bound<'_, PyAny>) -> Self {
-        // SAFETY: reads the type pointer of a live object.
-        Self(unsafe { ffi::Py_TYPE(event.as_ptr()) } as usize)
-    }
-
     /// The name of the class behind a key of the causal chain.
     pub(crate) fn name_in_progress(self, py: Python<'_>) -> String {
-        // SAFETY: the chain holds keys of publishes in progress only, and each has its event on
-        // the stack, which keeps the class alive.
+        // SAFETY: the chain holds keys of publishes in progress only, and each of them holds the
+        // class that its event had when it began.
         let class = unsafe { Bound::from_borrowed_ptr(py, self.0 as *mut ffi::PyObject) };
         class
             .cast::<PyType>()

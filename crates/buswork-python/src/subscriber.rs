@@ -35,6 +35,8 @@ pub(crate) struct Subscriber {
     pub(crate) weak: bool,
     /// Whether the object of a weak handler has died.
     is_gone: AtomicBool,
+    /// Whether it was seen to return something inside of a function of ten.
+    returns: AtomicBool,
 }
 
 impl Subscriber {
@@ -63,6 +65,7 @@ impl Subscriber {
             exact,
             weak,
             is_gone: AtomicBool::new(false),
+            returns: AtomicBool::new(false),
         })
     }
 
@@ -74,6 +77,16 @@ impl Subscriber {
     /// Notes that the object of a weak handler has died.
     pub(crate) fn object_died(&self) {
         self.is_gone.store(true, Ordering::Release);
+    }
+
+    /// Notes that the handler returned something.
+    pub(crate) fn note_result(&self) {
+        self.returns.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the handler was seen to return something.
+    pub(crate) fn returns(&self) -> bool {
+        self.returns.load(Ordering::Relaxed)
     }
 
     /// Why an ended subscription is not called: told apart from a cancel, if its object died.
