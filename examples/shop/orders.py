@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from shop.events import OrderPlaced, RowRejected
@@ -44,26 +46,22 @@ def _read(number: int, fields: list[str]) -> OrderPlaced:
 
 
 def _day(text: str) -> date:
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        message = f"{text[:20]!r} is no date of the form 19970131"
-        raise ValueError(message) from None
+    if re.fullmatch(r"\d{8}", text, re.ASCII):
+        with suppress(ValueError):
+            return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    message = f"{text[:20]!r} is no date of the form 19970131"
+    raise ValueError(message)
 
 
 def _discs(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
+    if not re.fullmatch(r"0*[1-9]\d{0,8}", text, re.ASCII):
         message = f"{text[:20]!r} is no number of CDs"
         raise ValueError(message)
     return int(text)
 
 
 def _dollars(text: str) -> Decimal:
-    try:
-        dollars = Decimal(text)
-    except InvalidOperation:
-        dollars = Decimal("NaN")
-    if not dollars.is_finite() or dollars < 0:
+    if not re.fullmatch(r"\d{1,17}(\.\d{0,2})?", text, re.ASCII):
         message = f"{text[:20]!r} is no amount of dollars"
         raise ValueError(message)
-    return dollars
+    return Decimal(text)

@@ -27,6 +27,6 @@ class PostOffice:
             f"To: customer-{order.customer}@example.com\n"
             f"Subject: Your order {order.number}\n"
             "\n"
-            f"Thank you for {order.discs} CDs at ${order.dollars}.\n"
+            f"Thank you for {order.discs} CDs at ${order.dollars:.2f}.\n"
             "\n"
         )

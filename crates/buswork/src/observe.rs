@@ -20,7 +20,8 @@ pub struct Published {
 /// Sees every publish of a bus and each of its deliveries.
 ///
 /// It is called on the publisher's thread with no lock held, and may publish itself. A panic goes
-/// through to the publisher.
+/// through to the publisher. It handles nothing: an event that is only observed is unhandled. An
+/// observed publish reads the clock twice a delivery, and makes a [`Delivery`] for each.
 ///
 /// # Examples
 /// ```
