@@ -377,7 +377,8 @@ impl EventBus {
     }
 
     /// Calls the handlers from `next` on, up to one that fails; `next` is then behind it.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "50 instructions a publish otherwise")]
+    #[inline(always)]
     fn call<E: Any>(&self, steps: &[Step<E>], next: &mut usize, event: &E) -> Option<Cause> {
         // One landing pad for all of them: after a panic, the walk goes on behind its place.
         let walked = catch_unwind(AssertUnwindSafe(|| {

@@ -4,6 +4,7 @@ mod deliver;
 mod observe;
 mod publish;
 mod recursion;
+mod scenarios;
 mod shop;
 mod subscribe;
 mod threads;
