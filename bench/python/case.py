@@ -11,10 +11,11 @@ import sys
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
 
-from buswork import EventBus, HandlerErrors
 from contenders import CONTENDERS, SEED, OrderPlaced, event
 from handlers import Kind, distinct
 from rounds import interleave
+
+from buswork import EventBus, HandlerErrors
 
 if TYPE_CHECKING:
     from collections.abc import Callable

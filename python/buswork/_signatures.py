@@ -27,8 +27,8 @@ def _objection(handler: Any) -> str | None:
     unwrapped = handler
     while isinstance(unwrapped, functools.partial):
         unwrapped = unwrapped.func
-    kind: type[object] = type(unwrapped)
-    for function in (unwrapped, inspect.getattr_static(kind, "__call__", None)):
+    call: object = inspect.getattr_static(type(unwrapped), "__call__", None)  # pyright: ignore[reportUnknownArgumentType]
+    for function in (unwrapped, call):
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             return f"{name} is a coroutine function, and EventBus awaits nothing: use AsyncEventBus"
         if inspect.isgeneratorfunction(function):

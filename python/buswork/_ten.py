@@ -3,9 +3,9 @@
 The interpreter calls Python functions from Python in place, without a frame of C between. The
 handlers stand in cells that a cancel or a pause changes, which counts at once.
 
-Nearly all handlers return nothing. One that returns something ends the function, which says which one
-it was; the native side looks at the result, and goes on behind it. So it does when a handler raises:
-there is no `try` here, and the traceback says which one it was, as each has three lines.
+Nearly all handlers return nothing. One that returns something ends the function, which says which
+one it was; the native side looks at the result, and goes on behind it. So it does when a handler
+raises: there is no `try` here, and the traceback says which one it was, as each has three lines.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ def nothing(_event: object) -> None:
     """Stand in the place of a handler that must not be called any more, or not now."""
 
 
-def _template() -> Callable[[object], tuple[int, object] | None]:
+def _template() -> Callable[[object], tuple[int, object] | None]:  # noqa: C901 - dull
     handler_0: Callable[[object], object] = nothing
     handler_1 = handler_2 = handler_3 = handler_4 = handler_0
     handler_5 = handler_6 = handler_7 = handler_8 = handler_9 = handler_0
 
-    def call_ten(event: object) -> tuple[int, object] | None:  # noqa: C901, PLR0911, PLR0912 - dull, and fast
+    def call_ten(event: object) -> tuple[int, object] | None:  # noqa: C901, PLR0911 - dull
         result = handler_0(event)
         if result is not None:
             return 0, result
