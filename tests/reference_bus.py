@@ -161,10 +161,10 @@ class ReferenceBus:
         """Run the handlers; return what came of each, what to raise, and whether it stopped."""
         event_type = type(event)
         snapshot = self.handlers(event_type)
-        if not snapshot:
-            self._mind(event_type)
         if len(self.in_progress) >= self.max_depth:
             raise PublishRecursionError(" -> ".join(self._cycle(event_type)))
+        if not snapshot:
+            self._mind(event_type)
         report = ReferenceReport()
         failures: list[Exception] = []
         stopped = False

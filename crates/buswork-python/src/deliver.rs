@@ -20,8 +20,8 @@ pub(crate) fn deliver(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<Repo
     let py = event.py();
     let class = event.get_type();
     let plan = plan::plan(bus, &class)?;
-    mind(&plan, &class, event)?;
     in_chain(py, bus, TypeKey::of(&class), || {
+        mind(&plan, &class, event)?;
         walk(bus, &plan, &class, event)
     })
 }

@@ -78,7 +78,9 @@ pub(crate) fn publish(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<()> 
     let class = event.get_type();
     let key = TypeKey::of(&class);
     bus.table().with_plan(&key, |plan| match plan {
-        Some(plan) if !plan.extra().is_special => run(bus, plan, key, event),
+        Some(plan) if !plan.extra().is_special => {
+            in_chain(event.py(), bus, key, || run(bus, plan, key, event))
+        }
         _ => publish_carefully(bus, &class, event),
     })
 }
@@ -89,9 +91,11 @@ fn publish_carefully(
     class: &Bound<'_, PyType>,
     event: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let plan = plan::plan(bus, class)?;
-    mind(&plan, class, event)?;
-    run(bus, &plan, TypeKey::of(class), event)
+    let (plan, key) = (plan::plan(bus, class)?, TypeKey::of(class));
+    in_chain(event.py(), bus, key, || {
+        mind(&plan, class, event)?;
+        run(bus, &plan, key, event)
+    })
 }
 
 /// What has to be looked at before the handlers of a special plan run: a class published instead
@@ -137,9 +141,7 @@ type Walked<'py> = Result<(), Box<Failed<'py>>>;
 
 #[inline]
 fn run(bus: &EventBus, plan: &Plan, key: TypeKey, event: &Bound<'_, PyAny>) -> PyResult<()> {
-    in_chain(event.py(), bus, key, || {
-        walk(bus, plan, key, event)?.or_else(|failed| recover(bus, plan, event, *failed))
-    })
+    walk(bus, plan, key, event)?.or_else(|failed| recover(bus, plan, event, *failed))
 }
 
 /// Runs the plan up to the first failure. The outer error goes straight through.

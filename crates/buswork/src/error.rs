@@ -69,6 +69,12 @@ impl Error {
         matches!(*self.kind, Kind::Handlers { .. })
     }
 
+    /// Whether the first failure ended the publish ([`OnError::Stop`](crate::OnError::Stop)), and is
+    /// the only one.
+    pub fn is_stopped(&self) -> bool {
+        matches!(*self.kind, Kind::Handlers { stopped: true, .. })
+    }
+
     /// Whether nobody is subscribed, on a bus or for a type that minds.
     pub fn is_unhandled(&self) -> bool {
         matches!(*self.kind, Kind::Unhandled { .. })
