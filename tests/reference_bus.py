@@ -218,7 +218,7 @@ class ReferenceBus:
     def _cycle(self, event_type: type) -> list[str]:
         """Find the shortest end of the path that repeats itself, closed by its first member."""
         path = [each.__qualname__ for each in [*self.in_progress, event_type]]
-        for period in range(1, (len(path) - 1) // 2 + 1):
+        for period in range(1, len(path) // 2 + 1):
             if path[-period:] == path[-2 * period : -period]:
                 return path[-period - 1 :]
         return path[-10:]

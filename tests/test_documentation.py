@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import doctest
+import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,15 @@ def docstrings(path: Path) -> list[tuple[str, str]]:
     nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, documented)]
     texts = [(getattr(node, "name", path.stem), ast.get_docstring(node)) for node in nodes]
     return [(name, text) for name, text in texts if text is not None and ">>>" in text]
+
+
+@pytest.fixture(autouse=True)
+def _log_level() -> Iterator[None]:
+    """A page may quieten the log; the tests after it may not find it so."""
+    log = logging.getLogger("buswork")
+    level = log.level
+    yield
+    log.setLevel(level)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

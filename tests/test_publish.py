@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+import sys
+import types
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -554,3 +557,147 @@ def test_the_error_of_a_failure_and_of_a_delivery_has_its_traceback() -> None:
         assert error is not None
         assert error.__traceback__ is not None
         assert error.__traceback__.tb_frame.f_code is handler.__code__
+
+
+@pytest.mark.parametrize("crowd", [9, 10, 11])
+def test_an_exception_that_forbids_assignments_is_isolated_and_noted(crowd: int) -> None:
+    @dataclass(frozen=True)
+    class DeclinedError(Exception):
+        code: int
+
+    def pay(_event: Placed) -> None:
+        raise DeclinedError(1)
+
+    bus = EventBus()
+    ran: list[object] = []
+    bus.subscribe(Placed, pay)
+    for _ in range(crowd - 1):
+        bus.subscribe(Placed, lambda event: ran.append(event))
+    with pytest.raises(HandlerErrors) as caught:
+        bus.publish(Placed())
+    (member,) = caught.value.exceptions
+    assert isinstance(member, DeclinedError) and "pay" in member.__notes__[0]
+    assert len(ran) == crowd - 1
+
+
+@pytest.mark.parametrize("crowd", [10, 11])
+def test_what_a_tracer_raises_between_handlers_blames_none_of_them(crowd: int) -> None:
+    class StopError(Exception): ...
+
+    def trace(frame: Any, what: str, _: object) -> Any:
+        if frame.f_code.co_name == "call_ten" and what == "return":
+            raise StopError
+        return trace if frame.f_code.co_name == "call_ten" else None
+
+    bus = EventBus()
+    for _ in range(crowd):
+        bus.subscribe(Placed, lambda _: None)
+    bus.publish(Placed())
+    known = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        bus.publish(Placed())
+    except StopError:
+        pass
+    finally:
+        sys.settrace(known)
+
+
+@pytest.mark.parametrize("crowd", [0, 9])
+def test_the_site_of_a_publish_made_by_a_bus_as_handler_is_the_publishers_line(crowd: int) -> None:
+    outer, inner = EventBus(), EventBus()
+    inner.subscribe(Placed, failing(ValueError()))
+    outer.subscribe(Placed, inner.publish)
+    for _ in range(crowd):
+        outer.subscribe(Placed, lambda _: None)
+    with pytest.raises(HandlerErrors) as caught:
+        outer.publish(Placed())
+    (group,) = caught.value.exceptions
+    assert isinstance(group, HandlerErrors)
+    assert f"published at {__file__}" in group.exceptions[0].__notes__[0]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_while_a_failure_is_logged_goes_through() -> None:
+    class Interrupting(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            raise KeyboardInterrupt
+
+    log, interrupting = logging.getLogger("buswork"), Interrupting()
+    log.addFilter(interrupting)
+    bus = EventBus(on_error="log")
+    bus.subscribe(Placed, failing(ValueError()))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            bus.publish(Placed())
+    finally:
+        log.removeFilter(interrupting)
+
+
+def test_a_predicate_that_returns_an_awaitable_is_a_failure_of_its_handler() -> None:
+    async def ask(_event: Placed) -> bool:
+        return False
+
+    bus = EventBus()
+    ran: list[object] = []
+    bus.subscribe(Placed, ran.append, when=lambda event: ask(event))
+    with pytest.raises(HandlerErrors) as caught:
+        bus.publish(Placed())
+    assert "predicate" in str(caught.value.exceptions[0]) and ran == []
+
+
+def test_an_on_error_that_returns_an_awaitable_is_logged_with_the_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def tell(_failure: Failure) -> None: ...
+
+    bus = EventBus(on_error=lambda failure: tell(failure))
+    bus.subscribe(Placed, failing(SecretError()))
+    bus.publish(Placed())
+    assert "SecretError" in caplog.text and "on_error returned an awaitable" in caplog.text
+
+
+def test_a_generator_that_is_a_coroutine_is_an_awaitable() -> None:
+    @types.coroutine
+    def later() -> Generator[None, None, None]:
+        yield
+
+    bus = EventBus()
+    bus.subscribe(Placed, lambda _: later())
+    with pytest.raises(HandlerErrors):
+        bus.publish(Placed())
+
+
+def test_notes_name_the_class_that_the_event_had() -> None:
+    class Changed: ...
+
+    bus = EventBus()
+
+    @bus.on(Placed)
+    def change(event: Any) -> None:
+        event.__class__ = Changed
+        raise ValueError
+
+    with pytest.raises(HandlerErrors, match="of Placed failed") as caught:
+        bus.publish(Placed())
+    assert "of Placed," in caught.value.exceptions[0].__notes__[0]
+
+
+@pytest.mark.parametrize("crowd", [1, 10, 25])
+def test_handlers_that_return_values_are_all_called_once_each(crowd: int) -> None:
+    bus = EventBus()
+    called: list[int] = []
+
+    def handler(number: int) -> Callable[[object], int | None]:
+        def handle(_event: object) -> int | None:
+            called.append(number)
+            return number if number % 3 == 0 else None
+
+        return handle
+
+    for number in range(crowd):
+        bus.subscribe(Placed, handler(number))
+    for _ in range(3):
+        called.clear()
+        bus.publish(Placed())
+        assert called == list(range(crowd))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 import threading
 import weakref
@@ -193,3 +194,42 @@ def test_a_class_that_its_event_has_left_is_still_named() -> None:
     bus.clear()
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("crowd", [2, 12])
+@pytest.mark.parametrize("how", ["publish", "deliver"])
+def test_a_handler_that_swallows_the_error_does_not_keep_the_chain_going(
+    how: str, crowd: int
+) -> None:
+    bus = EventBus(max_depth=20)
+    calls = [0]
+
+    def swallow(event: A) -> None:
+        calls[0] += 1
+        try:
+            getattr(bus, how)(event)
+        except Exception:
+            pass
+
+    for _ in range(crowd):
+        bus.subscribe(A, lambda event: swallow(event))
+    with pytest.raises(PublishRecursionError, match="A -> A"):
+        bus.publish(A())
+    # Of ten handlers that are called together, those behind it are called too.
+    assert calls[0] <= 20 * (10 if crowd > 10 else 1)
+    bus.clear()
+    bus.publish(A())
+
+
+def test_a_depth_that_the_stack_cannot_take_is_a_recursion_error() -> None:
+    program = """
+from buswork import EventBus
+bus = EventBus(max_depth=10**6)
+bus.subscribe(int, bus.publish)
+try:
+    bus.publish(1)
+except RecursionError:
+    print("found")
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (0, "found\n"), run.stderr

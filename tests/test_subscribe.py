@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -460,3 +461,91 @@ def test_a_weak_subscription_ends_with_its_object_and_says_so(
     assert subscription.handler is None
     assert bus.handlers(Placed) == []
     assert "stock" in caplog.text
+
+
+def test_a_decorated_handler_is_judged_by_what_is_called() -> None:
+    def inject(function: Callable[[Any, str], None]) -> Callable[[Any], None]:
+        @functools.wraps(function)
+        def wrapper(event: Any) -> None:
+            function(event, "database")
+
+        return wrapper
+
+    def widen(function: Callable[[Any], None]) -> Callable[[Any, Any], None]:
+        @functools.wraps(function)
+        def wrapper(event: Any, more: Any) -> None:
+            function(event)
+
+        return wrapper
+
+    def takes_two(event: Any, database: str) -> None: ...
+
+    def takes_one(event: Any) -> None: ...
+
+    bus = EventBus()
+    subscription = bus.subscribe(Placed, inject(takes_two))
+    bus.publish(Placed())
+    assert subscription.location is not None
+    assert subscription.location.endswith(f":{takes_two.__code__.co_firstlineno}")
+    with pytest.raises(TypeError, match="cannot be called with one argument"):
+        bus.subscribe(Placed, widen(takes_one))  # type: ignore[arg-type]
+
+
+async def _asynchronous(_event: object) -> bool:
+    return True
+
+
+@pytest.mark.parametrize("option", ["when", "on_error"])
+def test_a_coroutine_function_is_no_predicate_and_no_on_error(option: str) -> None:
+    bus = EventBus()
+    with pytest.raises(TypeError, match="coroutine function"):
+        bus.subscribe(Placed, print, **{option: _asynchronous})
+    with pytest.raises(TypeError, match="coroutine function"):
+        EventBus(on_error=_asynchronous)
+    with pytest.raises(TypeError, match="takes the event and says yes or no"):
+        bus.subscribe(Placed, print, when=lambda: True)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("depth", [0, -1, 2**40, 2**70])
+def test_a_depth_out_of_range_is_a_value_error(depth: int) -> None:
+    with pytest.raises(ValueError, match="max_depth|too large"):
+        EventBus(max_depth=depth)
+    with pytest.raises(ValueError, match="too large"):
+        EventBus().subscribe(Placed, print, priority=2**70)
+
+
+def test_on_without_brackets_says_how_to_write_it() -> None:
+    bus = EventBus()
+    with pytest.raises(TypeError, match=r"@bus\.on\(OrderPlaced\)"):
+
+        @bus.on  # type: ignore[arg-type]
+        def handle(event: Placed) -> None: ...
+
+
+def test_handles_of_one_subscription_are_equal() -> None:
+    bus = EventBus()
+    one, other = bus.subscribe(Placed, print), bus.subscribe(Placed, repr)
+    (first, second) = bus.handlers(Placed)
+    assert one == first != other == second
+    assert {one, other} == {first, second}
+    assert one != "one"
+
+
+def test_subscribing_many_handlers_to_one_type_is_not_quadratic() -> None:
+    class Owner:
+        def handle(self, event: Placed) -> None: ...
+
+    def seconds(count: int) -> float:
+        bus, owners = EventBus(), [Owner() for _ in range(count)]
+        started = time.perf_counter()
+        for owner in owners:
+            bus.subscribe(Placed, owner.handle, weak=True)
+        return time.perf_counter() - started
+
+    few, many = (min(seconds(count) for _ in range(4)) for count in (500, 8_000))
+    assert many < 16 * 6 * few
+
+
+def test_weak_is_refused_for_a_partial() -> None:
+    with pytest.raises(TypeError, match="partial"):
+        EventBus().subscribe(Placed, functools.partial(print), weak=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -232,3 +233,28 @@ def test_new_classes_of_many_threads_are_routed_right() -> None:
 
     at_once(*[work] * THREADS)
     assert len(by_base) == 300 * THREADS
+
+
+@pytest.mark.parametrize("crowd", [1, 12])
+def test_a_daemon_thread_inside_a_handler_does_not_disturb_the_end_of_the_program(
+    crowd: int,
+) -> None:
+    program = f"""
+import threading, time
+from buswork import EventBus
+bus = EventBus()
+for _ in range({crowd}):
+    bus.subscribe(int, lambda event: time.sleep(0.0001))
+started = threading.Semaphore(0)
+def work():
+    started.release()
+    while True:
+        bus.publish(1)
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+for _ in range(3):
+    started.acquire()
+"""
+    for _ in range(5):
+        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert (run.returncode, run.stderr) == (0, "")

@@ -122,3 +122,32 @@ def test_an_unhandled_nested_event_is_a_failure_of_the_handler_that_published_it
     bus.subscribe(Placed, lambda _: bus.publish(Other()))
     (delivery,) = bus.deliver(Placed()).deliveries
     assert isinstance(delivery.error, UnhandledEvent)
+
+
+def test_of_several_abcs_the_nearest_decides_whatever_was_said_first() -> None:
+    class Wide(ABC): ...
+
+    class Narrow(Wide): ...
+
+    class Foreign: ...
+
+    Narrow.register(Foreign)
+    for order in ([Wide, Narrow], [Narrow, Wide]):
+        bus = EventBus()
+        for kind in order:
+            bus.set_unhandled(kind, "raise" if kind is Wide else "ignore")
+        bus.set_unhandled(Wide, "raise")
+        bus.publish(Foreign())
+
+
+def test_a_policy_for_an_abc_notices_who_registers_later() -> None:
+    class Event(ABC): ...
+
+    class Foreign: ...
+
+    bus = EventBus()
+    bus.set_unhandled(Event, "raise")
+    bus.publish(Foreign())
+    Event.register(Foreign)
+    with pytest.raises(UnhandledEvent):
+        bus.publish(Foreign())

@@ -64,6 +64,9 @@ def _template() -> Callable[[object], tuple[int, object] | None]:  # noqa: C901 
 
 _CODE = _template().__code__
 
+#: Where these functions are, which is never the place of a publish.
+FILE = _CODE.co_filename
+
 
 def ten(*cells: CellType) -> FunctionType:
     """Make the function that calls what ten cells hold, in their order."""

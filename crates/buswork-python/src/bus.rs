@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use buswork::entry::Options;
-use pyo3::exceptions::{PyLookupError, PyUserWarning, PyValueError};
+use pyo3::exceptions::{PyLookupError, PyOverflowError, PyUserWarning, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -17,8 +17,11 @@ use crate::imports;
 use crate::plan;
 use crate::policy::{OnError, Unhandled};
 use crate::publish;
-use crate::registration::{check_handler, check_predicate, default_name, is_same, location};
+use crate::registration::{
+    check_handler, check_predicate, default_name, identity, is_same, location,
+};
 use crate::report::Report;
+use crate::routing;
 use crate::subscriber::{Entry, Subscriber, Table};
 use crate::subscription::Subscription;
 use crate::weak::WeakHandler;
@@ -28,9 +31,11 @@ struct Settings {
     on_error: Arc<OnError>,
     unhandled: Unhandled,
     unhandled_by_type: Vec<(Py<PyType>, Unhandled)>,
+    /// The cache token under which the subscribed ABCs were looked at last.
+    looked_at: Option<Py<PyAny>>,
 }
 
-/// The bus. See the stub for its documentation.
+/// An event bus: publish an event, and every handler subscribed to its type runs.
 #[pyclass(frozen, subclass, dict, weakref, module = "buswork")]
 pub(crate) struct EventBus {
     /// False as long as the memory is zeroed but not yet filled. On Python 3.11 the collector can
@@ -39,6 +44,8 @@ pub(crate) struct EventBus {
     table: Arc<Table>,
     number: usize,
     max_depth: AtomicU32,
+    /// Whether an ABC or a protocol was ever named, so that each plan has to keep a cache token.
+    uses_abcs: AtomicBool,
     settings: Mutex<Settings>,
 }
 
@@ -81,12 +88,46 @@ impl EventBus {
                 return Ok(*unhandled);
             }
         }
-        for (asked, unhandled) in &by_type {
-            if class.is_subclass(asked.bind(py))? {
-                return Ok(*unhandled);
+        let mut nearest: Option<&(Py<PyType>, Unhandled)> = None;
+        for said in &by_type {
+            if !class.is_subclass(said.0.bind(py))? {
+                continue;
+            }
+            let is_nearer = match nearest {
+                None => true,
+                Some((other, _)) => said.0.bind(py).is_subclass(other.bind(py))?,
+            };
+            if is_nearer {
+                nearest = Some(said);
             }
         }
-        Ok(general)
+        Ok(nearest.map_or(general, |(_, unhandled)| *unhandled))
+    }
+
+    /// The cache token that a plan has to keep; `None` on a bus that has nothing to do with ABCs.
+    /// Looks at the subscribed ABCs anew when it is another than before. Runs foreign code.
+    pub(crate) fn token(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        if !self.uses_abcs.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        let token = routing::cache_token(py)?;
+        let looked_at = {
+            let settings = self.settings();
+            settings.looked_at.as_ref().map(|token| token.clone_ref(py))
+        };
+        if !looked_at.is_some_and(|known| known.bind(py).eq(&token).unwrap_or(false)) {
+            routing::look_again(py, &self.table)?;
+            let old = self.settings().looked_at.replace(token.clone().unbind());
+            drop(old);
+        }
+        Ok(Some(token.unbind()))
+    }
+
+    /// Notes that an ABC or a protocol is named. Plans without a token are made anew.
+    fn use_abcs(&self) {
+        if !self.uses_abcs.swap(true, Ordering::AcqRel) {
+            drop(self.table.evict_all());
+        }
     }
 
     pub(crate) fn settings_visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -121,6 +162,7 @@ impl EventBus {
         }
         let on_error = wishes.on_error.as_ref().map(OnError::parse).transpose()?;
         self.warn_of_repetition(types, handler)?;
+        let is_virtual = types.is_virtual && !wishes.flags.exact;
         let weak = if wishes.flags.weak {
             Some(WeakHandler::new(&self.table, handler)?)
         } else {
@@ -129,6 +171,7 @@ impl EventBus {
         let given_name: Option<Arc<str>> = wishes.name.as_deref().map(Arc::from);
         let subscriber = Subscriber::new(
             weak.as_ref().map_or(handler, |weak| &weak.reference),
+            weak.as_ref().and_then(|weak| weak.function.as_ref()),
             wishes.when.as_ref(),
             on_error,
             types.classes.as_any(),
@@ -136,14 +179,19 @@ impl EventBus {
             location(handler),
             wishes.flags.exact,
             wishes.flags.weak,
+            is_virtual && !types.is_open,
         )?;
         let options = Options {
             priority: wishes.priority,
             once: wishes.flags.once,
             guarded: subscriber.is_guarded(),
             name: given_name,
+            identity: Some(identity(handler)?),
         };
-        let searching = types.is_virtual && !wishes.flags.exact;
+        let searching = types.is_open && !wishes.flags.exact;
+        if is_virtual {
+            self.use_abcs();
+        }
         match self
             .table
             .subscribe(types.keys.clone(), options, searching, subscriber)
@@ -153,6 +201,8 @@ impl EventBus {
                 if let Some(weak) = weak {
                     weak.belongs_to(&entry);
                 }
+                // Somebody may have registered between the first look and now.
+                routing::look_again_at(handler.py(), &self.table, &entry)?;
                 Ok(Subscription::new(
                     &entry,
                     &self.table,
@@ -172,7 +222,11 @@ impl EventBus {
         handler: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let py = handler.py();
+        let identity = identity(handler)?;
         for (key, class) in types.keys.iter().zip(types.classes.iter()) {
+            if !self.table.knows(key, identity) {
+                continue;
+            }
             for entry in self.table.subscribed_to(key) {
                 let Some(known) = entry.handler().handler(py) else {
                     continue;
@@ -202,6 +256,17 @@ struct Wishes<'py> {
     flags: Flags,
 }
 
+/// Reads a whole number, also one that is too large.
+fn whole(given: &Bound<'_, PyAny>) -> PyResult<i64> {
+    given.extract().map_err(|error: PyErr| {
+        let py = given.py();
+        if !error.is_instance_of::<PyOverflowError>(py) {
+            return error;
+        }
+        PyValueError::new_err(format!("{given} is too large: it must fit 64 bits"))
+    })
+}
+
 #[pymethods]
 impl EventBus {
     /// Takes anything, so that a subclass may have an `__init__` of its own.
@@ -218,10 +283,12 @@ impl EventBus {
             table: Arc::new(Table::new()),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             max_depth: AtomicU32::new(100),
+            uses_abcs: AtomicBool::new(false),
             settings: Mutex::new(Settings {
                 on_error: Arc::new(OnError::Raise),
                 unhandled: Unhandled::Ignore,
                 unhandled_by_type: Vec::new(),
+                looked_at: None,
             }),
         })
     }
@@ -231,11 +298,12 @@ impl EventBus {
         &self,
         on_error: Option<&Bound<'_, PyAny>>,
         unhandled: &str,
-        max_depth: u32,
+        #[pyo3(from_py_with = whole)] max_depth: i64,
     ) -> PyResult<()> {
-        if max_depth == 0 {
-            return Err(PyValueError::new_err("max_depth must be at least 1, got 0"));
-        }
+        let max_depth = u32::try_from(max_depth).ok().filter(|&depth| depth > 0);
+        let max_depth = max_depth.ok_or_else(|| {
+            PyValueError::new_err("max_depth must be at least 1, and less than 2**32")
+        })?;
         let on_error = Arc::new(on_error.map_or(Ok(OnError::Raise), OnError::parse)?);
         let unhandled = Unhandled::parse(unhandled)?;
         self.max_depth.store(max_depth, Ordering::Relaxed);
@@ -249,6 +317,7 @@ impl EventBus {
         Ok(())
     }
 
+    /// Subscribe a handler to a type of events, and return the handle.
     #[pyo3(signature = (event_type, handler, *, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None))]
     #[expect(clippy::too_many_arguments, reason = "the options are the interface")]
     fn subscribe<'py>(
@@ -256,7 +325,7 @@ impl EventBus {
         event_type: &Bound<'py, PyAny>,
         handler: &Bound<'py, PyAny>,
         name: Option<String>,
-        priority: i64,
+        #[pyo3(from_py_with = whole)] priority: i64,
         when: Option<Bound<'py, PyAny>>,
         once: bool,
         weak: bool,
@@ -274,13 +343,14 @@ impl EventBus {
         self.add(&EventTypes::one(event_type)?, handler, wishes)
     }
 
+    /// Subscribe the decorated function, and return it unchanged.
     #[pyo3(signature = (*event_types, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None))]
     #[expect(clippy::too_many_arguments, reason = "the options are the interface")]
     fn on<'py>(
         this: &Bound<'py, Self>,
         event_types: &Bound<'py, PyTuple>,
         name: Option<String>,
-        priority: i64,
+        #[pyo3(from_py_with = whole)] priority: i64,
         when: Option<Bound<'py, PyAny>>,
         once: bool,
         weak: bool,
@@ -299,6 +369,7 @@ impl EventBus {
         })
     }
 
+    /// End every subscription of a handler to exactly this type.
     fn unsubscribe(
         &self,
         event_type: &Bound<'_, PyAny>,
@@ -340,19 +411,23 @@ impl EventBus {
         }))
     }
 
+    /// End every subscription.
     fn clear(&self, py: Python<'_>) {
         collection::clear(py, &self.table);
     }
 
+    /// Run every handler of the event's type, before it returns; then raise what failed.
     #[inline]
     fn publish(&self, event: &Bound<'_, PyAny>) -> PyResult<()> {
         publish::publish(self, event)
     }
 
+    /// Publish, and report what came of each delivery.
     fn deliver(&self, event: &Bound<'_, PyAny>) -> PyResult<Report> {
         deliver::deliver(self, event)
     }
 
+    /// Subscribe all that a `Handlers` or an object with marked methods declares.
     fn include<'py>(
         this: &Bound<'py, Self>,
         source: &Bound<'py, PyAny>,
@@ -360,35 +435,36 @@ impl EventBus {
         imports::include(this.py())?.call1((this, source))
     }
 
+    /// Say what happens to unheard events of a type and its subclasses.
     fn set_unhandled(&self, event_type: &Bound<'_, PyAny>, policy: &str) -> PyResult<()> {
         let types = EventTypes::one(event_type)?;
         let unhandled = Unhandled::parse(policy)?;
-        let mut replaced = Vec::new();
-        {
+        if types.is_virtual {
+            self.use_abcs();
+        }
+        for class in types.classes.iter() {
+            let class = class.cast_into::<PyType>()?.unbind();
             let mut settings = self.settings();
-            for class in types.classes.iter() {
-                let class = class.cast_into::<PyType>()?.unbind();
-                let known = settings
-                    .unhandled_by_type
-                    .iter()
-                    .position(|(c, _)| c.is(&class));
-                if let Some(index) = known {
-                    replaced.push(settings.unhandled_by_type.swap_remove(index));
-                }
-                settings.unhandled_by_type.push((class, unhandled));
+            let by_type = &mut settings.unhandled_by_type;
+            match by_type.iter_mut().find(|(known, _)| known.is(&class)) {
+                Some((_, known)) => *known = unhandled,
+                None => by_type.push((class, unhandled)),
             }
         }
-        drop(replaced);
         drop(self.table.evict_all());
         Ok(())
     }
 
+    /// List the subscriptions of an event type, in call order.
     fn handlers(&self, event_type: &Bound<'_, PyAny>) -> PyResult<Vec<Subscription>> {
         let py = event_type.py();
         let types = EventTypes::one(event_type)?;
         let mut entries = Vec::new();
         for class in types.classes.iter() {
-            entries.extend_from_slice(plan::plan(self, class.cast::<PyType>()?)?.entries());
+            let plan = plan::plan(self, class.cast::<PyType>()?)?;
+            if !plan.extra().refuses_classes {
+                entries.extend_from_slice(plan.entries());
+            }
         }
         entries.sort_by_key(|entry| (std::cmp::Reverse(entry.priority()), entry.sequence()));
         entries.dedup_by_key(|entry| entry.sequence());
@@ -398,6 +474,7 @@ impl EventBus {
             .collect())
     }
 
+    /// Say why each subscription does or does not run for an event type.
     fn explain(&self, event_type: &Bound<'_, PyAny>) -> PyResult<String> {
         explain::explain(self, event_type)
     }

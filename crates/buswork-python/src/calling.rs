@@ -4,9 +4,14 @@
     reason = "PyO3 offers no vectorcall on an argument slice, nor type slots"
 )]
 
-use pyo3::exceptions::{PyException, PyRecursionError};
+use pyo3::exceptions::{PyException, PyRecursionError, PyRuntimeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::imports;
+
+pub(crate) const CO_ITERABLE_COROUTINE: u32 = 0x100;
 
 /// The head of a bound method, as `cpython/classobject.h` has it; both fields never change.
 #[repr(C)]
@@ -19,6 +24,8 @@ struct BoundMethod {
 unsafe extern "C" {
     #[link_name = "PyMethod_Type"]
     static mut BOUND_METHOD_TYPE: ffi::PyTypeObject;
+    fn PyMethod_New(function: *mut ffi::PyObject, object: *mut ffi::PyObject)
+    -> *mut ffi::PyObject;
 }
 
 /// How a call ended, for a walk that has nothing to do with most results.
@@ -41,10 +48,10 @@ pub(crate) fn call<'py>(callable: &Bound<'py, PyAny>, event: &Bound<'py, PyAny>)
     let result = unsafe {
         let result = if ffi::Py_TYPE(callee) == &raw mut BOUND_METHOD_TYPE {
             let method = callee.cast::<BoundMethod>();
-            let arguments = [std::ptr::null_mut(), (*method).object, event.as_ptr()];
-            vectorcall((*method).function, &arguments)
+            let mut arguments = [std::ptr::null_mut(), (*method).object, event.as_ptr()];
+            vectorcall((*method).function, &mut arguments)
         } else {
-            vectorcall(callee, &[std::ptr::null_mut(), event.as_ptr()])
+            vectorcall(callee, &mut [std::ptr::null_mut(), event.as_ptr()])
         };
         Bound::from_owned_ptr_or_opt(py, result)
     };
@@ -68,6 +75,84 @@ pub(crate) fn call_for_result<'py>(
     }
 }
 
+/// Calls a function that takes nothing.
+#[inline]
+pub(crate) fn call_without_arguments<'py>(
+    callable: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: the callable is alive, and there are no arguments; the result is a new reference, or
+    // null with an exception set.
+    unsafe {
+        let result = vectorcall(callable.as_ptr(), &mut [std::ptr::null_mut()]);
+        Bound::from_owned_ptr_or_err(callable.py(), result)
+    }
+}
+
+/// [`call`] for callables that may return anything but an awaitable, which nobody would await. It
+/// is closed then, and `role` says what the callable is.
+pub(crate) fn call_for_nothing(
+    callable: &Bound<'_, PyAny>,
+    argument: &Bound<'_, PyAny>,
+    role: &str,
+) -> PyResult<()> {
+    let result = call_for_result(callable, argument)?;
+    refuse_awaitable(&result, role)
+}
+
+/// The sync bus awaits nothing: an awaitable that a callable of the user returns is closed, and is
+/// an error.
+#[cold]
+pub(crate) fn refuse_awaitable(result: &Bound<'_, PyAny>, role: &str) -> PyResult<()> {
+    if result.is_none() || !is_awaitable(result) {
+        return Ok(());
+    }
+    let py = result.py();
+    let name = imports::class_name(&result.get_type());
+    let refusal = PyRuntimeError::new_err(format!(
+        "the {role} returned an awaitable ({name}), which EventBus does not await; use AsyncEventBus, or return something else"
+    ));
+    if let Ok(Some(close)) = result.getattr_opt(pyo3::intern!(py, "close"))
+        && let Err(error) = close.call0()
+    {
+        refusal.set_cause(py, Some(error));
+    }
+    Err(refusal)
+}
+
+/// [`ffi::vectorcallfunc`], as one that may unwind: see [`Parked`].
+type Vectorcall = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *const *mut ffi::PyObject,
+    usize,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
+unsafe extern "C-unwind" {
+    #[link_name = "PyObject_Vectorcall"]
+    fn vectorcall_by_the_book(
+        callee: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        count: usize,
+        names: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
+}
+
+/// Parks the thread when it is ended inside of a call.
+///
+/// Up to Python 3.13, a thread that asks for the interpreter when that has ended is made to exit:
+/// a daemon thread in a handler, at the end of the program. The exit unwinds the stack, through
+/// destructors of ours that need the interpreter. From 3.14 on, Python parks the thread itself.
+struct Parked;
+
+impl Drop for Parked {
+    #[cold]
+    fn drop(&mut self) {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
 /// Calls by the callee's own entry, where it has one, without the detour by way of
 /// `PyObject_Vectorcall`, which looks up the thread and checks the callee's manners.
 ///
@@ -76,32 +161,99 @@ pub(crate) fn call_for_result<'py>(
 #[inline]
 unsafe fn vectorcall<const N: usize>(
     callee: *mut ffi::PyObject,
-    arguments: &[*mut ffi::PyObject; N],
+    arguments: &mut [*mut ffi::PyObject; N],
 ) -> *mut ffi::PyObject {
     let count = (N - 1) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+    let parked = Parked;
     // SAFETY: as the caller promises; and an object whose type has the flag holds its entry, or
     // null, at the type's offset.
-    unsafe {
+    let result = unsafe {
         let class = ffi::Py_TYPE(callee);
-        let arguments = arguments.as_ptr().add(1);
-        if ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_HAVE_VECTORCALL) != 0 {
+        let arguments = arguments.as_mut_ptr().add(1);
+        let entry = if ffi::PyType_HasFeature(class, ffi::Py_TPFLAGS_HAVE_VECTORCALL) != 0 {
             let place = callee.byte_offset((*class).tp_vectorcall_offset);
-            if let Some(entry) = *place.cast::<Option<ffi::vectorcallfunc>>() {
-                return entry(callee, arguments, count, std::ptr::null_mut());
-            }
-        }
-        ffi::PyObject_Vectorcall(callee, arguments, count, std::ptr::null_mut())
+            *place.cast::<Option<Vectorcall>>()
+        } else {
+            None
+        };
+        let entry = entry.unwrap_or(vectorcall_by_the_book);
+        entry(callee, arguments, count, std::ptr::null_mut())
+    };
+    std::mem::forget(parked);
+    result
+}
+
+/// The method that `function` is of `object`. Runs no code of the user's.
+pub(crate) fn bound_method<'py>(
+    function: &Bound<'py, PyAny>,
+    object: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: both are live objects; the result is a new reference, or null with an exception set.
+    unsafe {
+        let method = PyMethod_New(function.as_ptr(), object.as_ptr());
+        Bound::from_owned_ptr_or_err(function.py(), method)
     }
 }
 
-/// Whether `object` can be awaited: coroutines, futures, and whatever defines `__await__`.
+/// A nested publish, counted by the interpreter among the native calls within each other. It knows
+/// how many the stack can take, if each takes as little as its own.
+pub(crate) struct Level(());
+
+/// A publish takes about as much of the stack as so many native calls of the interpreter's own.
+/// Python 3.11 has one limit for these and for calls of Python functions, which is far lower.
+const LEVELS: usize = if cfg!(Py_3_12) { 4 } else { 1 };
+
+impl Level {
+    /// Fails with a `RecursionError` when there are too many.
+    pub(crate) fn enter(py: Python<'_>) -> PyResult<Self> {
+        for entered in 0..LEVELS {
+            // SAFETY: the thread is attached, and the text ends in a zero.
+            if unsafe { ffi::Py_EnterRecursiveCall(c" in a nested publish".as_ptr()) } != 0 {
+                leave(entered);
+                return Err(PyErr::fetch(py));
+            }
+        }
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        leave(LEVELS);
+    }
+}
+
+fn leave(levels: usize) {
+    for _ in 0..levels {
+        // SAFETY: one for each that was entered, on the same attached thread.
+        unsafe { ffi::Py_LeaveRecursiveCall() };
+    }
+}
+
+/// Whether `object` can be awaited: coroutines, futures, whatever defines `__await__`, and
+/// generators that `types.coroutine` has made coroutines.
 pub(crate) fn is_awaitable(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: reads the type of a live object; `tp_as_async` is null or points to a table that
     // lives as long as the type.
-    unsafe {
+    let awaits = unsafe {
         let slots = (*ffi::Py_TYPE(object.as_ptr())).tp_as_async;
         !slots.is_null() && (*slots).am_await.is_some()
+    };
+    awaits || is_generator_coroutine(object)
+}
+
+fn is_generator_coroutine(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: reads the type of a live object.
+    let is_generator = unsafe { ffi::PyGen_CheckExact(object.as_ptr()) } != 0;
+    if !is_generator {
+        return false;
     }
+    let flags = || -> PyResult<u32> {
+        let code = object.getattr(pyo3::intern!(object.py(), "gi_code"))?;
+        code.getattr(pyo3::intern!(object.py(), "co_flags"))?
+            .extract()
+    };
+    flags().is_ok_and(|flags| flags & CO_ITERABLE_COROUTINE != 0)
 }
 
 /// Whether an exception is a handler's failure, to be isolated. What is not an `Exception`
@@ -115,28 +267,57 @@ pub(crate) fn is_isolated(py: Python<'_>, error: &PyErr) -> bool {
 pub(crate) fn attach_traceback(py: Python<'_>, error: &PyErr) {
     #[cfg(not(Py_3_12))]
     if let Some(traceback) = error.traceback(py) {
-        // SAFETY: both are live objects, of the types that the function asks for. It can only fail
-        // for something that is not a traceback.
-        unsafe { ffi::PyException_SetTraceback(error.value(py).as_ptr(), traceback.as_ptr()) };
+        set_traceback(py, error, traceback.as_any());
     }
     #[cfg(Py_3_12)]
     let _ = (py, error);
 }
 
+/// Replaces the traceback of an exception, whatever its class says of assignments. `traceback` is
+/// one, or `None`.
+pub(crate) fn set_traceback(py: Python<'_>, error: &PyErr, traceback: &Bound<'_, PyAny>) {
+    // SAFETY: both are live objects, of the types that the function asks for. It can only fail for
+    // something that is not a traceback.
+    unsafe { ffi::PyException_SetTraceback(error.value(py).as_ptr(), traceback.as_ptr()) };
+}
+
+/// Sets an attribute as `object` does, whatever the class of the object says of assignments.
+pub(crate) fn set_attribute(
+    object: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    // SAFETY: all three are live objects; an exception is set when it does not return zero.
+    let done =
+        unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value.as_ptr()) };
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(PyErr::fetch(object.py()))
+    }
+}
+
 /// Where the running Python code is, as `file:line`: the place of a publish, when asked from the
-/// native method. `None` when no Python code runs on this thread.
+/// native method. `None` when no Python code runs on this thread. A function of ten is no place:
+/// who published is behind it.
 pub(crate) fn site(py: Python<'_>) -> Option<String> {
     // SAFETY: the thread is attached; the frame is borrowed, and an owned reference is taken.
-    let frame = unsafe {
+    let mut frame = unsafe {
         let frame: *mut ffi::PyObject = ffi::PyEval_GetFrame().cast();
         Bound::from_borrowed_ptr_or_opt(py, frame)
     }?;
-    let line: u32 = frame
-        .getattr(pyo3::intern!(py, "f_lineno"))
-        .ok()?
-        .extract()
-        .ok()?;
-    let code = frame.getattr(pyo3::intern!(py, "f_code")).ok()?;
-    let file = code.getattr(pyo3::intern!(py, "co_filename")).ok()?;
-    Some(format!("{}:{line}", file.str().ok()?.to_string_lossy()))
+    loop {
+        let code = frame.getattr(pyo3::intern!(py, "f_code")).ok()?;
+        let file = code.getattr(pyo3::intern!(py, "co_filename")).ok()?;
+        if !file.eq(imports::ten_file(py).ok()?).ok()? {
+            let line = frame.getattr(pyo3::intern!(py, "f_lineno")).ok()?;
+            let (file, line) = (file.str().ok()?, line.str().ok()?);
+            return Some(format!(
+                "{}:{}",
+                file.to_string_lossy(),
+                line.to_string_lossy()
+            ));
+        }
+        frame = frame.getattr(pyo3::intern!(py, "f_back")).ok()?;
+    }
 }

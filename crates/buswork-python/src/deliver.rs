@@ -10,7 +10,7 @@ use pyo3::types::{PyTuple, PyType};
 use crate::bus::EventBus;
 use crate::failure::Publication;
 use crate::plan;
-use crate::publish::{deliver_guarded, in_chain, mind};
+use crate::publish::{Publishing, deliver_guarded, in_chain, mind};
 use crate::report::{Delivery, Report};
 use crate::routing::TypeKey;
 use crate::subscriber::Plan;
@@ -20,20 +20,20 @@ pub(crate) fn deliver(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<Repo
     let py = event.py();
     let class = event.get_type();
     let plan = plan::plan(bus, &class)?;
-    in_chain(py, bus, TypeKey::of(&class), || {
+    in_chain(py, bus, TypeKey::of(&class), |publishing| {
         mind(&plan, &class, event)?;
-        walk(bus, &plan, &class, event)
+        walk(publishing, &plan, &class, event)
     })
 }
 
 fn walk(
-    bus: &EventBus,
+    publishing: &Publishing<'_>,
     plan: &Plan,
     class: &Bound<'_, PyType>,
     event: &Bound<'_, PyAny>,
 ) -> PyResult<Report> {
     let py = event.py();
-    let publication = Publication::new(bus, event);
+    let publication = Publication::new(publishing.bus, class, event);
     let mut isolation = Isolation::new();
     let mut deliveries = Vec::with_capacity(plan.entries().len());
     let mut stopped = false;
@@ -46,7 +46,7 @@ fn walk(
             continue;
         }
         let started = Instant::now();
-        let attempted = deliver_guarded(bus, entry, event);
+        let attempted = deliver_guarded(publishing.bus, entry, event);
         let elapsed = started.elapsed().as_secs_f64();
         deliveries.push(match attempted {
             Ok(Ok(result)) => Delivery::ok(handler, name, result.unbind(), elapsed),
@@ -57,6 +57,7 @@ fn walk(
                 Delivery::failed(handler, name, exception, elapsed)
             }
         });
+        publication.verdict(publishing, &mut isolation)?;
     }
     Ok(Report {
         event_type: class.clone().unbind(),

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 
 use crate::imports;
+use crate::registration::default_name;
 use crate::routing::{self, TypeKey};
 
 /// Event types as given, flattened: classes, each once, in the order given.
@@ -13,6 +14,8 @@ pub(crate) struct EventTypes<'py> {
     pub(crate) keys: Box<[TypeKey]>,
     /// Whether one of them decides itself who its subclasses are.
     pub(crate) is_virtual: bool,
+    /// Whether one of those may have virtual subclasses as things are.
+    pub(crate) is_open: bool,
 }
 
 impl<'py> EventTypes<'py> {
@@ -33,10 +36,14 @@ impl<'py> EventTypes<'py> {
                 "no event type given: name the class of the events, as in on(OrderPlaced)",
             ));
         }
-        let mut is_virtual = false;
+        let (mut is_virtual, mut is_open) = (false, false);
         for class in &classes {
-            if routing::is_virtual(class)? {
-                is_virtual = true;
+            if !routing::is_virtual(class)? {
+                continue;
+            }
+            is_virtual = true;
+            if routing::is_open(class)? {
+                is_open = true;
                 // What cannot answer this cannot route: a protocol with data members, or one that
                 // is not for run time.
                 py.get_type::<PyAny>()
@@ -49,6 +56,7 @@ impl<'py> EventTypes<'py> {
             classes: PyTuple::new(py, classes)?,
             keys,
             is_virtual,
+            is_open,
         })
     }
 
@@ -69,6 +77,9 @@ fn flatten<'py>(given: &Bound<'py, PyAny>, classes: &mut Vec<Bound<'py, PyType>>
         }
         return Ok(());
     }
+    if is_alias(given) {
+        return flatten(&given.getattr("__value__")?, classes);
+    }
     if is_union(given)? {
         for member in given.getattr("__args__")?.try_iter()? {
             flatten(&member?, classes)?;
@@ -76,6 +87,14 @@ fn flatten<'py>(given: &Bound<'py, PyAny>, classes: &mut Vec<Bound<'py, PyType>>
         return Ok(());
     }
     Err(PyTypeError::new_err(advice(given)?))
+}
+
+/// `type Payment = Card | Cash`, of Python 3.12.
+fn is_alias(given: &Bound<'_, PyAny>) -> bool {
+    given
+        .get_type()
+        .name()
+        .is_ok_and(|name| name == "TypeAliasType")
 }
 
 fn is_union(given: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -95,8 +114,13 @@ fn is_parametrised(given: &Bound<'_, PyAny>) -> PyResult<bool> {
 fn refused(class: &Bound<'_, PyType>, error: &PyErr) -> PyErr {
     let py = class.py();
     let name = imports::class_name(class);
+    let advice = if class.hasattr("_is_protocol").unwrap_or(false) {
+        "a protocol must be @runtime_checkable and have methods only"
+    } else {
+        "subscribe to a class that can say which classes are its subclasses"
+    };
     let refusal = PyTypeError::new_err(format!(
-        "cannot subscribe to {name}: {}; a protocol must be @runtime_checkable and have methods only",
+        "cannot subscribe to {name}: {}; {advice}",
         error.value(py)
     ));
     refusal.set_cause(py, Some(error.clone_ref(py)));
@@ -109,6 +133,12 @@ fn advice(given: &Bound<'_, PyAny>) -> PyResult<String> {
     let kind = imports::class_name(&given.get_type());
     if given.is(imports::typing_any(py)?) {
         return Ok("cannot subscribe to typing.Any: subscribe to object to get every event".into());
+    }
+    if given.get_type().is(imports::function_type(py)?) {
+        let name = default_name(given);
+        return Ok(format!(
+            "the event type must be a class, got the function {name}: name the type in brackets, as in @bus.on(OrderPlaced)"
+        ));
     }
     if given.is_none() {
         return Ok("the event type must be a class, got None: subscribe to type(None) if None itself is the event".into());
@@ -132,6 +162,12 @@ fn advice(given: &Bound<'_, PyAny>) -> PyResult<String> {
         .is_ok_and(|supertype| supertype.is_some())
     {
         return Ok("cannot subscribe to a NewType: there are no instances of it at run time; subscribe to the class that it stands for".into());
+    }
+    let module = given.get_type().module();
+    if module.is_ok_and(|module| module == "typing") {
+        return Ok(format!(
+            "the event type must be a class, and {given} is none at run time: pass a class"
+        ));
     }
     Ok(format!(
         "the event type must be a class, got an instance of {kind}: pass the class itself, {kind}"

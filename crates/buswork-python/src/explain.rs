@@ -30,6 +30,11 @@ fn explain_class(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<String> 
     let py = class.py();
     let name = imports::class_name(class);
     let plan = plan::plan(bus, class)?;
+    if plan.extra().refuses_classes {
+        return Ok(format!(
+            "{name}: publishing a class raises TypeError, since nobody is subscribed to type itself"
+        ));
+    }
     let runs = plan.entries();
     let mut text = match runs.len() {
         0 => format!("{name}: no handler"),

@@ -14,6 +14,7 @@ use crate::bus::EventBus;
 use crate::calling;
 use crate::imports;
 use crate::policy::OnError;
+use crate::publish::Publishing;
 use crate::subscriber::Entry;
 
 /// A failure as a walk finds it, with what must be kept of its subscription: a call may have ended
@@ -28,14 +29,21 @@ pub(crate) struct Fault<'py> {
 /// What failures are told about the publish in which they happened.
 pub(crate) struct Publication<'a, 'py> {
     bus: &'a EventBus,
+    /// What the event's class was when the publish began; a handler may change it.
+    class: &'a Bound<'py, PyType>,
     event: &'a Bound<'py, PyAny>,
     site: OnceCell<Option<String>>,
 }
 
 impl<'a, 'py> Publication<'a, 'py> {
-    pub(crate) fn new(bus: &'a EventBus, event: &'a Bound<'py, PyAny>) -> Self {
+    pub(crate) fn new(
+        bus: &'a EventBus,
+        class: &'a Bound<'py, PyType>,
+        event: &'a Bound<'py, PyAny>,
+    ) -> Self {
         Self {
             bus,
+            class,
             event,
             site: OnceCell::new(),
         }
@@ -73,7 +81,7 @@ impl<'a, 'py> Publication<'a, 'py> {
             OnError::Raise => Ok(isolation.record(error, Effect::Collect)),
             OnError::Stop => Ok(isolation.record(error, Effect::Stop)),
             OnError::Log => {
-                log(py, "a handler failed", &error);
+                self.log(isolation, "a handler failed", &error)?;
                 Ok(ControlFlow::Continue(()))
             }
             OnError::Call(function) => {
@@ -97,12 +105,11 @@ impl<'a, 'py> Publication<'a, 'py> {
         // The callable is gone: its subscription was cancelled in another thread. An error is
         // never silent.
         let Some(function) = function else {
-            log(py, "a handler failed", error);
-            return Ok(());
+            return self.log(isolation, "a handler failed", error);
         };
         let failure = Failure {
             event: self.event.clone().unbind(),
-            event_type: self.event.get_type().unbind(),
+            event_type: self.class.clone().unbind(),
             handler: handler
                 .or_else(|| entry.handler().handler(py))
                 .map(Bound::unbind),
@@ -110,24 +117,45 @@ impl<'a, 'py> Publication<'a, 'py> {
             error: error.value(py).clone().into_any().unbind(),
             site: self.site().map(str::to_owned),
         };
-        let Err(second) = function.call1((failure,)) else {
+        let failure = Bound::new(py, failure)?;
+        let Err(second) = calling::call_for_nothing(&function, failure.as_any(), "on_error") else {
             return Ok(());
         };
         calling::attach_traceback(py, &second);
-        log(py, "a handler failed, and so did its on_error", error);
+        self.log(
+            isolation,
+            "a handler failed, and so did its on_error",
+            error,
+        )?;
         if !calling::is_isolated(py, &second) {
             self.log_collected(isolation);
             return Err(second);
         }
-        log(py, "on_error failed", &second);
-        Ok(())
+        self.log(isolation, "on_error failed", &second)
+    }
+
+    /// Ends the walk when a handler has swallowed the error of a publish that went too deep.
+    pub(crate) fn verdict(
+        &self,
+        publishing: &Publishing<'_>,
+        isolation: &mut Isolation<PyErr>,
+    ) -> PyResult<()> {
+        publishing
+            .verdict(self.event.py())
+            .inspect_err(|_| self.log_collected(isolation))
+    }
+
+    /// Writes a failure to the log. An interrupt that comes meanwhile goes straight through.
+    fn log(&self, isolation: &mut Isolation<PyErr>, what: &str, error: &PyErr) -> PyResult<()> {
+        log(self.event.py(), what, error).inspect_err(|_| self.log_collected(isolation))
     }
 
     /// Logs what an interrupt would make disappear.
     pub(crate) fn log_collected(&self, isolation: &mut Isolation<PyErr>) {
         let py = self.event.py();
         for error in std::mem::take(isolation).into_collected() {
-            log(
+            // One interrupt is on its way already.
+            let _ = log(
                 py,
                 "a handler failed, and its publish was interrupted",
                 &error,
@@ -141,7 +169,7 @@ impl<'a, 'py> Publication<'a, 'py> {
         if let Some(place) = &entry.handler().location {
             let _ = write!(note, " ({place})");
         }
-        let _ = write!(note, " of {}", imports::class_name(&self.event.get_type()));
+        let _ = write!(note, " of {}", imports::class_name(self.class));
         if let Some(site) = self.site() {
             let _ = write!(note, ", published at {site}");
         }
@@ -150,36 +178,42 @@ impl<'a, 'py> Publication<'a, 'py> {
 }
 
 /// Adds a note, unless the exception has it already (one exception object may be raised often).
+/// Does what `BaseException.add_note` does, also where the class forbids assignments.
 fn add_note(error: &PyErr, py: Python<'_>, note: &str) {
     let exception = error.value(py);
     let noted = || -> PyResult<()> {
-        if let Some(notes) = exception.getattr_opt(pyo3::intern!(py, "__notes__"))?
-            && notes
-                .cast::<PyList>()
-                .is_ok_and(|notes| notes.contains(note).unwrap_or(false))
-        {
+        let name = pyo3::intern!(py, "__notes__");
+        let known = exception.getattr_opt(name)?;
+        let Some(notes) = known.and_then(|notes| notes.cast_into::<PyList>().ok()) else {
+            let notes = PyList::new(py, [note])?;
+            return calling::set_attribute(exception, name, &notes);
+        };
+        if notes.contains(note)? {
             return Ok(());
         }
-        imports::base_exception(py)?
-            .call_method1(pyo3::intern!(py, "add_note"), (exception, note))?;
-        Ok(())
+        notes.append(note)
     };
-    // An exception class that cannot take a note is raised without one.
+    // An exception that cannot take a note is raised without one.
     let _ = noted();
 }
 
-/// Writes a failure to the log `buswork`, with its traceback.
-pub(crate) fn log(py: Python<'_>, what: &str, error: &PyErr) {
+/// Writes a failure to the log `buswork`, with its traceback. Fails for an interrupt only.
+pub(crate) fn log(py: Python<'_>, what: &str, error: &PyErr) -> PyResult<()> {
     let written = || -> PyResult<()> {
         let options = pyo3::types::PyDict::new(py);
         options.set_item("exc_info", error.value(py))?;
         imports::logger(py)?.call_method("error", ("%s", what), Some(&options))?;
         Ok(())
     };
-    if let Err(second) = written() {
+    let Err(second) = written() else {
+        return Ok(());
+    };
+    error.clone_ref(py).write_unraisable(py, None);
+    if calling::is_isolated(py, &second) {
         second.write_unraisable(py, None);
-        error.clone_ref(py).write_unraisable(py, None);
+        return Ok(());
     }
+    Err(second)
 }
 
 /// The `HandlerErrors` of a publish.

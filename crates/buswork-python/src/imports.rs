@@ -35,21 +35,24 @@ imported! {
     include: "buswork._handlers", "include";
     /// Makes the function that calls ten handlers, from their cells.
     ten: "buswork._ten", "ten";
+    ten_file: "buswork._ten", "FILE";
     /// What stands in the place of a handler that must not be called.
     nothing: "buswork._ten", "nothing";
     logger: "buswork._log", "logger";
-    weak_method: "weakref", "WeakMethod";
-    weak_reference: "weakref", "ref";
+    weak_reference: "_weakref", "ref";
     cache_token: "abc", "get_cache_token";
     union_type: "types", "UnionType";
     typing_union: "typing", "Union";
     typing_any: "typing", "Any";
     warn: "warnings", "warn";
+    partial_type: "functools", "partial";
     function_type: "types", "FunctionType";
     method_type: "types", "MethodType";
     builtin_type: "types", "BuiltinFunctionType";
     base_exception: "builtins", "BaseException";
-    subclass_check: "buswork._signatures", "PLAIN_SUBCLASS_CHECK";
+    subclass_check: "buswork._virtual", "PLAIN_CHECK";
+    /// Whether a class may have virtual subclasses.
+    is_open: "buswork._virtual", "is_open";
 }
 
 /// `qualname` of a class, for messages; never fails, whatever the metaclass does.

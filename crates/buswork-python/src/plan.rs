@@ -12,10 +12,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::bus::EventBus;
+use crate::calling;
+use crate::failure;
 use crate::imports;
 use crate::policy::Unhandled;
 use crate::routing::{self, TypeKey};
-use crate::subscriber::{Entry, Plan};
+use crate::subscriber::{Entry, Plan, follow};
 
 /// How many handlers a shipped function calls.
 pub(crate) const TEN: usize = 10;
@@ -23,14 +25,14 @@ pub(crate) const TEN: usize = 10;
 /// The decisions that go with a plan.
 pub(crate) struct Decisions {
     /// Weak reference to the class, whose callback evicts the plan.
-    class: Py<PyAny>,
+    _class: Py<PyAny>,
     pub(crate) tens: Vec<Ten>,
     /// Whether the fast road has to look at one of the following first.
     pub(crate) is_special: bool,
     pub(crate) unhandled: Unhandled,
     /// Events of this class are classes, and nobody is subscribed to `type`: a wrong use.
     pub(crate) refuses_classes: bool,
-    /// What `abc.get_cache_token()` said, if an ABC or protocol is subscribed to.
+    /// What `abc.get_cache_token()` said, on a bus that has to do with ABCs or protocols.
     token: Option<Py<PyAny>>,
 }
 
@@ -42,15 +44,18 @@ pub(crate) struct Ten {
 
 impl Decisions {
     /// Whether no ABC got a new virtual subclass since this was decided.
+    #[inline]
     pub(crate) fn is_current(&self, py: Python<'_>) -> PyResult<bool> {
         match &self.token {
             None => Ok(true),
-            Some(token) => token.bind(py).eq(imports::cache_token(py)?.call0()?),
+            Some(token) => token.bind(py).eq(routing::cache_token(py)?),
         }
     }
 
+    /// The weak reference to the class is not visited: to a collector that knew all its owners, it
+    /// would be garbage like its bus, and be cleared without its callback. Should a destructor then
+    /// bring the bus back to life, the plan of the dead class would be there still.
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.class)?;
         for ten in &self.tens {
             visit.call(&ten.function)?;
         }
@@ -79,16 +84,12 @@ fn compile(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
     let py = class.py();
     let key = TypeKey::of(class);
     let lineage = routing::lineage(class);
+    // Taken before anybody is asked, so that what changes meanwhile is noticed.
+    let token = bus.token(py)?;
     let gathered = bus
         .table()
         .gather(&key, &lineage, |subscriber| !subscriber.exact);
-    // Taken before anybody is asked, so that what changes meanwhile is noticed.
-    let token = if gathered.is_searching() {
-        Some(imports::cache_token(py)?.call0()?.unbind())
-    } else {
-        None
-    };
-    let arranged = gathered.arrange(|entry| routing::matches(entry, class))?;
+    let arranged = gathered.arrange(|entry| matches(entry, class))?;
     let entries = arranged.entries();
     let unhandled = if entries.is_empty() {
         bus.unhandled(class)?
@@ -104,14 +105,31 @@ fn compile(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
                 .any(|key| *key != object && lineage.contains(key))
         });
     let decisions = Decisions {
-        class: routing::watch(bus.table(), class)?.unbind(),
+        _class: routing::watch(bus.table(), class)?.unbind(),
         tens: tens(py, entries)?,
-        is_special: entries.is_empty() || refuses_classes || token.is_some(),
+        is_special: entries.is_empty() || refuses_classes,
         unhandled,
         refuses_classes,
         token,
     };
     Ok(bus.table().install(key, &lineage, arranged, decisions))
+}
+
+/// Whether a subscription to an ABC or protocol matches. One that fails to say so is left out, which
+/// is logged: it must not keep the others from their events.
+fn matches(entry: &Entry, class: &Bound<'_, PyType>) -> PyResult<bool> {
+    let py = class.py();
+    let error = match routing::matches(entry, class) {
+        Err(error) if calling::is_isolated(py, &error) => error,
+        answered => return answered,
+    };
+    let what = format!(
+        "handler {} gets no {}, since its event type failed to say whether that is a subclass",
+        entry.handler().name,
+        imports::class_name(class)
+    );
+    failure::log(py, &what, &error)?;
+    Ok(false)
 }
 
 fn tens(py: Python<'_>, entries: &[Arc<Entry>]) -> PyResult<Vec<Ten>> {
@@ -128,7 +146,7 @@ fn tens(py: Python<'_>, entries: &[Arc<Entry>]) -> PyResult<Vec<Ten>> {
         let mut cells = Vec::with_capacity(TEN);
         for entry in run {
             cells.push(entry.handler().lane(py)?.cell(py));
-            entry.handler().follow(py, entry.is_active())?;
+            follow(py, entry)?;
         }
         let function = imports::ten(py)?.call1(PyTuple::new(py, cells)?)?.unbind();
         tens.push(Ten { start, function });

@@ -4,6 +4,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::registration::check_callable;
 use crate::slot::Slot;
 
 /// What a handler's failure does.
@@ -32,6 +33,7 @@ impl OnError {
                 value.get_type().name()?
             )));
         }
+        check_callable(value, "on_error")?;
         Slot::new(value).map(Self::Call)
     }
 

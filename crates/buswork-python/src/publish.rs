@@ -4,14 +4,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use buswork::SkipReason;
-use buswork::chain::{Chain, Nesting};
+use buswork::chain::Entered;
 use buswork::isolation::{Isolation, Outcome};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::bus::EventBus;
-use crate::calling::{self, Called, call, call_for_result};
+use crate::calling::{self, Called, call, call_for_result, refuse_awaitable};
 use crate::collection;
 use crate::failure::{Fault, Publication, group};
 use crate::imports;
@@ -20,9 +20,27 @@ use crate::policy::{OnError, Unhandled};
 use crate::routing::TypeKey;
 use crate::subscriber::{Entry, Plan};
 
+/// The publishes in progress on a thread, over all buses. A refusal is the text of its exception.
+type Chain = buswork::chain::Chain<TypeKey, Arc<str>>;
+
 thread_local! {
-    /// The publishes in progress on this thread, over all buses.
-    static CHAIN: Chain<TypeKey> = const { Chain::new() };
+    static CHAIN: Chain = const { Chain::new() };
+}
+
+/// A publish in progress on a bus, one more link of this thread's causal chain.
+pub(crate) struct Publishing<'a> {
+    pub(crate) bus: &'a EventBus,
+    chain: &'a Chain,
+}
+
+impl Publishing<'_> {
+    /// Ends the walk when a handler has swallowed the error of a publish that went too deep.
+    #[inline]
+    pub(crate) fn verdict(&self, py: Python<'_>) -> PyResult<()> {
+        self.chain
+            .verdict()
+            .map_err(|message| exception(imports::recursion_error(py), &message))
+    }
 }
 
 /// Runs `publish` as one more link of this thread's causal chain.
@@ -31,19 +49,26 @@ pub(crate) fn in_chain<R>(
     py: Python<'_>,
     bus: &EventBus,
     key: TypeKey,
-    publish: impl FnOnce() -> PyResult<R>,
+    publish: impl FnOnce(&Publishing<'_>) -> PyResult<R>,
 ) -> PyResult<R> {
     CHAIN.with(|chain| {
-        let nesting = chain
-            .enter(bus.number(), key, bus.max_depth())
-            .map_err(|cycle| too_deep(py, bus, &cycle))?;
+        let entered = chain
+            .enter(bus.number(), key, bus.max_depth(), |cycle| {
+                too_deep(py, bus, &cycle)
+            })
+            .map_err(|message| exception(imports::recursion_error(py), &message))?;
         // A panic inside is turned into an exception at the edge of native code: leave then too.
-        let _leaving = Leaving(chain, nesting);
-        publish()
+        let _leaving = Leaving(chain, entered);
+        let _level = if entered.is_nested() {
+            Some(calling::Level::enter(py)?)
+        } else {
+            None
+        };
+        publish(&Publishing { bus, chain })
     })
 }
 
-struct Leaving<'a>(&'a Chain<TypeKey>, Nesting);
+struct Leaving<'a>(&'a Chain, Entered);
 
 impl Drop for Leaving<'_> {
     #[inline]
@@ -53,18 +78,19 @@ impl Drop for Leaving<'_> {
 }
 
 #[cold]
-fn too_deep(py: Python<'_>, bus: &EventBus, cycle: &[TypeKey]) -> PyErr {
+fn too_deep(py: Python<'_>, bus: &EventBus, cycle: &[TypeKey]) -> Arc<str> {
     let names: Vec<String> = cycle.iter().map(|key| key.name_in_progress(py)).collect();
     let message = format!(
         "publishes are nested more than {} deep: {}; break the cycle, or raise max_depth",
         bus.max_depth(),
         names.join(" -> ")
     );
-    exception(imports::recursion_error(py), message)
+    message.into()
 }
 
 /// An exception of one of our Python classes.
-fn exception(class: PyResult<&Bound<'_, PyAny>>, message: String) -> PyErr {
+#[cold]
+fn exception(class: PyResult<&Bound<'_, PyAny>>, message: &str) -> PyErr {
     match class.and_then(|class| class.call1((message,))) {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,
@@ -78,8 +104,10 @@ pub(crate) fn publish(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<()> 
     let class = event.get_type();
     let key = TypeKey::of(&class);
     bus.table().with_plan(&key, |plan| match plan {
-        Some(plan) if !plan.extra().is_special => {
-            in_chain(event.py(), bus, key, || run(bus, plan, key, event))
+        Some(plan) if !plan.extra().is_special && plan.extra().is_current(event.py())? => {
+            in_chain(event.py(), bus, key, |publishing| {
+                run(publishing, plan, &class, event)
+            })
         }
         _ => publish_carefully(bus, &class, event),
     })
@@ -92,9 +120,9 @@ fn publish_carefully(
     event: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let (plan, key) = (plan::plan(bus, class)?, TypeKey::of(class));
-    in_chain(event.py(), bus, key, || {
+    in_chain(event.py(), bus, key, |publishing| {
         mind(&plan, class, event)?;
-        run(bus, &plan, key, event)
+        run(publishing, &plan, class, event)
     })
 }
 
@@ -122,7 +150,7 @@ pub(crate) fn mind(
         "nobody handles {name}: subscribe a handler, or allow it with set_unhandled({name}, \"ignore\")"
     );
     if plan.extra().unhandled == Unhandled::Raise {
-        return Err(exception(imports::unhandled_event(py), message));
+        return Err(exception(imports::unhandled_event(py), &message));
     }
     let site = calling::site(py).unwrap_or_else(|| "?".to_owned());
     let logged = format!("{message} (published at {site})");
@@ -140,49 +168,57 @@ struct Failed<'py> {
 type Walked<'py> = Result<(), Box<Failed<'py>>>;
 
 #[inline]
-fn run(bus: &EventBus, plan: &Plan, key: TypeKey, event: &Bound<'_, PyAny>) -> PyResult<()> {
-    walk(bus, plan, key, event)?.or_else(|failed| recover(bus, plan, event, *failed))
+fn run(
+    publishing: &Publishing<'_>,
+    plan: &Plan,
+    class: &Bound<'_, PyType>,
+    event: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    walk(publishing, plan, class, event)?
+        .or_else(|failed| recover(publishing, plan, class, event, *failed))
 }
 
 /// Runs the plan up to the first failure. The outer error goes straight through.
 #[inline]
 fn walk<'py>(
-    bus: &EventBus,
+    publishing: &Publishing<'_>,
     plan: &Plan,
-    key: TypeKey,
+    class: &Bound<'py, PyType>,
     event: &Bound<'py, PyAny>,
 ) -> PyResult<Walked<'py>> {
     let mut next = 0;
     for ten in &plan.extra().tens {
-        if let Err(failed) = singly(bus, plan, next..ten.start, event) {
+        if let Err(failed) = singly(publishing, plan, next..ten.start, event)? {
             return Ok(Err(failed));
         }
         next = match call(ten.function.bind(event.py()), event) {
             Called::Nothing => ten.start + TEN,
-            called => match ended(bus, plan, key, ten, called, event)? {
+            called => match ended(publishing.bus, plan, class, ten, called, event)? {
                 Ok(behind) => behind,
                 Err(failed) => return Ok(Err(failed)),
             },
         };
+        publishing.verdict(event.py())?;
     }
-    Ok(singly(bus, plan, next..plan.entries().len(), event))
+    singly(publishing, plan, next..plan.entries().len(), event)
 }
 
 /// Calls the handlers in `range`, each by a crossing of its own.
 #[inline]
 fn singly<'py>(
-    bus: &EventBus,
+    publishing: &Publishing<'_>,
     plan: &Plan,
     range: Range<usize>,
     event: &Bound<'py, PyAny>,
-) -> Walked<'py> {
+) -> PyResult<Walked<'py>> {
     for index in range {
-        if let Err(fault) = deliver_one(bus, &plan.entries()[index], event) {
+        if let Err(fault) = deliver_one(publishing.bus, &plan.entries()[index], event) {
             let fault = *fault;
-            return Err(Box::new(Failed { index, fault }));
+            return Ok(Err(Box::new(Failed { index, fault })));
         }
+        publishing.verdict(event.py())?;
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// A function of ten has ended before its last handler: where the walk goes on, or the failure that
@@ -192,14 +228,14 @@ fn singly<'py>(
 fn ended<'py>(
     bus: &EventBus,
     plan: &Plan,
-    key: TypeKey,
+    class: &Bound<'_, PyType>,
     ten: &Ten,
     called: Called<'py>,
     event: &Bound<'py, PyAny>,
 ) -> PyResult<Result<usize, Box<Failed<'py>>>> {
     let (place, error) = if let Called::Result(result) = called {
         let (place, result): (usize, Bound<'py, PyAny>) = result.extract()?;
-        (place, refuse_awaitable(&result).err())
+        (place, refuse_awaitable(&result, "handler").err())
     } else {
         let error = PyErr::fetch(event.py());
         match raised_at(ten, event.py(), &error) {
@@ -209,7 +245,7 @@ fn ended<'py>(
     };
     let index = ten.start + place;
     let Some(error) = error else {
-        separate(bus, plan, key, index);
+        separate(bus, plan, class, index);
         return Ok(Ok(index + 1));
     };
     let fault = Fault {
@@ -240,36 +276,37 @@ fn raised_at(ten: &Ten, py: Python<'_>, error: &PyErr) -> PyResult<Option<usize>
     let line: usize = traceback
         .getattr(pyo3::intern!(py, "tb_lineno"))?
         .extract()?;
-    let Some(place) = line.checked_sub(first + 1).map(|below| below / 3) else {
+    let place = line.checked_sub(first + 1).map(|below| below / 3);
+    // Behind the last one there is a line too, where a debugger or a tracer may raise.
+    let Some(place) = place.filter(|&place| place < TEN) else {
         return Ok(None);
     };
     let inner = traceback.getattr(pyo3::intern!(py, "tb_next"))?;
-    error
-        .value(py)
-        .setattr(pyo3::intern!(py, "__traceback__"), inner)?;
+    calling::set_traceback(py, error, &inner);
     Ok(Some(place))
 }
 
 /// A handler that returns something is called by itself from now on: a function of ten ends there,
 /// and could not say more of those behind it.
 #[cold]
-fn separate(bus: &EventBus, plan: &Plan, key: TypeKey, index: usize) {
+fn separate(bus: &EventBus, plan: &Plan, class: &Bound<'_, PyType>, index: usize) {
     plan.entries()[index].handler().note_result();
-    drop(bus.table().evict(&key));
+    drop(bus.table().evict(&TypeKey::of(class)));
 }
 
 /// Goes on behind the first failure, one handler at a time, and raises what there is to raise at
 /// the end.
 #[cold]
 fn recover<'py>(
-    bus: &EventBus,
+    publishing: &Publishing<'_>,
     plan: &Plan,
+    class: &Bound<'py, PyType>,
     event: &Bound<'py, PyAny>,
     failed: Failed<'py>,
 ) -> PyResult<()> {
     let py = event.py();
     let mut isolation = Isolation::new();
-    let publication = Publication::new(bus, event);
+    let publication = Publication::new(publishing.bus, class, event);
     let entries = plan.entries();
     let Failed { index, fault } = failed;
     let mut goes_on = publication.judge(&entries[index], fault, &mut isolation)?;
@@ -277,14 +314,16 @@ fn recover<'py>(
         if goes_on.is_break() {
             break;
         }
-        if let Err(fault) = deliver_one(bus, entry, event) {
+        publication.verdict(publishing, &mut isolation)?;
+        if let Err(fault) = deliver_one(publishing.bus, entry, event) {
             goes_on = publication.judge(entry, *fault, &mut isolation)?;
         }
     }
+    publication.verdict(publishing, &mut isolation)?;
     match isolation.outcome() {
         Outcome::Clean => Ok(()),
         Outcome::Bare(error) => Err(error),
-        Outcome::Group(errors) => Err(group(py, &event.get_type(), entries.len(), errors)),
+        Outcome::Group(errors) => Err(group(py, class, entries.len(), errors)),
     }
 }
 
@@ -315,7 +354,7 @@ fn deliver_one<'py>(
 #[expect(clippy::unnecessary_box_returns, reason = "it is carried as a pointer")]
 fn fault<'py>(called: Called<'py>, handler: Bound<'py, PyAny>) -> Box<Fault<'py>> {
     let refused = match called {
-        Called::Result(result) => refuse_awaitable(&result).err(),
+        Called::Result(result) => refuse_awaitable(&result, "handler").err(),
         Called::Nothing | Called::Raised => None,
     };
     let error = refused.unwrap_or_else(|| PyErr::fetch(handler.py()));
@@ -347,7 +386,7 @@ pub(crate) fn deliver_guarded<'py>(
             Err(reason) => return Ok(Err(reason)),
         };
         let result = call_for_result(&handler, event)?;
-        refuse_awaitable(&result)?;
+        refuse_awaitable(&result, "handler")?;
         Ok(Ok(result))
     };
     delivered().map_err(|error| Fault {
@@ -379,7 +418,7 @@ fn admit<'py>(
         }));
     };
     if let Some(when) = subscriber.when(py)
-        && !call_for_result(&when, event)?.is_truthy()?
+        && !ask(&when, event)?
     {
         return Ok(Err(SkipReason::When));
     }
@@ -392,18 +431,9 @@ fn admit<'py>(
     Ok(Ok(handler))
 }
 
-/// The sync bus awaits nothing: an awaitable that a handler returns is closed, and is a failure.
-#[cold]
-fn refuse_awaitable(result: &Bound<'_, PyAny>) -> PyResult<()> {
-    if result.is_none() || !calling::is_awaitable(result) {
-        return Ok(());
-    }
-    let py = result.py();
-    let name = imports::class_name(&result.get_type());
-    if let Ok(Some(close)) = result.getattr_opt(pyo3::intern!(py, "close")) {
-        close.call0()?;
-    }
-    Err(PyRuntimeError::new_err(format!(
-        "the handler returned an awaitable ({name}), which EventBus does not await; use AsyncEventBus, or return something else"
-    )))
+/// What a predicate says. A coroutine would always be true.
+fn ask(when: &Bound<'_, PyAny>, event: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let answer = call_for_result(when, event)?;
+    refuse_awaitable(&answer, "predicate")?;
+    answer.is_truthy()
 }

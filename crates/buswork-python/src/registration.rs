@@ -1,24 +1,42 @@
 //! What a handler may be, what a wrong one is told, what it is called, and where it stands.
 
+use buswork::entry::Identity;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::calling::CO_ITERABLE_COROUTINE;
 use crate::imports;
 
 const CO_VARARGS: u32 = 0x04;
 const CO_GENERATOR: u32 = 0x20;
 const CO_COROUTINE: u32 = 0x80;
-const CO_ITERABLE_COROUTINE: u32 = 0x100;
 const CO_ASYNC_GENERATOR: u32 = 0x200;
 
 /// Refuses what cannot handle an event: what cannot be called, or not with one argument, and what
 /// would have to be awaited or iterated.
 pub(crate) fn check_handler(handler: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = handler.py();
     if !handler.is_callable() {
         return Err(PyTypeError::new_err(not_callable(handler)));
     }
+    check_callable(handler, "handler")
+}
+
+/// Refuses a predicate that cannot be asked.
+pub(crate) fn check_predicate(when: &Bound<'_, PyAny>) -> PyResult<()> {
+    if when.is_callable() {
+        return check_callable(when, "when");
+    }
+    let kind = imports::class_name(&when.get_type());
+    Err(PyTypeError::new_err(format!(
+        "when must be a callable that takes the event and says yes or no, got {kind}"
+    )))
+}
+
+/// Refuses a callable that cannot be called with one argument, or would have to be awaited or
+/// iterated. `role` says what it is to be.
+pub(crate) fn check_callable(handler: &Bound<'_, PyAny>, role: &str) -> PyResult<()> {
+    let py = handler.py();
     if let Some(code) = plain_code(handler)? {
         let flags: u32 = code.getattr(pyo3::intern!(py, "co_flags"))?.extract()?;
         if flags & (CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR) == 0
@@ -29,23 +47,12 @@ pub(crate) fn check_handler(handler: &Bound<'_, PyAny>) -> PyResult<()> {
     }
     // Everything else is asked by `inspect`, which is right about partials, decorated functions,
     // callable objects and marked coroutine functions, and slow.
-    let objection = imports::objection(py)?.call1((handler,))?;
+    let objection = imports::objection(py)?.call1((handler, role))?;
     if objection.is_none() {
         Ok(())
     } else {
         Err(PyTypeError::new_err(objection.unbind()))
     }
-}
-
-/// Refuses a predicate that cannot be called.
-pub(crate) fn check_predicate(when: &Bound<'_, PyAny>) -> PyResult<()> {
-    if when.is_callable() {
-        return Ok(());
-    }
-    let kind = imports::class_name(&when.get_type());
-    Err(PyTypeError::new_err(format!(
-        "when must be a callable that takes the event and says yes or no, got {kind}"
-    )))
 }
 
 fn not_callable(handler: &Bound<'_, PyAny>) -> String {
@@ -130,6 +137,11 @@ pub(crate) fn default_name(handler: &Bound<'_, PyAny>) -> String {
     let qualname = pyo3::intern!(py, "__qualname__");
     let module = pyo3::intern!(py, "__module__");
     let class = handler.get_type();
+    if imports::partial_type(py).is_ok_and(|partial| class.is(partial))
+        && let Ok(function) = handler.getattr(pyo3::intern!(py, "func"))
+    {
+        return default_name(&function);
+    }
     let (owner, name) = match text(handler, qualname) {
         Some(name) => (handler, name),
         None => (class.as_any(), imports::class_name(&class)),
@@ -143,21 +155,13 @@ pub(crate) fn default_name(handler: &Bound<'_, PyAny>) -> String {
 /// Where a handler's code begins, as `file:line`; `None` for what is not written in Python.
 pub(crate) fn location(handler: &Bound<'_, PyAny>) -> Option<String> {
     let py = handler.py();
-    let wrapped = || {
-        handler
-            .getattr_opt(pyo3::intern!(py, "func"))
-            .ok()
-            .flatten()
-    };
     let called = || {
         handler
             .get_type()
             .getattr(pyo3::intern!(py, "__call__"))
             .ok()
     };
-    let code = code_of(handler)
-        .or_else(|| wrapped().and_then(|function| code_of(&function)))
-        .or_else(|| called().and_then(|function| code_of(&function)))?;
+    let code = code_of(&innermost(handler)).or_else(|| code_of(&called()?))?;
     let file: String = code
         .getattr(pyo3::intern!(py, "co_filename"))
         .ok()?
@@ -169,6 +173,29 @@ pub(crate) fn location(handler: &Bound<'_, PyAny>) -> Option<String> {
         .extract()
         .ok()?;
     Some(format!("{file}:{line}"))
+}
+
+/// What a partial calls, and what a decorated function was: it stands where its author wrote it,
+/// and not where the decorator is.
+fn innermost<'py>(handler: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+    /// A chain of wrappers may be a circle.
+    const MOST: usize = 100;
+    let py = handler.py();
+    let partial = imports::partial_type(py).ok();
+    let mut inner = handler.clone();
+    for _ in 0..MOST {
+        let is_partial = partial.is_some_and(|partial| inner.get_type().is(partial));
+        let attribute = if is_partial {
+            pyo3::intern!(py, "func")
+        } else {
+            pyo3::intern!(py, "__wrapped__")
+        };
+        match inner.getattr_opt(attribute) {
+            Ok(Some(next)) => inner = next,
+            Ok(None) | Err(_) => break,
+        }
+    }
+    inner
 }
 
 fn code_of<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
@@ -200,4 +227,23 @@ pub(crate) fn is_same(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> PyRes
         return one.eq(other);
     }
     Ok(false)
+}
+
+/// What handlers are told apart by, before [`is_same`] is asked: the same handler has the same.
+pub(crate) fn identity(handler: &Bound<'_, PyAny>) -> PyResult<Identity> {
+    let py = handler.py();
+    let class = handler.get_type();
+    let address = |object: &Bound<'_, PyAny>| object.as_ptr() as usize;
+    if class.is(imports::method_type(py)?) {
+        let function = handler.getattr(pyo3::intern!(py, "__func__"))?;
+        let object = handler.getattr(pyo3::intern!(py, "__self__"))?;
+        return Ok((address(&function), address(&object)));
+    }
+    if class.is(imports::builtin_type(py)?) {
+        // A built-in method is made anew at each access, of the same object and name.
+        let name = handler.getattr(pyo3::intern!(py, "__name__"))?;
+        let object = handler.getattr(pyo3::intern!(py, "__self__"))?;
+        return Ok((name.hash()?.cast_unsigned(), address(&object)));
+    }
+    Ok((address(handler), 0))
 }

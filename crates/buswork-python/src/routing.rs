@@ -15,6 +15,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
+use crate::calling;
 use crate::imports;
 use crate::subscriber::{Entry, Table};
 
@@ -55,6 +56,11 @@ pub(crate) fn is_virtual(class: &Bound<'_, PyType>) -> PyResult<bool> {
     Ok(!check.is(imports::subclass_check(py)?))
 }
 
+/// Whether a virtual class may have virtual subclasses as things are. Runs foreign code.
+pub(crate) fn is_open(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    imports::is_open(class.py())?.call1((class,))?.extract()
+}
+
 /// The classes whose subscriptions concern events of `class`: its MRO.
 pub(crate) fn lineage(class: &Bound<'_, PyType>) -> Vec<TypeKey> {
     class
@@ -63,6 +69,36 @@ pub(crate) fn lineage(class: &Bound<'_, PyType>) -> Vec<TypeKey> {
         .filter_map(|ancestor| ancestor.cast_into::<PyType>().ok())
         .map(|ancestor| TypeKey::of(&ancestor))
         .collect()
+}
+
+/// What `abc.get_cache_token()` says: another number after each `register` of an ABC.
+pub(crate) fn cache_token(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    calling::call_without_arguments(imports::cache_token(py)?)
+}
+
+/// Looks again at the ABCs that had no virtual subclasses, after somebody may have got one.
+pub(crate) fn look_again(py: Python<'_>, table: &Table) -> PyResult<()> {
+    for entry in table.entries() {
+        look_again_at(py, table, &entry)?;
+    }
+    Ok(())
+}
+
+/// Looks again at the ABCs of one subscription.
+pub(crate) fn look_again_at(py: Python<'_>, table: &Table, entry: &Arc<Entry>) -> PyResult<()> {
+    let subscriber = entry.handler();
+    let Some(types) = subscriber.types(py).filter(|_| subscriber.is_closed()) else {
+        return Ok(());
+    };
+    for class in types.cast::<PyTuple>()?.iter() {
+        let class = class.cast::<PyType>()?;
+        if is_virtual(class)? && is_open(class)? {
+            subscriber.open();
+            drop(table.search(entry));
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a subscription to an ABC or protocol matches events of `class`. Runs foreign code.

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use buswork::SkipReason;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::types::{PyWeakref, PyWeakrefMethods};
 
+use crate::calling;
 use crate::imports;
 use crate::policy::OnError;
 use crate::routing::TypeKey;
@@ -19,8 +21,10 @@ pub(crate) type Plan = buswork::table::Plan<TypeKey, Subscriber, crate::plan::De
 
 /// One subscription's objects. Each is owned here alone; see [`crate::collection`].
 pub(crate) struct Subscriber {
-    /// The handler, or with `weak` a weak reference to it.
+    /// The handler, or with `weak` a weak reference to it or to its object.
     callee: Slot,
+    /// The function of a weak bound method.
+    function: Option<Slot>,
     /// What the function of ten calls in this handler's place: the handler, or nothing while
     /// it must not be called. Made when the first such function is.
     lane: OnceLock<Slot>,
@@ -33,6 +37,9 @@ pub(crate) struct Subscriber {
     pub(crate) location: Option<String>,
     pub(crate) exact: bool,
     pub(crate) weak: bool,
+    /// Whether its types are looked at again when somebody registers with an ABC: one of them is
+    /// an ABC, and none had virtual subclasses yet.
+    is_closed: AtomicBool,
     /// Whether the object of a weak handler has died.
     is_gone: AtomicBool,
     /// Whether it was seen to return something inside of a function of ten.
@@ -46,6 +53,7 @@ impl Subscriber {
     )]
     pub(crate) fn new(
         callee: &Bound<'_, PyAny>,
+        function: Option<&Bound<'_, PyAny>>,
         when: Option<&Bound<'_, PyAny>>,
         on_error: Option<OnError>,
         types: &Bound<'_, PyAny>,
@@ -53,9 +61,11 @@ impl Subscriber {
         location: Option<String>,
         exact: bool,
         weak: bool,
+        is_closed: bool,
     ) -> PyResult<Self> {
         Ok(Self {
             callee: Slot::new(callee)?,
+            function: function.map(Slot::new).transpose()?,
             lane: OnceLock::new(),
             when: when.map(Slot::new).transpose()?,
             on_error,
@@ -64,6 +74,7 @@ impl Subscriber {
             location,
             exact,
             weak,
+            is_closed: AtomicBool::new(is_closed),
             is_gone: AtomicBool::new(false),
             returns: AtomicBool::new(false),
         })
@@ -72,6 +83,15 @@ impl Subscriber {
     /// Whether something has to be asked before a call.
     pub(crate) fn is_guarded(&self) -> bool {
         self.weak || self.when.is_some() || matches!(self.on_error, Some(OnError::Call(_)))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
+    /// Notes that one of its types may have virtual subclasses now.
+    pub(crate) fn open(&self) {
+        self.is_closed.store(false, Ordering::Relaxed);
     }
 
     /// Notes that the object of a weak handler has died.
@@ -102,10 +122,14 @@ impl Subscriber {
     #[inline]
     pub(crate) fn handler<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         let callee = self.callee.get(py)?;
-        if self.weak {
-            return callee.call0().ok().filter(|handler| !handler.is_none());
+        if !self.weak {
+            return Some(callee);
         }
-        Some(callee)
+        let referent = callee.cast::<PyWeakref>().ok()?.upgrade()?;
+        match &self.function {
+            None => Some(referent),
+            Some(function) => calling::bound_method(&function.get(py)?, &referent).ok(),
+        }
     }
 
     /// The handler of a subscription that is not weak.
@@ -132,18 +156,6 @@ impl Subscriber {
         Ok(self.lane.get_or_init(|| made))
     }
 
-    /// Brings the lane up to date after a change of the subscription's state.
-    pub(crate) fn follow(&self, py: Python<'_>, is_active: bool) -> PyResult<()> {
-        let Some(lane) = self.lane.get() else {
-            return Ok(());
-        };
-        match self.callee.get(py) {
-            Some(handler) if is_active => lane.set(&handler),
-            _ => lane.set(imports::nothing(py)?),
-        }
-        Ok(())
-    }
-
     /// Lets every object go, so that no stale plan and no handle keeps one alive. Destructors may
     /// run here: hold no lock.
     pub(crate) fn empty(&self, py: Python<'_>) {
@@ -151,6 +163,9 @@ impl Subscriber {
             lane.set(nothing);
         }
         self.callee.empty(py);
+        if let Some(function) = &self.function {
+            function.empty(py);
+        }
         self.types.empty(py);
         if let Some(when) = &self.when {
             when.empty(py);
@@ -162,6 +177,9 @@ impl Subscriber {
 
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.callee.visit(visit)?;
+        if let Some(function) = &self.function {
+            function.visit(visit)?;
+        }
         self.types.visit(visit)?;
         if let Some(lane) = self.lane.get() {
             lane.visit(visit)?;
@@ -173,5 +191,24 @@ impl Subscriber {
             on_error.visit(visit)?;
         }
         Ok(())
+    }
+}
+
+/// Brings the lane of an entry up to date after a change of its state. Two threads may change it at
+/// once, so the state is looked at again when the lane is written.
+pub(crate) fn follow(py: Python<'_>, entry: &Entry) -> PyResult<()> {
+    let subscriber = entry.handler();
+    let Some(lane) = subscriber.lane.get() else {
+        return Ok(());
+    };
+    loop {
+        let was_active = entry.is_active();
+        match subscriber.callee.get(py) {
+            Some(handler) if was_active => lane.set(&handler),
+            _ => lane.set(imports::nothing(py)?),
+        }
+        if entry.is_active() == was_active {
+            return Ok(());
+        }
     }
 }

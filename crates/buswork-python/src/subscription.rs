@@ -8,7 +8,7 @@ use pyo3::types::PyTuple;
 
 use crate::collection;
 use crate::imports;
-use crate::subscriber::{Entry, Table};
+use crate::subscriber::{Entry, Table, follow};
 
 /// A handler subscribed to one or more types. Holds its entry, which it does not visit, and the
 /// classes, which it owns.
@@ -50,12 +50,12 @@ impl Subscription {
 
     fn pause(&self, py: Python<'_>) -> PyResult<()> {
         self.entry.pause();
-        self.entry.handler().follow(py, self.entry.is_active())
+        follow(py, &self.entry)
     }
 
     fn resume(&self, py: Python<'_>) -> PyResult<()> {
         self.entry.resume();
-        self.entry.handler().follow(py, self.entry.is_active())
+        follow(py, &self.entry)
     }
 
     #[getter]
@@ -86,6 +86,17 @@ impl Subscription {
     #[getter]
     fn location(&self) -> Option<&str> {
         self.entry.handler().location.as_deref()
+    }
+
+    /// Handles of one subscription are equal.
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other
+            .cast::<Self>()
+            .is_ok_and(|other| Arc::ptr_eq(&self.entry, &other.get().entry))
+    }
+
+    fn __hash__(&self) -> usize {
+        Arc::as_ptr(&self.entry) as usize
     }
 
     fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {

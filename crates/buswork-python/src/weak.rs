@@ -12,7 +12,10 @@ use crate::subscriber::{Entry, Table};
 
 /// A weak reference to a handler, and the callback that ends its subscription.
 pub(crate) struct WeakHandler<'py> {
+    /// To the object of a bound method, or to whatever else the handler is.
     pub(crate) reference: Bound<'py, PyAny>,
+    /// The function of a bound method: the method itself is made anew at each access.
+    pub(crate) function: Option<Bound<'py, PyAny>>,
     ended: Bound<'py, Ended>,
 }
 
@@ -25,12 +28,15 @@ impl<'py> WeakHandler<'py> {
             entry: OnceLock::new(),
         };
         let ended = Bound::new(py, ended)?;
-        let reference = if handler.get_type().is(imports::method_type(py)?) {
-            imports::weak_method(py)?
+        let (referent, function) = if handler.get_type().is(imports::method_type(py)?) {
+            let function = handler.getattr(pyo3::intern!(py, "__func__"))?;
+            let object = handler.getattr(pyo3::intern!(py, "__self__"))?;
+            (object, Some(function))
         } else {
-            imports::weak_reference(py)?
+            (handler.clone(), None)
         };
-        let reference = reference.call1((handler, &ended)).map_err(|error| {
+        let reference = imports::weak_reference(py)?.call1((referent, &ended));
+        let reference = reference.map_err(|error| {
             let kind = imports::class_name(&handler.get_type());
             let refusal = PyTypeError::new_err(format!(
                 "weak=True does not suit this handler, a {kind}: {}; leave weak out, and cancel the subscription",
@@ -39,7 +45,11 @@ impl<'py> WeakHandler<'py> {
             refusal.set_cause(py, Some(error));
             refusal
         })?;
-        Ok(Self { reference, ended })
+        Ok(Self {
+            reference,
+            function,
+            ended,
+        })
     }
 
     /// Tells the callback whose subscription it ends.
@@ -56,6 +66,11 @@ fn refuse_local(handler: &Bound<'_, PyAny>) -> PyResult<()> {
             "weak=True does not suit {}, a built-in method: it is made anew at each access, so it would be gone at once; leave weak out, and cancel the subscription",
             default_name(handler)
         )));
+    }
+    if handler.get_type().is(imports::partial_type(py)?) {
+        return Err(PyTypeError::new_err(
+            "weak=True does not suit a functools.partial: it keeps the object alive that it is bound to, and mostly nothing else holds it; leave weak out, and cancel the subscription",
+        ));
     }
     if !handler.get_type().is(imports::function_type(py)?) {
         return Ok(());

@@ -3,43 +3,63 @@
 //! A chain is the stack of publishes in progress of one causal line of execution (a thread, for
 //! direct publishes). Depth is counted a bus: that another bus stands in between does not reset
 //! it, and the depth of another bus does not count.
+//!
+//! A recursion error has to end every enclosing publish at once, or a fan-out of two would go on
+//! for 2^100 calls. A handler may well drop the error of its nested publish (`let _ = ...`, `except
+//! Exception`); so the chain itself remembers: until its outermost publish has been left, each
+//! further publish in it is refused, and each enclosing one has the refusal as its
+//! [`verdict`](Chain::verdict).
 
 use std::cell::{Cell, RefCell};
 
 /// One publish in progress.
 #[derive(Debug, Clone, Copy)]
 struct Link<L> {
+    number: u64,
     bus: usize,
     depth: u32,
     event: L,
 }
 
-/// The publishes in progress of one causal chain. `L` names an event type.
+/// The publishes in progress of one causal chain. `L` names an event type, `R` is what the owner
+/// says of a publish that is refused.
 ///
-/// The innermost stands apart from the others, so that a publish that is not nested costs two
+/// The innermost stands apart from the others, so that a publish that is not nested costs a few
 /// stores.
 #[derive(Debug)]
-pub struct Chain<L: Copy> {
+pub struct Chain<L: Copy, R> {
     innermost: Cell<Option<Link<L>>>,
     enclosing: RefCell<Vec<Link<L>>>,
+    next_number: Cell<u64>,
+    is_tripped: Cell<bool>,
+    refusal: RefCell<Option<R>>,
 }
 
-/// Whether a publish began a chain or was entered in one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A publish that was entered, to be given to [`Chain::leave`].
+#[derive(Debug, Clone, Copy)]
 #[must_use = "give it to `leave`"]
-pub enum Nesting {
-    /// It began the chain.
-    Outermost,
-    /// Another publish is in progress around it.
-    Nested,
+pub struct Entered {
+    number: u64,
+    is_nested: bool,
 }
 
-impl<L: Copy + PartialEq> Chain<L> {
+impl Entered {
+    /// Whether another publish is in progress around it.
+    #[inline]
+    pub fn is_nested(&self) -> bool {
+        self.is_nested
+    }
+}
+
+impl<L: Copy + PartialEq, R: Clone> Chain<L, R> {
     /// A chain with no publish in progress.
     pub const fn new() -> Self {
         Self {
             innermost: Cell::new(None),
             enclosing: RefCell::new(Vec::new()),
+            next_number: Cell::new(0),
+            is_tripped: Cell::new(false),
+            refusal: RefCell::new(None),
         }
     }
 
@@ -47,33 +67,77 @@ impl<L: Copy + PartialEq> Chain<L> {
     /// [`leave`](Self::leave).
     ///
     /// # Errors
-    /// The event types that go round, outermost first, when this would be the `max_depth + 1`th
-    /// publish on that bus within the chain. Nothing was entered then.
+    /// The refusal, when this would be the `max_depth + 1`th publish on that bus within the chain,
+    /// or when another one in it was refused before. Nothing was entered then. `refusal` is made
+    /// of the event types that go round, outermost first.
     #[inline]
-    pub fn enter(&self, bus: usize, event: L, max_depth: u32) -> Result<Nesting, Vec<L>> {
-        let (nesting, depth) = match self.innermost.get() {
-            None => (Nesting::Outermost, 1),
-            Some(outer) => (Nesting::Nested, self.nest(bus, outer)),
+    pub fn enter(
+        &self,
+        bus: usize,
+        event: L,
+        max_depth: u32,
+        refusal: impl FnOnce(Vec<L>) -> R,
+    ) -> Result<Entered, R> {
+        self.verdict()?;
+        let outer = self.innermost.get();
+        let depth = match outer {
+            None => 1,
+            Some(outer) => self.nest(bus, outer),
         };
         if depth > max_depth {
-            return Err(self.refuse(event));
+            return Err(self.refuse(event, refusal));
         }
-        self.innermost.set(Some(Link { bus, depth, event }));
-        Ok(nesting)
+        let number = self.next_number.get();
+        self.next_number.set(number.wrapping_add(1));
+        self.innermost.set(Some(Link {
+            number,
+            bus,
+            depth,
+            event,
+        }));
+        Ok(Entered {
+            number,
+            is_nested: outer.is_some(),
+        })
     }
 
-    /// Leaves the publish entered last.
+    /// Leaves a publish. It need not be the one entered last: where a thread runs several stacks
+    /// in turn (greenlets), publishes do not end in the reverse order of their beginning.
     #[inline]
-    pub fn leave(&self, nesting: Nesting) {
-        self.innermost.set(match nesting {
-            Nesting::Outermost => None,
-            Nesting::Nested => self.enclosing.borrow_mut().pop(),
-        });
+    pub fn leave(&self, entered: Entered) {
+        let is_innermost = self
+            .innermost
+            .get()
+            .is_some_and(|link| link.number == entered.number);
+        if !is_innermost {
+            self.leave_from_within(entered.number);
+        } else if entered.is_nested {
+            self.innermost.set(self.enclosing.borrow_mut().pop());
+        } else {
+            self.innermost.set(None);
+        }
+        if self.is_tripped.get() {
+            self.settle();
+        }
     }
 
-    /// Whether no publish is in progress.
-    pub fn is_empty(&self) -> bool {
-        self.innermost.get().is_none()
+    /// Whether a publish nested in those in progress was refused.
+    ///
+    /// # Errors
+    /// The refusal.
+    #[inline]
+    pub fn verdict(&self) -> Result<(), R> {
+        if self.is_tripped.get() {
+            self.repeat()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether [`verdict`](Self::verdict) has a refusal to tell.
+    #[inline]
+    pub fn is_tripped(&self) -> bool {
+        self.is_tripped.get()
     }
 
     /// Puts `outer` among the enclosing ones, and says how deep the next publish on `bus` is.
@@ -85,23 +149,52 @@ impl<L: Copy + PartialEq> Chain<L> {
         last.map_or(1, |link| link.depth + 1)
     }
 
-    /// The cycle that `event` would close; undoes what [`nest`](Self::nest) did.
+    /// Undoes what [`nest`](Self::nest) did, and trips the chain.
     #[cold]
-    fn refuse(&self, event: L) -> Vec<L> {
-        let mut enclosing = self.enclosing.borrow_mut();
-        let path: Vec<L> = enclosing
+    fn refuse(&self, event: L, refusal: impl FnOnce(Vec<L>) -> R) -> R {
+        let path: Vec<L> = self
+            .enclosing
+            .borrow()
             .iter()
             .map(|link| link.event)
             .chain([event])
             .collect();
+        let refusal = refusal(cycle(&path));
+        // A limit of zero refuses even the outermost publish: no chain to unwind then.
         if self.innermost.get().is_some() {
-            enclosing.pop();
+            self.enclosing.borrow_mut().pop();
+            self.refusal.replace(Some(refusal.clone()));
+            self.is_tripped.set(true);
         }
-        cycle(&path)
+        refusal
+    }
+
+    #[cold]
+    fn repeat(&self) -> Result<(), R> {
+        match &*self.refusal.borrow() {
+            Some(refusal) => Err(refusal.clone()),
+            None => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn leave_from_within(&self, number: u64) {
+        self.enclosing
+            .borrow_mut()
+            .retain(|link| link.number != number);
+    }
+
+    /// Ends the refusal when the outermost publish has been left.
+    #[cold]
+    fn settle(&self) {
+        if self.innermost.get().is_none() {
+            self.is_tripped.set(false);
+            self.refusal.replace(None);
+        }
     }
 }
 
-impl<L: Copy + PartialEq> Default for Chain<L> {
+impl<L: Copy + PartialEq, R: Clone> Default for Chain<L, R> {
     fn default() -> Self {
         Self::new()
     }
@@ -112,7 +205,7 @@ impl<L: Copy + PartialEq> Default for Chain<L> {
 fn cycle<L: Copy + PartialEq>(path: &[L]) -> Vec<L> {
     const SHOWN: usize = 10;
     let last = path.len() - 1;
-    let back = (1..=last / 2).find(|&period| {
+    let back = (1..=path.len() / 2).find(|&period| {
         (0..period).all(|offset| path[last - offset] == path[last - offset - period])
     });
     match back {
@@ -137,16 +230,50 @@ mod tests {
         assert_eq!(cycle(&path), (30..40).collect::<Vec<_>>());
     }
 
+    type Letters = Chain<char, String>;
+
+    fn enter(chain: &Letters, bus: usize, event: char, max_depth: u32) -> Result<Entered, String> {
+        chain.enter(bus, event, max_depth, |cycle| cycle.into_iter().collect())
+    }
+
     #[test]
     fn depth_is_counted_a_bus() {
-        let chain = Chain::new();
-        let outermost = chain.enter(1, 'a', 2).unwrap();
-        let second = chain.enter(2, 'b', 1).unwrap();
-        let third = chain.enter(1, 'a', 2).unwrap();
-        assert!(chain.enter(2, 'b', 1).is_err());
-        for nesting in [third, second, outermost] {
-            chain.leave(nesting);
+        let chain = Letters::new();
+        let outermost = enter(&chain, 1, 'a', 2).unwrap();
+        let second = enter(&chain, 2, 'b', 1).unwrap();
+        let third = enter(&chain, 1, 'a', 2).unwrap();
+        assert_eq!(enter(&chain, 2, 'b', 1).unwrap_err(), "bab");
+        for entered in [third, second, outermost] {
+            chain.leave(entered);
         }
-        assert!(chain.is_empty());
+    }
+
+    #[test]
+    fn a_refusal_is_remembered_until_the_outermost_publish_is_left() {
+        let chain = Letters::new();
+        let outermost = enter(&chain, 1, 'a', 2).unwrap();
+        let second = enter(&chain, 1, 'a', 2).unwrap();
+        assert!(chain.verdict().is_ok());
+        assert_eq!(enter(&chain, 1, 'a', 2).unwrap_err(), "aa");
+        assert_eq!(enter(&chain, 7, 'z', 9).unwrap_err(), "aa");
+        chain.leave(second);
+        assert_eq!(chain.verdict().unwrap_err(), "aa");
+        chain.leave(outermost);
+        assert!(chain.verdict().is_ok());
+        assert!(enter(&chain, 7, 'z', 9).is_ok());
+    }
+
+    #[test]
+    fn publishes_of_several_stacks_may_end_in_any_order() {
+        let chain = Letters::new();
+        for _ in 0..10 {
+            let first = enter(&chain, 1, 'a', 2).unwrap();
+            let second = enter(&chain, 1, 'b', 2).unwrap();
+            chain.leave(first);
+            chain.leave(second);
+        }
+        let alone = enter(&chain, 1, 'c', 1).unwrap();
+        assert!(!alone.is_nested());
+        chain.leave(alone);
     }
 }

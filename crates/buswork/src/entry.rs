@@ -33,7 +33,12 @@ pub struct Options {
     pub guarded: bool,
     /// A name given by the user, unique in its table.
     pub name: Option<Arc<str>>,
+    /// What the owner tells handlers apart by, for [`Table::knows`](crate::table::Table::knows).
+    pub identity: Option<Identity>,
 }
+
+/// What an owner tells handlers apart by: an address or two, say.
+pub type Identity = (usize, usize);
 
 /// A subscription in a [`Table`](crate::table::Table): its keys, its handler and its state.
 ///
@@ -45,6 +50,7 @@ pub struct Entry<K, H> {
     priority: i64,
     keys: Box<[K]>,
     name: Option<Arc<str>>,
+    identity: Option<Identity>,
     handler: H,
 }
 
@@ -58,6 +64,7 @@ impl<K, H> Entry<K, H> {
             priority: options.priority,
             keys,
             name: options.name,
+            identity: options.identity,
             handler,
         }
     }
@@ -86,6 +93,11 @@ impl<K, H> Entry<K, H> {
     /// The name that the user gave, if any.
     pub fn given_name(&self) -> Option<&Arc<str>> {
         self.name.as_ref()
+    }
+
+    /// What the owner tells it apart by.
+    pub fn identity(&self) -> Option<Identity> {
+        self.identity
     }
 
     /// Whether it ends with its first call.

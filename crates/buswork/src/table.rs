@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
 
-use crate::entry::{Entry, Options};
+use crate::entry::{Entry, Identity, Options};
 use crate::hash::{KeyState, hash};
 use crate::order;
 use crate::sync::{Arc, Mutex, Swap, lock};
@@ -115,6 +115,8 @@ struct Registry<K, H, X> {
     /// Entries that may match keys beyond their own lineage, to be asked at every compile.
     searching: Vec<Arc<Entry<K, H>>>,
     names: HashMap<Arc<str>, u64>,
+    /// How many entries there are of each key and identity.
+    known: HashMap<(K, Identity), u32>,
     compiled: Map<K, Compiled<K, H, X>>,
     /// From each key of a lineage to the compiled keys that have it.
     dependents: Map<K, HashSet<K, KeyState>>,
@@ -305,6 +307,7 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
                     .entry(*key)
                     .or_default()
                     .push(Arc::clone(&entry));
+                registry.note(*key, &entry);
             }
         }
         if searching {
@@ -332,6 +335,7 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
         registry.subscribed = Map::default();
         registry.searching = Vec::new();
         registry.names = HashMap::new();
+        registry.known = HashMap::new();
         registry.len = 0;
         removed.entries = entries;
         self.touch(&mut registry, &[], true, &mut removed);
@@ -370,6 +374,27 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
             .unwrap_or_default()
     }
 
+    /// Whether a handler of that identity is subscribed to exactly `key`.
+    pub fn knows(&self, key: &K, identity: Identity) -> bool {
+        lock(&self.registry).known.contains_key(&(*key, identity))
+    }
+
+    /// Has an entry asked at every compile from now on, as if it had been subscribed so.
+    pub fn search(&self, entry: &Arc<Entry<K, H>>) -> Removed<K, H, X> {
+        let mut registry = lock(&self.registry);
+        let mut removed = Removed::nothing();
+        let has =
+            |entries: &[Arc<Entry<K, H>>]| entries.iter().any(|other| Arc::ptr_eq(other, entry));
+        let key = entry.keys().first();
+        let subscribed = key.and_then(|key| registry.subscribed.get(key));
+        let is_subscribed = subscribed.is_some_and(|entries| has(entries));
+        if is_subscribed && !has(&registry.searching) {
+            registry.searching.push(Arc::clone(entry));
+            self.touch(&mut registry, &[], true, &mut removed);
+        }
+        removed
+    }
+
     /// How many subscriptions there are.
     pub fn len(&self) -> usize {
         lock(&self.registry).len
@@ -404,6 +429,7 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
             if place.get().is_empty() {
                 place.remove();
             }
+            registry.forget_known(*key, entry);
         }
         if !found {
             return;
@@ -511,6 +537,7 @@ impl<K: Copy + Eq + Hash, H, X> Registry<K, H, X> {
             subscribed: Map::default(),
             searching: Vec::new(),
             names: HashMap::new(),
+            known: HashMap::new(),
             compiled: Map::default(),
             dependents: Map::default(),
             len: 0,
@@ -520,6 +547,26 @@ impl<K: Copy + Eq + Hash, H, X> Registry<K, H, X> {
     /// Every entry, under each of its keys.
     fn all(&self) -> impl Iterator<Item = &Arc<Entry<K, H>>> {
         self.subscribed.values().flatten()
+    }
+
+    /// Counts an entry among those of its key and identity.
+    fn note(&mut self, key: K, entry: &Entry<K, H>) {
+        if let Some(identity) = entry.identity() {
+            *self.known.entry((key, identity)).or_default() += 1;
+        }
+    }
+
+    /// Undoes [`note`](Self::note).
+    fn forget_known(&mut self, key: K, entry: &Entry<K, H>) {
+        let Some(identity) = entry.identity() else {
+            return;
+        };
+        if let Place::Occupied(mut place) = self.known.entry((key, identity)) {
+            *place.get_mut() -= 1;
+            if *place.get() == 0 {
+                place.remove();
+            }
+        }
     }
 
     /// Takes the plan of `key` out of the books.
