@@ -27,8 +27,8 @@ pub(crate) struct Decisions {
     /// Weak reference to the class, whose callback evicts the plan.
     _class: Py<PyAny>,
     pub(crate) tens: Vec<Ten>,
-    /// Whether the fast road has to look at one of the following first.
-    pub(crate) is_special: bool,
+    /// Whether the fast road has nothing to look at before it runs the plan.
+    pub(crate) is_plain: bool,
     pub(crate) unhandled: Unhandled,
     /// Events of this class are classes, and nobody is subscribed to `type`: a wrong use.
     pub(crate) refuses_classes: bool,
@@ -44,7 +44,6 @@ pub(crate) struct Ten {
 
 impl Decisions {
     /// Whether no ABC got a new virtual subclass since this was decided.
-    #[inline]
     pub(crate) fn is_current(&self, py: Python<'_>) -> PyResult<bool> {
         match &self.token {
             None => Ok(true),
@@ -107,7 +106,7 @@ fn compile(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
     let decisions = Decisions {
         _class: routing::watch(bus.table(), class)?.unbind(),
         tens: tens(py, entries)?,
-        is_special: entries.is_empty() || refuses_classes,
+        is_plain: !(entries.is_empty() || refuses_classes) && token.is_none(),
         unhandled,
         refuses_classes,
         token,

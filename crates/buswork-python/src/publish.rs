@@ -78,6 +78,7 @@ impl Drop for Leaving<'_> {
 }
 
 #[cold]
+#[inline(never)]
 fn too_deep(py: Python<'_>, bus: &EventBus, cycle: &[TypeKey]) -> Arc<str> {
     let names: Vec<String> = cycle.iter().map(|key| key.name_in_progress(py)).collect();
     let message = format!(
@@ -90,6 +91,7 @@ fn too_deep(py: Python<'_>, bus: &EventBus, cycle: &[TypeKey]) -> Arc<str> {
 
 /// An exception of one of our Python classes.
 #[cold]
+#[inline(never)]
 fn exception(class: PyResult<&Bound<'_, PyAny>>, message: &str) -> PyErr {
     match class.and_then(|class| class.call1((message,))) {
         Ok(exception) => PyErr::from_value(exception),
@@ -104,16 +106,16 @@ pub(crate) fn publish(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<()> 
     let class = event.get_type();
     let key = TypeKey::of(&class);
     bus.table().with_plan(&key, |plan| match plan {
-        Some(plan) if !plan.extra().is_special && plan.extra().is_current(event.py())? => {
-            in_chain(event.py(), bus, key, |publishing| {
-                run(publishing, plan, &class, event)
-            })
-        }
+        Some(plan) if plan.extra().is_plain => in_chain(event.py(), bus, key, |publishing| {
+            run(publishing, plan, &class, event)
+        }),
         _ => publish_carefully(bus, &class, event),
     })
 }
 
+/// The publish of an event whose plan is not compiled, or not current, or special.
 #[cold]
+#[inline(never)]
 fn publish_carefully(
     bus: &EventBus,
     class: &Bound<'_, PyType>,
@@ -167,7 +169,8 @@ struct Failed<'py> {
 
 type Walked<'py> = Result<(), Box<Failed<'py>>>;
 
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a tenth of a publish otherwise")]
 fn run(
     publishing: &Publishing<'_>,
     plan: &Plan,
@@ -179,8 +182,23 @@ fn run(
 }
 
 /// Runs the plan up to the first failure. The outer error goes straight through.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a tenth of a publish otherwise")]
 fn walk<'py>(
+    publishing: &Publishing<'_>,
+    plan: &Plan,
+    class: &Bound<'py, PyType>,
+    event: &Bound<'py, PyAny>,
+) -> PyResult<Walked<'py>> {
+    if plan.extra().tens.is_empty() {
+        return singly(publishing, plan, 0..plan.entries().len(), event);
+    }
+    walk_tens(publishing, plan, class, event)
+}
+
+/// [`walk`] for a plan that has functions of ten.
+#[inline(never)]
+fn walk_tens<'py>(
     publishing: &Publishing<'_>,
     plan: &Plan,
     class: &Bound<'py, PyType>,
@@ -204,7 +222,8 @@ fn walk<'py>(
 }
 
 /// Calls the handlers in `range`, each by a crossing of its own.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a tenth of a publish otherwise")]
 fn singly<'py>(
     publishing: &Publishing<'_>,
     plan: &Plan,

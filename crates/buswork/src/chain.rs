@@ -151,6 +151,7 @@ impl<L: Copy + PartialEq, R: Clone> Chain<L, R> {
 
     /// Undoes what [`nest`](Self::nest) did, and trips the chain.
     #[cold]
+    #[inline(never)]
     fn refuse(&self, event: L, refusal: impl FnOnce(Vec<L>) -> R) -> R {
         let path: Vec<L> = self
             .enclosing
@@ -170,6 +171,7 @@ impl<L: Copy + PartialEq, R: Clone> Chain<L, R> {
     }
 
     #[cold]
+    #[inline(never)]
     fn repeat(&self) -> Result<(), R> {
         match &*self.refusal.borrow() {
             Some(refusal) => Err(refusal.clone()),
@@ -178,6 +180,7 @@ impl<L: Copy + PartialEq, R: Clone> Chain<L, R> {
     }
 
     #[cold]
+    #[inline(never)]
     fn leave_from_within(&self, number: u64) {
         self.enclosing
             .borrow_mut()
@@ -186,6 +189,7 @@ impl<L: Copy + PartialEq, R: Clone> Chain<L, R> {
 
     /// Ends the refusal when the outermost publish has been left.
     #[cold]
+    #[inline(never)]
     fn settle(&self) {
         if self.innermost.get().is_none() {
             self.is_tripped.set(false);
