@@ -73,7 +73,7 @@ impl<'bus, E: Any> SubscriptionBuilder<'bus, E> {
             .clone()
             .unwrap_or_else(|| type_name::<H>().into());
         self.bus.add(NewSubscription {
-            handler: Arc::new(handler),
+            handler: Box::new(handler),
             when: self.when,
             name,
             on_error: self.on_error,

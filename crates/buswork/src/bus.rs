@@ -78,7 +78,7 @@ pub(crate) struct Subscriber {
 }
 
 struct Callee<E> {
-    handler: Arc<dyn Handler<E>>,
+    handler: Box<dyn Handler<E>>,
     when: Option<Predicate<E>>,
 }
 
@@ -94,7 +94,6 @@ pub(crate) struct Compiled {
 
 struct Step<E> {
     entry: Arc<Entry<TypeId, Subscriber>>,
-    handler: Arc<dyn Handler<E>>,
     callee: Arc<Callee<E>>,
 }
 
@@ -237,7 +236,7 @@ impl EventBus {
             .table
             .with_plan(&TypeId::of::<E>(), |plan| match plan {
                 Some(plan) => self.run(plan, event, site),
-                None => self.run(&self.compile::<E>(), event, site),
+                None => self.run_anew(event, site),
             })
     }
 
@@ -317,7 +316,6 @@ impl EventBus {
                     .ok()?;
                 Some(Step {
                     entry: Arc::clone(entry),
-                    handler: Arc::clone(&callee.handler),
                     callee,
                 })
             })
@@ -336,8 +334,16 @@ impl EventBus {
         self.inner.table.install(key, &[key], arranged, compiled)
     }
 
+    /// A publish whose plan is not compiled yet.
+    #[cold]
+    #[inline(never)]
+    fn run_anew<E: Any>(&self, event: &E, site: &'static Location<'static>) -> Result<(), Error> {
+        self.run(&self.compile::<E>(), event, site)
+    }
+
     /// The fast road of a publish: no report, no clock, nothing allocated while nothing fails.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "20 instructions a publish otherwise")]
+    #[inline(always)]
     fn run<E: Any>(
         &self,
         plan: &Plan,
@@ -385,7 +391,7 @@ impl EventBus {
             for (index, step) in steps.iter().enumerate().skip(*next) {
                 *next = index + 1;
                 if step.entry.is_plain() || self.admit(step, event).is_ok() {
-                    step.handler.handle(event)?;
+                    step.callee.handler.handle(event)?;
                 }
             }
             Ok(())
@@ -480,7 +486,7 @@ impl EventBus {
     ) -> Delivery {
         let started = Instant::now();
         let handled = catch_unwind(AssertUnwindSafe(|| match self.admit(step, event) {
-            Ok(()) => step.handler.handle(event).map(|()| None),
+            Ok(()) => step.callee.handler.handle(event).map(|()| None),
             Err(reason) => Ok(Some(reason)),
         }));
         let elapsed = started.elapsed();
@@ -615,7 +621,7 @@ impl Inner {
 
 /// What [`SubscriptionBuilder`] has put together.
 pub(crate) struct NewSubscription<E> {
-    pub(crate) handler: Arc<dyn Handler<E>>,
+    pub(crate) handler: Box<dyn Handler<E>>,
     pub(crate) when: Option<Predicate<E>>,
     pub(crate) name: Arc<str>,
     pub(crate) on_error: Option<OnError>,

@@ -15,6 +15,7 @@ use std::cell::{Cell, RefCell};
 /// One publish in progress.
 #[derive(Debug, Clone, Copy)]
 struct Link<L> {
+    /// Tells it from the others: 0 for the one that began the chain.
     number: u64,
     bus: usize,
     depth: u32,
@@ -30,7 +31,7 @@ struct Link<L> {
 pub struct Chain<L: Copy, R> {
     innermost: Cell<Option<Link<L>>>,
     enclosing: RefCell<Vec<Link<L>>>,
-    next_number: Cell<u64>,
+    nested: Cell<u64>,
     is_tripped: Cell<bool>,
     refusal: RefCell<Option<R>>,
 }
@@ -40,14 +41,13 @@ pub struct Chain<L: Copy, R> {
 #[must_use = "give it to `leave`"]
 pub struct Entered {
     number: u64,
-    is_nested: bool,
 }
 
 impl Entered {
     /// Whether another publish is in progress around it.
     #[inline]
     pub fn is_nested(&self) -> bool {
-        self.is_nested
+        self.number != 0
     }
 }
 
@@ -57,7 +57,7 @@ impl<L: Copy + PartialEq, R: Clone> Chain<L, R> {
         Self {
             innermost: Cell::new(None),
             enclosing: RefCell::new(Vec::new()),
-            next_number: Cell::new(0),
+            nested: Cell::new(0),
             is_tripped: Cell::new(false),
             refusal: RefCell::new(None),
         }
@@ -79,42 +79,31 @@ impl<L: Copy + PartialEq, R: Clone> Chain<L, R> {
         refusal: impl FnOnce(Vec<L>) -> R,
     ) -> Result<Entered, R> {
         self.verdict()?;
-        let outer = self.innermost.get();
-        let depth = match outer {
-            None => 1,
+        let (number, depth) = match self.innermost.get() {
+            None => (0, 1),
             Some(outer) => self.nest(bus, outer),
         };
         if depth > max_depth {
             return Err(self.refuse(event, refusal));
         }
-        let number = self.next_number.get();
-        self.next_number.set(number.wrapping_add(1));
         self.innermost.set(Some(Link {
             number,
             bus,
             depth,
             event,
         }));
-        Ok(Entered {
-            number,
-            is_nested: outer.is_some(),
-        })
+        Ok(Entered { number })
     }
 
     /// Leaves a publish. It need not be the one entered last: where a thread runs several stacks
     /// in turn (greenlets), publishes do not end in the reverse order of their beginning.
     #[inline]
     pub fn leave(&self, entered: Entered) {
-        let is_innermost = self
-            .innermost
-            .get()
-            .is_some_and(|link| link.number == entered.number);
-        if !is_innermost {
-            self.leave_from_within(entered.number);
-        } else if entered.is_nested {
-            self.innermost.set(self.enclosing.borrow_mut().pop());
-        } else {
+        let innermost = self.innermost.get().map(|link| link.number);
+        if innermost == Some(entered.number) && !entered.is_nested() {
             self.innermost.set(None);
+        } else {
+            self.leave_from_within(entered.number);
         }
         if self.is_tripped.get() {
             self.settle();
@@ -140,13 +129,16 @@ impl<L: Copy + PartialEq, R: Clone> Chain<L, R> {
         self.is_tripped.get()
     }
 
-    /// Puts `outer` among the enclosing ones, and says how deep the next publish on `bus` is.
+    /// Puts `outer` among the enclosing ones. Returns the number of the next publish, and how deep
+    /// it is on `bus`.
     #[inline(never)]
-    fn nest(&self, bus: usize, outer: Link<L>) -> u32 {
+    fn nest(&self, bus: usize, outer: Link<L>) -> (u64, u32) {
+        let number = self.nested.get() + 1;
+        self.nested.set(number);
         let mut enclosing = self.enclosing.borrow_mut();
         enclosing.push(outer);
         let last = enclosing.iter().rev().find(|link| link.bus == bus);
-        last.map_or(1, |link| link.depth + 1)
+        (number, last.map_or(1, |link| link.depth + 1))
     }
 
     /// Undoes what [`nest`](Self::nest) did, and trips the chain.
@@ -179,12 +171,18 @@ impl<L: Copy + PartialEq, R: Clone> Chain<L, R> {
         }
     }
 
-    #[cold]
     #[inline(never)]
     fn leave_from_within(&self, number: u64) {
-        self.enclosing
-            .borrow_mut()
-            .retain(|link| link.number != number);
+        let mut enclosing = self.enclosing.borrow_mut();
+        if self
+            .innermost
+            .get()
+            .is_some_and(|link| link.number == number)
+        {
+            self.innermost.set(enclosing.pop());
+        } else {
+            enclosing.retain(|link| link.number != number);
+        }
     }
 
     /// Ends the refusal when the outermost publish has been left.
