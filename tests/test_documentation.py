@@ -15,7 +15,7 @@ import buswork
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "DESIGN.md", *sorted((ROOT / "docs").rglob("*.md"))]
-STUB = ROOT / "python" / "buswork" / "_buswork.pyi"
+STUBS = sorted((ROOT / "python" / "buswork").glob("*.pyi"))
 MODULES = sorted((ROOT / "python" / "buswork").glob("*.py"))
 
 BLOCK = re.compile(r"^```(?P<language>[a-z]+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -53,7 +53,10 @@ def test_the_snippets_of_a_page_run_in_their_order(page: Path) -> None:
 
 def test_there_are_snippets_to_run() -> None:
     assert sum(len(blocks(page, "python")) for page in PAGES) > 20
-    assert len(docstrings(STUB)) > 5
+    assert {path.name: len(docstrings(path)) > 3 for path in STUBS} == {
+        "_buswork.pyi": True,
+        "_handlers.pyi": True,
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -62,7 +65,7 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("path", [*MODULES, STUB], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*MODULES, *STUBS], ids=lambda path: path.name)
 def test_the_examples_in_docstrings_run(path: Path) -> None:
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     for name, text in docstrings(path):

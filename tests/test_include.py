@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import types
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -137,24 +140,110 @@ def test_marking_a_subclass_does_not_mark_its_base() -> None:
     assert len(EventBus().include(Child()).subscriptions) == 1
 
 
-def test_static_and_class_methods_can_be_marked() -> None:
+def test_a_subclass_switches_an_inherited_mark_off() -> None:
+    class NoReserve(Stock):
+        reserve = None  # type: ignore[assignment]
+
+    class AnyReserve(NoReserve):
+        def reserve(self, event: Placed) -> None:  # type: ignore[assignment]
+            self.seen.append("unmarked again")
+
+    for kind in (NoReserve, AnyReserve):
+        stock = kind()
+        bus = EventBus()
+        bus.include(stock)
+        bus.publish(Placed())
+        assert stock.seen == ["count"]
+
+
+def test_static_and_class_methods_can_be_marked_in_either_order() -> None:
     seen: list[str] = []
 
     class Plugin:
         @staticmethod
         @handles(Placed)
-        def statically(event: Placed) -> None:
-            seen.append("static")
+        def static_above(event: Placed) -> None:
+            seen.append("static above")
+
+        @handles(Placed)
+        @staticmethod
+        def static_below(event: Placed) -> None:
+            seen.append("static below")
 
         @classmethod
         @handles(Placed)
-        def by_class(cls, event: Placed) -> None:
-            seen.append("class")
+        def class_above(cls, event: Placed) -> None:
+            seen.append(f"{cls.__name__} above")
+
+        @handles(Placed)
+        @classmethod
+        def class_below(cls, event: Placed) -> None:
+            seen.append(f"{cls.__name__} below")
 
     bus = EventBus()
     bus.include(Plugin())
     bus.publish(Placed())
-    assert seen == ["static", "class"]
+    assert seen == ["static above", "static below", "Plugin above", "Plugin below"]
+    Plugin.static_below(Placed())
+    Plugin.class_below(Placed())
+    assert seen[4:] == ["static below", "Plugin below"]
+
+
+def test_marks_above_and_below_a_static_method_add_up() -> None:
+    class Plugin:
+        @handles(Placed)
+        @staticmethod
+        @handles(Cancelled)
+        def handle(event: object) -> None: ...
+
+    group = EventBus().include(Plugin())
+    assert {each.event_types for each in group.subscriptions} == {(Placed,), (Cancelled,)}
+
+
+def test_a_mark_shows_through_a_decorator_that_wraps() -> None:
+    def loudly(method: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(method)
+        def wrapper(*arguments: object) -> None:
+            method(*arguments)
+
+        return wrapper
+
+    class Plugin:
+        @loudly
+        @handles(Placed)
+        def handle(self, event: Placed) -> None: ...
+
+    assert len(EventBus().include(Plugin()).subscriptions) == 1
+
+
+COVERS: list[Any] = [
+    property,
+    functools.cached_property,
+    functools.partialmethod,
+    functools.singledispatchmethod,
+]
+
+
+@pytest.mark.parametrize("cover", COVERS)
+def test_a_mark_above_what_is_no_method_is_refused(cover: Any) -> None:
+    def method(self: object, event: Placed) -> None: ...
+
+    with pytest.raises(TypeError, match=f"marks a method, not {cover.__name__}"):
+        handles(Placed)(cover(method))
+
+
+@pytest.mark.parametrize("cover", COVERS)
+def test_a_mark_below_what_is_no_method_is_refused_and_not_lost(cover: Any) -> None:
+    @handles(Placed)
+    def method(self: object, event: Placed) -> None: ...
+
+    class Plugin(Stock):
+        covered = cover(method)
+
+    bus = EventBus()
+    with pytest.raises(TypeError, match=rf"Plugin\.covered is a {cover.__name__}, and @handles"):
+        bus.include(Plugin())
+    assert bus.handlers(Placed) == []
 
 
 def test_properties_are_not_asked() -> None:
@@ -167,6 +256,55 @@ def test_properties_are_not_asked() -> None:
         def handle(self, event: Placed) -> None: ...
 
     assert len(EventBus().include(Plugin()).subscriptions) == 1
+
+
+class Lazy:
+    """An object that must not be touched before its time."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise SystemExit
+
+    def __call__(self, *arguments: object) -> object:
+        raise SystemExit
+
+
+class LazyWithoutDictionary:
+    __slots__ = ()
+
+    @property
+    def __class__(self) -> Any:
+        raise SystemExit
+
+    def __getattr__(self, name: str) -> Any:
+        raise SystemExit
+
+    __call__ = Lazy.__call__
+
+
+def test_foreign_attributes_of_the_class_are_left_alone() -> None:
+    class Plugin(Stock):
+        before = Lazy()
+        request = LazyWithoutDictionary()
+
+    assert len(EventBus().include(Plugin()).subscriptions) == 3
+
+
+def test_a_bus_may_have_an_on_and_a_subscribe_of_its_own() -> None:
+    class ShopBus(EventBus):
+        def on(self, *event_types: Any, **options: Any) -> Any:  # type: ignore[override]
+            decorator = super().on(*event_types, **options)
+            return lambda handler: decorator(handler)
+
+        def subscribe(self, *arguments: Any, **options: Any) -> Any:  # type: ignore[override]
+            raise AssertionError
+
+    bus = ShopBus()
+    stock = Stock()
+    group = bus.include(stock)
+    bus.publish(Placed())
+    assert stock.seen == ["reserve", "count"]
+    group.cancel()
+    assert bus.handlers(Placed) == []
 
 
 def test_include_is_all_or_nothing() -> None:
@@ -198,13 +336,193 @@ def test_an_empty_collection_is_included_as_nothing() -> None:
     assert EventBus().include(Handlers()).subscriptions == ()
 
 
-def test_wrong_declarations_fail_at_once() -> None:
-    with pytest.raises(TypeError, match="no event type given"):
-        Handlers().on()
-    with pytest.raises(TypeError, match="unknown option 'prio'"):
-        handles(Placed, prio=3)
-    with pytest.raises(TypeError, match="marks a method"):
-        handles(Placed)(3)  # type: ignore[type-var]
+# Wrong declarations fail at once, with the words of the bus.
+
+DECLARE: list[Callable[..., Any]] = [Handlers().on, handles]
+
+
+def error_of(act: Callable[[], object]) -> tuple[type[Exception], str]:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        act()
+    return type(caught.value), str(caught.value)
+
+
+@pytest.mark.parametrize("declare", DECLARE)
+@pytest.mark.parametrize(
+    ("event_types", "options"),
+    [
+        ((), {}),
+        ((3,), {}),
+        ((None,), {}),
+        ((Placed, Placed()), {}),
+        ((list[int],), {}),
+        ((Any,), {}),
+        ((Placed,), {"prio": 3}),
+        ((Placed,), {"name": 3}),
+        ((Placed,), {"priority": "high"}),
+        ((Placed,), {"once": "yes"}),
+    ],
+)
+def test_a_wrong_type_or_option_is_refused_as_by_the_bus(
+    declare: Callable[..., Any], event_types: tuple[Any, ...], options: dict[str, Any]
+) -> None:
+    said = error_of(lambda: declare(*event_types, **options))
+    assert said == error_of(lambda: EventBus().on(*event_types, **options))
+
+
+@pytest.mark.parametrize("declare", DECLARE)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"when": 3},
+        {"when": lambda: True},
+        {"on_error": 3},
+        {"on_error": "explode"},
+        {"on_error": lambda: None},
+    ],
+)
+def test_a_wrong_predicate_or_policy_is_refused_before_there_is_a_handler(
+    declare: Callable[..., Any], options: dict[str, Any]
+) -> None:
+    said = error_of(lambda: declare(Placed, **options))
+    assert said == error_of(lambda: EventBus().subscribe(Placed, print, **options))
+
+
+@pytest.mark.parametrize(
+    ("declare", "words"),
+    [
+        (Handlers().on, r"on needs the event type in brackets: @handlers\.on\(OrderPlaced\)"),
+        (handles, r"handles needs the event type in brackets: @handles\(OrderPlaced\)"),
+    ],
+)
+@pytest.mark.parametrize("kind", [lambda function: function, staticmethod, classmethod])
+def test_forgotten_brackets_are_refused(
+    declare: Callable[..., Any], words: str, kind: Callable[..., Any]
+) -> None:
+    with pytest.raises(TypeError, match=words):
+
+        @declare
+        @kind
+        def handle(event: Placed) -> None: ...
+
+    with pytest.raises(TypeError, match=words):
+        declare(Placed, kind(print_event))
+
+
+def print_event(event: object) -> None: ...
+
+
+def generate(event: object) -> Any:
+    yield event
+
+
+class Abstract:
+    def handle(self, event: Placed) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "options"),
+    [
+        (42, {}),
+        (None, {}),
+        (lambda: None, {}),
+        (lambda event, more: None, {}),
+        (Abstract.handle, {}),
+        (generate, {}),
+        (functools.partial(print_event, Placed()), {}),
+        (lambda event: None, {"weak": True}),
+    ],
+)
+def test_a_wrong_handler_is_refused_when_it_is_declared(
+    handler: Any, options: dict[str, Any]
+) -> None:
+    handlers = Handlers()
+    said = error_of(lambda: handlers.on(Placed, **options)(handler))
+    assert said == error_of(lambda: EventBus().subscribe(Placed, handler, **options))
+    assert len(handlers) == 0
+
+
+def test_nonsense_is_refused_whatever_it_is_taken_for() -> None:
+    with pytest.raises(TypeError):
+        Handlers().on("nonsense")(42)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        handles("nonsense")(42)  # type: ignore[call-overload]
+
+
+async def later(event: object) -> bool:
+    return True
+
+
+async def never() -> None: ...
+
+
+async def generate_later(event: object) -> Any:
+    yield event
+
+
+@types.coroutine
+def in_the_old_way(event: object) -> Any:
+    yield
+
+
+class Later:
+    async def __call__(self, event: object) -> None: ...
+    async def handle(self, event: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "handler", [later, in_the_old_way, Later(), Later().handle, functools.partial(later)]
+)
+def test_a_coroutine_function_is_declared_and_refused_by_the_bus_that_awaits_nothing(
+    handler: Any,
+) -> None:
+    handlers = Handlers()
+    assert handlers.on(Placed)(handler) is handler
+    with pytest.raises(TypeError, match="AsyncEventBus"):
+        EventBus().include(handlers)
+
+
+@pytest.mark.parametrize("options", [{"when": later}, {"on_error": later}])
+def test_a_coroutine_function_as_an_option_is_left_to_the_bus(options: dict[str, Any]) -> None:
+    handlers = Handlers()
+    handlers.on(Placed, **options)(later)
+    with pytest.raises(TypeError, match="AsyncEventBus"):
+        EventBus().include(handlers)
+
+
+@pytest.mark.parametrize("handler", [never, generate_later])
+def test_a_coroutine_function_that_no_bus_can_run_is_refused(handler: Any) -> None:
+    with pytest.raises(TypeError, match="with one argument|is a generator function"):
+        Handlers().on(Placed)(handler)
+
+
+def test_a_coroutine_method_can_be_marked() -> None:
+    class Plugin:
+        @handles(Placed)
+        async def handle(self, event: Placed) -> None: ...
+
+    with pytest.raises(TypeError, match="AsyncEventBus"):
+        EventBus().include(Plugin())
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (3, r"marks a method, not int"),
+        (None, r"marks a method, not NoneType"),
+        (Stock, r"marks a method, not type"),
+        (Stock().unmarked, r"marks a method, not method"),
+        (print, r"marks a method, not builtin_function_or_method"),
+        (lambda: None, r"cannot be called with one argument"),
+        (lambda self, event, more: None, r"cannot be called with one argument"),
+        (staticmethod(lambda self, event: None), r"cannot be called with one argument"),
+        (classmethod(lambda event: None), r"cannot be called with one argument"),
+        (generate, r"is a generator function"),
+    ],
+)
+def test_what_is_no_method_for_an_event_cannot_be_marked(method: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        handles(Placed)(method)
 
 
 def test_reprs_are_short_and_true() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from buswork._buswork import EventBus
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Any, Self, TypeVar
 
-    from buswork._buswork import EventBus, Subscription
+    from buswork._buswork import Subscription
 
     _Handler = TypeVar("_Handler", bound=Callable[..., object])
+
+__all__ = ["Handlers", "SubscriptionGroup", "handles", "include"]
 
 #: Where a method keeps its marks.
 _MARKS = "__buswork_handles__"
@@ -25,6 +29,11 @@ class _Mark:
         self.event_types = event_types
         self.options = options
 
+    def subscribe(self, bus: EventBus, handler: Callable[..., object]) -> Subscription:
+        """Subscribe a handler as wished."""
+        # Not `bus.on`: a subclass may have made a plain decorator of it.
+        return EventBus.on(bus, *self.event_types, **self.options).subscribe(handler)
+
 
 class Handlers:
     """A collection of handlers without a bus: a module declares, the composition root wires."""
@@ -34,9 +43,10 @@ class Handlers:
 
     def on(self, *event_types: Any, **options: Any) -> Callable[[_Handler], _Handler]:
         """Declare a handler, with the types and options of `EventBus.on`."""
-        mark = _mark(event_types, options)
+        mark = _mark("handlers.on", event_types, options)
 
         def declare(handler: _Handler) -> _Handler:
+            _try(mark, handler)
             self._declared.append((mark, handler))
             return handler
 
@@ -50,20 +60,18 @@ class Handlers:
         """Say how many declarations there are."""
         return f"<Handlers with {len(self)} declarations>"
 
-    def wishes(self) -> Iterator[tuple[_Mark, Callable[..., object]]]:
-        """Yield the declarations, for `EventBus.include`."""
-        yield from self._declared
-
 
 def handles(*event_types: Any, **options: Any) -> Callable[[_Handler], _Handler]:
     """Mark a method as a handler, for `EventBus.include` of an instance of its class."""
-    mark = _mark(event_types, options)
+    mark = _mark("handles", event_types, options)
 
     def attach(method: _Handler) -> _Handler:
-        if not callable(method) or isinstance(method, type):
-            message = f"@handles marks a method, not {type(method).__qualname__}"
-            raise TypeError(message)
-        setattr(method, _MARKS, (*getattr(method, _MARKS, ()), mark))
+        _refuse_unfit(method)
+        function = _function(method)
+        try:
+            setattr(function, _MARKS, (*_own_marks(function), mark))
+        except (AttributeError, TypeError):
+            raise TypeError(_no_method(function)) from None
         return method
 
     return attach
@@ -120,12 +128,11 @@ class SubscriptionGroup:
 
 def include(bus: EventBus, source: Any) -> SubscriptionGroup:
     """Subscribe all that `source` declares, or nothing. What `EventBus.include` does."""
-    wishes = list(source.wishes() if isinstance(source, Handlers) else _marked(source))
+    wishes = list(source._declared if isinstance(source, Handlers) else _marked(source))  # noqa: SLF001
     subscriptions: list[Subscription] = []
     try:
         for mark, handler in wishes:
-            decorator = bus.on(*mark.event_types, **mark.options)
-            subscriptions.append(decorator.subscribe(handler))
+            subscriptions.append(mark.subscribe(bus, handler))
     except BaseException:
         for subscription in subscriptions:
             subscription.cancel()
@@ -133,17 +140,67 @@ def include(bus: EventBus, source: Any) -> SubscriptionGroup:
     return SubscriptionGroup(tuple(subscriptions))
 
 
-_OPTIONS = frozenset({"name", "priority", "when", "once", "weak", "exact", "on_error"})
+def _anything(event: object) -> None:
+    """Stand in for a handler that is not known yet, or not for this bus."""
 
 
-def _mark(event_types: tuple[Any, ...], options: dict[str, Any]) -> _Mark:
-    if unknown := options.keys() - _OPTIONS:
-        message = f"unknown option {min(unknown)!r}: the options are {', '.join(sorted(_OPTIONS))}"
+#: The options that are callables, and may be coroutine functions.
+_CALLABLES = frozenset({"when", "on_error"})
+
+#: What a decorator is given in place of an event type when its brackets are forgotten.
+_DECORATED = (type(_anything), staticmethod, classmethod)
+
+
+def _mark(decorator: str, event_types: tuple[Any, ...], options: dict[str, Any]) -> _Mark:
+    """Make a mark; refuse types and options as a bus does."""
+    if any(type(given) in _DECORATED for given in event_types):
+        message = (
+            f"{decorator} needs the event type in brackets: @{decorator}(OrderPlaced)"
+            " above the function"
+        )
         raise TypeError(message)
-    if not event_types:
-        message = "no event type given: name the class of the events, as in on(OrderPlaced)"
-        raise TypeError(message)
-    return _Mark(event_types, options)
+    mark = _Mark(event_types, options)
+    _try(mark, _anything)
+    return mark
+
+
+def _try(mark: _Mark, handler: Any) -> None:
+    """Subscribe to a bus that is thrown away, and which refuses what any bus would refuse."""
+    callables = {name: mark.options[name] for name in _CALLABLES & mark.options.keys()}
+    settled = {name: _settled(given, name) for name, given in callables.items()}
+    trial = _Mark(mark.event_types, mark.options | settled)
+    trial.subscribe(EventBus(), _settled(handler, "handler"))
+
+
+def _settled(given: Any, role: str) -> Any:
+    """Return a callable, or a stand-in for one that this bus would only refuse to await."""
+    from buswork import _signatures  # noqa: PLC0415 - takes time that `import buswork` spares
+
+    if not callable(given) or not _signatures.is_awaited(given):
+        return given
+    if reason := _signatures.objection_anywhere(given, role):
+        raise TypeError(reason)
+    return _anything
+
+
+def _refuse_unfit(method: Any) -> None:
+    """Refuse to mark what is no method, and one that could not be called with an event."""
+    from buswork import _signatures  # noqa: PLC0415 - as above
+
+    function = _function(method)
+    if not callable(function) or isinstance(function, type):
+        raise TypeError(_no_method(function))
+    if function is method:
+        counts = (2, 1)  # With its object; alone, where `@staticmethod` will stand above it.
+    else:
+        counts = (1,) if issubclass(type(method), staticmethod) else (2,)
+    if reason := _signatures.objection_anywhere(function, "handler", counts):
+        raise TypeError(reason)
+
+
+def _no_method(given: Any) -> str:
+    kind = type(given).__qualname__
+    return f"@handles marks a method, not {kind}: write a method that does it, and mark that"
 
 
 def _marked(source: object) -> Iterator[tuple[_Mark, Callable[..., object]]]:
@@ -174,7 +231,8 @@ def _marked(source: object) -> Iterator[tuple[_Mark, Callable[..., object]]]:
 
 def _method_names(cls: type) -> dict[str, None]:
     """Return the names that a class and its bases define, base first, each once."""
-    return {name: None for base in reversed(cls.__mro__) for name in vars(base)}
+    bases = [base for base in reversed(cls.__mro__) if base is not object]
+    return {name: None for base in bases for name in vars(base)}
 
 
 def _marks(cls: type, name: str) -> tuple[_Mark, ...]:
@@ -182,8 +240,44 @@ def _marks(cls: type, name: str) -> tuple[_Mark, ...]:
     for base in cls.__mro__:
         if name not in vars(base):
             continue
-        method = vars(base)[name]
-        function = getattr(method, "__func__", method)
-        if marks := getattr(function, "__dict__", {}).get(_MARKS):
-            return tuple(marks)
+        attribute = vars(base)[name]
+        if attribute is None:
+            return ()
+        if marks := _own_marks(attribute):
+            return marks
+        if _own_marks(_covered(attribute)):
+            message = (
+                f"{base.__qualname__}.{name} is a {type(attribute).__qualname__}, and @handles"
+                " marks methods: mark a method that does the same"
+            )
+            raise TypeError(message)
     return ()
+
+
+def _own_marks(attribute: Any) -> tuple[_Mark, ...]:
+    import inspect  # noqa: PLC0415 - takes milliseconds that `import buswork` spares
+
+    # Statically: a class may have attributes that raise, or load something, when they are asked.
+    marks: tuple[_Mark, ...] = inspect.getattr_static(_function(attribute), _MARKS, ())
+    return marks
+
+
+def _function(attribute: Any) -> Any:
+    """Return what keeps the marks: of a static or class method, the function in it."""
+    if issubclass(type(attribute), (staticmethod, classmethod)):
+        return attribute.__func__
+    return attribute
+
+
+def _covered(attribute: Any) -> Any:
+    """Return the function in an attribute that is no method, and gives something else."""
+    import functools  # noqa: PLC0415 - takes time that `import buswork` spares
+
+    if issubclass(type(attribute), property):
+        return attribute.fget
+    by_function = (
+        functools.cached_property,
+        functools.partialmethod,
+        functools.singledispatchmethod,
+    )
+    return attribute.func if issubclass(type(attribute), by_function) else None

@@ -14,6 +14,7 @@ from buswork import (
     EventBus,
     Failure,
     HandlerErrors,
+    Handlers,
     Report,
     Subscription,
     SubscriptionGroup,
@@ -201,8 +202,143 @@ class Plugin:
     @bus.on(OrderPlaced)
     def log(event: OrderPlaced) -> None: ...
 
+
+# `Handlers.on`: the same without a bus; async handlers too.
+handlers = Handlers()
+
+
+@handlers.on(OrderPlaced)
+def declared(event: OrderPlaced, copies: int = 1) -> int:
+    return copies
+
+
+assert_type(declared(event=OrderPlaced(1.0), copies=2), int)
+
+
+@handlers.on(OrderPlaced, name="later", priority=5, once=True, exact=True, weak=False)
+async def declared_later(event: OrderPlaced) -> str:
+    return "later"
+
+
+async def await_it() -> None:
+    assert_type(await declared_later(OrderPlaced(1.0)), str)
+
+
+@handlers.on(OrderPlaced, when=lambda event: event.amount > 10, on_error=look)
+def declared_big(event: OrderPlaced) -> None: ...
+
+
+@handlers.on(OrderPlaced, OrderCancelled, when=lambda event: isinstance(event, OrderPlaced))
+def declared_of_two(event: OrderPlaced | OrderCancelled) -> None: ...
+
+
+@handlers.on(OrderPlaced | OrderCancelled, StockLow)
+def declared_of_three(event: OrderPlaced | OrderCancelled | StockLow) -> None: ...
+
+
+@handlers.on(OrderPlaced, OrderCancelled, StockLow)
+@handlers.on(Billable, Shippable, on_error="log")
+def declared_stacked(event: object) -> None: ...
+
+
+@handlers.on(OrderPlaced, OrderCancelled, StockLow, Billable)
+def declared_of_four(event: OrderPlaced | OrderCancelled | StockLow | Billable) -> None: ...
+
+
+@handlers.on(OrderPlaced, OrderCancelled, StockLow, Billable, Shippable, priority=1)
+def declared_of_five(event: object) -> None: ...
+
+
+def is_anything(event: object) -> bool:
+    return True
+
+
+handlers.on(OrderPlaced, when=is_anything)(of_either)
+handlers.on(OrderPlaced)(Stock().reserve)
+handlers.on(RushOrderPlaced)(of_order)
+handlers.on(Billable)(of_billable)
+handlers.on(Shippable)(Audit())
+handlers.on(OrderPlaced)(print)
+assert_type(len(handlers), int)
+assert_type(bus.include(handlers), SubscriptionGroup)
+
+
+# `handles`: the method stays what it is, with its object first.
+class Inventory:
     @handles(OrderPlaced)
-    def reserve(self, event: OrderPlaced) -> None: ...
+    def reserve(self, event: OrderPlaced, copies: int = 1) -> int:
+        return copies
+
+    @handles(OrderPlaced, OrderCancelled, when=is_anything, priority=5)
+    async def later(self, event: OrderPlaced | OrderCancelled) -> str:
+        return "later"
+
+    @handles(OrderPlaced)
+    @handles(OrderCancelled, when=lambda event: bool(event), on_error=look)
+    def stacked(self, event: OrderPlaced | OrderCancelled) -> None: ...
+
+    @handles(OrderPlaced | OrderCancelled, StockLow)
+    def of_union(self, event: OrderPlaced | OrderCancelled | StockLow) -> None: ...
+
+    @handles(OrderPlaced, OrderCancelled, StockLow)
+    def of_three(self, event: OrderPlaced | OrderCancelled | StockLow) -> None: ...
+
+    @handles(OrderPlaced, OrderCancelled, StockLow, Billable)
+    def of_four(self, event: OrderPlaced | OrderCancelled | StockLow | Billable) -> None: ...
+
+    @handles(OrderPlaced, OrderCancelled, StockLow, Billable, Shippable, name="five")
+    def of_five(self, event: object) -> None: ...
+
+    @handles(Billable)
+    def of_abstract(self, event: Billable) -> None: ...
+
+    @handles(OrderPlaced)
+    def of_more(self, *events: object, **options: object) -> None: ...
+
+    @staticmethod
+    @handles(OrderPlaced)
+    def statically(event: OrderPlaced, copies: int = 1) -> int:
+        return copies
+
+    @handles(OrderPlaced)
+    @staticmethod
+    def statically_below(event: OrderPlaced, copies: int = 1) -> int:
+        return copies
+
+    @classmethod
+    @handles(OrderPlaced)
+    def by_class(cls, event: OrderPlaced, copies: int = 1) -> int:
+        return copies
+
+    @handles(OrderPlaced)
+    @classmethod
+    def by_class_below(cls, event: OrderPlaced, copies: int = 1) -> int:
+        return copies
+
+
+class LargeInventory(Inventory):
+    def reserve(self, event: OrderPlaced, copies: int = 1) -> int:
+        return super().reserve(event, copies)
+
+    @handles(OrderPlaced)
+    async def later(self, event: OrderPlaced | OrderCancelled) -> str:
+        return await super().later(event)
+
+
+async def use(inventory: Inventory) -> None:
+    assert_type(inventory.reserve(OrderPlaced(1.0), copies=2), int)
+    assert_type(inventory.reserve(event=OrderPlaced(1.0)), int)
+    assert_type(Inventory.reserve(inventory, OrderPlaced(1.0)), int)
+    assert_type(await inventory.later(OrderCancelled()), str)
+    assert_type(inventory.statically(OrderPlaced(1.0), copies=2), int)
+    assert_type(Inventory.statically(OrderPlaced(1.0)), int)
+    assert_type(inventory.statically_below(OrderPlaced(1.0), copies=2), int)
+    assert_type(Inventory.statically_below(OrderPlaced(1.0)), int)
+    assert_type(inventory.by_class(OrderPlaced(1.0), copies=2), int)
+    assert_type(Inventory.by_class(OrderPlaced(1.0)), int)
+    assert_type(inventory.by_class_below(OrderPlaced(1.0), copies=2), int)
+    assert_type(Inventory.by_class_below(OrderPlaced(1.0)), int)
+    bus.subscribe(OrderPlaced, inventory.reserve)
 
 
 # The rest of the bus.
@@ -214,7 +350,12 @@ class ShopBus(EventBus):
 
 assert_type(ShopBus("corner").shop, str)
 assert_type(ShopBus("corner").subscribe(OrderPlaced, of_order), Subscription)
-assert_type(bus.include(Plugin()), SubscriptionGroup)
+
+with bus.include(Inventory()) as group:
+    assert_type(group, SubscriptionGroup)
+    assert_type(group.subscriptions, tuple[Subscription, ...])
+    assert_type(group.active, bool)
+
 assert_type(bus.handlers(OrderPlaced), list[Subscription])
 assert_type(bus.handlers(OrderPlaced | StockLow), list[Subscription])
 assert_type(bus.explain(Billable), str)

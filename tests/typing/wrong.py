@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from buswork import EventBus, Failure
+from buswork import EventBus, Failure, Handlers, handles
 
 
 @dataclass
@@ -141,6 +141,136 @@ right(OrderPlaced(1.0)).nothing_of_int  # error
 bus.on(OrderCancelled)(Stock().reserve)  # error
 bus.on(OrderCancelled)(Audit())  # error
 bus.on()  # error
+
+# `Handlers.on`.
+handlers = Handlers()
+
+
+@handlers.on(OrderPlaced)  # error
+def declared_cancelled(event: OrderCancelled) -> None: ...
+
+
+@handlers.on(OrderPlaced)  # error
+def declared_nothing() -> None: ...
+
+
+@handlers.on(OrderPlaced)  # error
+def declared_two(event: OrderPlaced, more: int) -> None: ...
+
+
+@handlers.on(OrderPlaced)  # error
+async def declared_later(event: OrderCancelled) -> None: ...
+
+
+@handlers.on(OrderPlaced, OrderCancelled)  # error
+def declared_only_the_first(event: OrderPlaced) -> None: ...
+
+
+@handlers.on(OrderPlaced | OrderCancelled)  # error
+def declared_only_one_of_the_union(event: OrderPlaced) -> None: ...
+
+
+@handlers.on(OrderPlaced, OrderCancelled, StockLow)  # error
+def declared_two_of_three(event: OrderPlaced | OrderCancelled) -> None: ...
+
+
+@handlers.on(OrderPlaced, OrderCancelled, StockLow, Billable)  # error
+def declared_three_of_four(event: OrderPlaced | OrderCancelled | StockLow) -> None: ...
+
+
+@handlers.on(OrderPlaced)  # error
+@handlers.on(OrderCancelled)
+def declared_stacked(event: OrderCancelled) -> None: ...
+
+
+@handlers.on  # error
+def declared_bare(event: OrderPlaced) -> None: ...
+
+
+@handlers.on(OrderPlaced)
+def declared_right(event: OrderPlaced, copies: int = 1) -> int:
+    return copies
+
+
+declared_right(OrderCancelled())  # error
+declared_right(OrderPlaced(1.0)).nothing_of_int  # error
+handlers.on(OrderCancelled)(Stock().reserve)  # error
+handlers.on(OrderCancelled)(Audit())  # error
+handlers.on(OrderPlaced)(42)  # error
+handlers.on(3)  # error
+handlers.on()  # error
+handlers.on(OrderPlaced, prio=3)  # error
+handlers.on(OrderPlaced, priority="high")  # error
+handlers.on(OrderPlaced, on_error="explode")  # error
+handlers.on(OrderPlaced, on_error=of_order)  # error
+handlers.on(OrderPlaced, when=of_cancelled)  # error
+handlers.on(OrderPlaced, when=of_rush)  # error
+handlers.on(OrderPlaced, when=lambda event: event.price > 1)  # error
+handlers.on(OrderPlaced, OrderCancelled, when=of_cancelled)  # error
+handlers.on(OrderPlaced, OrderCancelled, prio=3)  # error
+handlers.on(OrderPlaced, OrderCancelled, StockLow, Billable, Shippable, prio=3)  # error
+
+
+# `handles`.
+class Inventory:
+    @handles(OrderPlaced)  # error
+    def cancelled(self, event: OrderCancelled) -> None: ...
+
+    @handles(OrderPlaced)  # error
+    def nothing(self) -> None: ...
+
+    @handles(OrderPlaced)  # error
+    def two(self, event: OrderPlaced, more: int) -> None: ...
+
+    @handles(OrderPlaced)  # error
+    def default_of_another(self, event: OrderCancelled | None = None) -> None: ...
+
+    @handles(OrderPlaced)  # error
+    async def later(self, event: OrderCancelled) -> None: ...
+
+    @handles(OrderPlaced, OrderCancelled)  # error
+    def only_the_first(self, event: OrderPlaced) -> None: ...
+
+    @handles(OrderPlaced | OrderCancelled)  # error
+    def only_one_of_the_union(self, event: OrderCancelled) -> None: ...
+
+    @handles(OrderPlaced, OrderCancelled, StockLow)  # error
+    def two_of_three(self, event: OrderPlaced | StockLow) -> None: ...
+
+    @handles(OrderPlaced)  # error
+    @handles(OrderCancelled)
+    def stacked(self, event: OrderCancelled) -> None: ...
+
+    @handles(OrderPlaced)  # error
+    @staticmethod
+    def statically(event: OrderCancelled) -> None: ...
+
+    @handles(OrderPlaced)  # error
+    @classmethod
+    def by_class(cls, event: OrderCancelled) -> None: ...
+
+    @handles  # error
+    def bare(self, event: OrderPlaced) -> None: ...
+
+    @handles(OrderPlaced)
+    def right(self, event: OrderPlaced, copies: int = 1) -> int:
+        return copies
+
+
+Inventory().right(OrderCancelled())  # error
+Inventory().right(OrderPlaced(1.0), copies="two")  # error
+Inventory().right(OrderPlaced(1.0)).nothing_of_int  # error
+bus.subscribe(OrderCancelled, Inventory().right)  # error
+staticmethod(handles(OrderPlaced)(of_cancelled))  # error
+handles(OrderPlaced)(42)  # error
+handles(3)  # error
+handles()  # error
+handles(OrderPlaced, prio=3)  # error
+handles(OrderPlaced, once="yes")  # error
+handles(OrderPlaced, on_error="explode")  # error
+handles(OrderPlaced, when=of_cancelled)  # error
+handles(OrderPlaced, when=lambda event: event.price > 1)  # error
+handles(OrderPlaced, OrderCancelled, when=of_cancelled)  # error
 
 bus.unsubscribe(OrderPlaced, of_cancelled)  # error
 bus.set_unhandled(OrderPlaced, "explode")  # error
