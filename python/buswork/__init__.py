@@ -15,9 +15,11 @@ a mail about 123
 
 from __future__ import annotations
 
+from buswork._async_bus import AsyncEventBus
 from buswork._buswork import Delivery, EventBus, Failure, Report, Subscription
 from buswork._errors import (
     BusworkError,
+    HandlerCancelled,
     HandlerErrors,
     PublishRecursionError,
     UnhandledEvent,
@@ -25,10 +27,12 @@ from buswork._errors import (
 from buswork._handlers import Handlers, SubscriptionGroup, handles
 
 __all__ = [
+    "AsyncEventBus",
     "BusworkError",
     "Delivery",
     "EventBus",
     "Failure",
+    "HandlerCancelled",
     "HandlerErrors",
     "Handlers",
     "PublishRecursionError",

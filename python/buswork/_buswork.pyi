@@ -1,7 +1,9 @@
 """The native half of buswork: the bus, and what it hands out."""
 
+from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable
-from types import TracebackType
+from contextvars import Context
+from types import CodeType, TracebackType
 from typing import (
     Any,
     Literal,
@@ -19,8 +21,22 @@ from typing import (
 from typing_extensions import TypeForm
 
 from buswork._handlers import SubscriptionGroup
+from buswork._rounds import Round
 
-__all__ = ["Delivery", "EventBus", "Failure", "Report", "Subscription"]
+__all__ = [
+    "AsyncBus",
+    "Attempt",
+    "Bus",
+    "Delivery",
+    "EventBus",
+    "Failure",
+    "Gate",
+    "Link",
+    "Publish",
+    "Report",
+    "Running",
+    "Subscription",
+]
 
 _Event = TypeVar("_Event")
 _Event1 = TypeVar("_Event1")
@@ -57,70 +73,11 @@ class _On(Protocol[_Event]):
     def subscribe(self, handler: Callable[[_Event], object], /) -> Subscription:
         """Subscribe a handler, and return the handle. What `EventBus.include` uses."""
 
-class EventBus:
-    """An event bus: publish an event, and every handler subscribed to its type runs.
+class Bus:
+    """What `EventBus` and `AsyncEventBus` have in common, which is all but publishing.
 
-    An event is any object, and its key is its class. A handler of a class gets the events of its
-    subclasses too. Handlers run one after another on the publishing thread, high priority first,
-    then in order of subscription. Every handler runs, whatever the others do.
-
-    Any thread may publish and subscribe at any time. A bus can be subclassed, given attributes,
-    and referred to weakly.
-
-    Parameters
-    ----------
-    on_error
-        What a handler's failure does, unless its subscription says otherwise. `"raise"`: the
-        failures are raised together as `HandlerErrors` when all handlers have run. `"log"`: they
-        go to the log `buswork` with their tracebacks. `"stop"`: the first failure is raised as it
-        is, and the rest of the handlers do not run. A callable: it gets each `Failure`; when it
-        raises itself, both errors are logged.
-    unhandled
-        What happens to an event that nobody is subscribed to: nothing (`"ignore"`), a warning in
-        the log (`"warn"`), or `UnhandledEvent` (`"raise"`). `set_unhandled` says it for one type.
-    max_depth
-        How deep publishes on this bus may be nested, at least 1.
-
-    Raises
-    ------
-    TypeError
-        When `on_error` is neither one of the words nor callable.
-    ValueError
-        When one of the words is unknown, or `max_depth` is less than 1.
-
-    Notes
-    -----
-    Not promised: an order between publishes of different threads; that a handler which another
-    thread is calling just now has returned when it is cancelled; delivery through a crash.
-
-    The checkers accept a string as an event type, since a string can stand for a type in an
-    annotation. The bus does not, and says so when the handler is subscribed. Nor can a checker
-    tell that a coroutine function does not belong on this bus; that is refused at subscription,
-    too.
-
-    Examples
-    --------
-    >>> from dataclasses import dataclass
-    >>> from buswork import EventBus
-    >>> @dataclass
-    ... class OrderPlaced:
-    ...     order_id: str
-    >>> bus = EventBus()
-    >>> @bus.on(OrderPlaced)
-    ... def confirm(event: OrderPlaced) -> None:
-    ...     print(f"a mail about {event.order_id}")
-    >>> bus.publish(OrderPlaced("123"))
-    a mail about 123
+    Not to be made itself.
     """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
-    def __init__(
-        self,
-        *,
-        on_error: _OnError = "raise",
-        unhandled: _Unhandled = "ignore",
-        max_depth: int = 100,
-    ) -> None: ...
     def subscribe(
         self,
         event_type: TypeForm[_Event],
@@ -345,89 +302,6 @@ class EventBus:
         <EventBus with 0 subscriptions>
         """
 
-    def publish(self, event: object) -> None:
-        """Run every handler of the event's type, all of them before it returns.
-
-        A handler may publish, subscribe, cancel, and even drop the bus. A nested publish runs to
-        its end before the handler that published goes on. A publish in progress keeps the
-        handlers that it started with, but does not call one that was cancelled or paused
-        meanwhile. It keeps no event alive when it has returned.
-
-        Parameters
-        ----------
-        event
-            Any object; the handlers of `type(event)` and of its bases run.
-
-        Raises
-        ------
-        HandlerErrors
-            When handlers failed and their `on_error` is `"raise"`: an exception group with one
-            member a failure, raised when all handlers have run.
-        UnhandledEvent
-            When nobody is subscribed to the type, and the bus minds.
-        PublishRecursionError
-            When publishes are nested deeper than `max_depth`. It ends every enclosing publish at
-            once.
-        TypeError
-            When a class is published instead of an instance, and nobody is subscribed to classes.
-
-        Notes
-        -----
-        Not promised: which thread runs a handler is the publisher's choice. `KeyboardInterrupt`
-        and `SystemExit` in a handler go straight through, and the rest of the handlers do not
-        run.
-
-        Examples
-        --------
-        >>> from buswork import EventBus, HandlerErrors
-        >>> bus = EventBus()
-        >>> @bus.on(int)
-        ... def fail(number: int) -> None:
-        ...     raise ValueError(number)
-        >>> @bus.on(int)
-        ... def show(number: int) -> None:
-        ...     print("still runs:", number)
-        >>> try:
-        ...     bus.publish(3)
-        ... except HandlerErrors as errors:
-        ...     print(errors.exceptions)
-        still runs: 3
-        (ValueError(3),)
-        """
-
-    def deliver(self, event: object) -> Report:
-        """Publish, and report what came of each delivery instead of raising handlers' failures.
-
-        Parameters
-        ----------
-        event
-            Any object, as for `publish`.
-
-        Returns
-        -------
-        Report
-            One `Delivery` a subscription, in call order.
-
-        Raises
-        ------
-        UnhandledEvent, PublishRecursionError, TypeError
-            As by `publish`. Never anything for a handler that fails.
-
-        Notes
-        -----
-        `on_error` counts here as well: `"log"` logs, `"stop"` keeps the rest from running, a
-        callable is called. The report has every failure in any case.
-
-        Examples
-        --------
-        >>> from buswork import EventBus
-        >>> bus = EventBus()
-        >>> _ = bus.subscribe(int, lambda number: number * 2, name="double")
-        >>> report = bus.deliver(21)
-        >>> report.deliveries[0].name, report.deliveries[0].result
-        ('double', 42)
-        """
-
     def include(self, source: object) -> SubscriptionGroup:
         """Subscribe all that a `Handlers` collection or an object with `@handles` marks declares.
 
@@ -540,6 +414,264 @@ class EventBus:
           - audit: does not run, it takes exactly object (exact=True)
           an event of this type is ignored (unhandled="ignore")
         """
+
+class EventBus(Bus):
+    """An event bus: publish an event, and every handler subscribed to its type runs.
+
+    An event is any object, and its key is its class. A handler of a class gets the events of its
+    subclasses too. Handlers run one after another on the publishing thread, high priority first,
+    then in order of subscription. Every handler runs, whatever the others do.
+
+    Any thread may publish and subscribe at any time. A bus can be subclassed, given attributes,
+    and referred to weakly.
+
+    Parameters
+    ----------
+    on_error
+        What a handler's failure does, unless its subscription says otherwise. `"raise"`: the
+        failures are raised together as `HandlerErrors` when all handlers have run. `"log"`: they
+        go to the log `buswork` with their tracebacks. `"stop"`: the first failure is raised as it
+        is, and the rest of the handlers do not run. A callable: it gets each `Failure`; when it
+        raises itself, both errors are logged.
+    unhandled
+        What happens to an event that nobody is subscribed to: nothing (`"ignore"`), a warning in
+        the log (`"warn"`), or `UnhandledEvent` (`"raise"`). `set_unhandled` says it for one type.
+    max_depth
+        How deep publishes on this bus may be nested, at least 1.
+
+    Raises
+    ------
+    TypeError
+        When `on_error` is neither one of the words nor callable.
+    ValueError
+        When one of the words is unknown, or `max_depth` is less than 1.
+
+    Notes
+    -----
+    Not promised: an order between publishes of different threads; that a handler which another
+    thread is calling just now has returned when it is cancelled; delivery through a crash.
+
+    The checkers accept a string as an event type, since a string can stand for a type in an
+    annotation. The bus does not, and says so when the handler is subscribed. Nor can a checker
+    tell that a coroutine function does not belong on this bus; that is refused at subscription,
+    too.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from buswork import EventBus
+    >>> @dataclass
+    ... class OrderPlaced:
+    ...     order_id: str
+    >>> bus = EventBus()
+    >>> @bus.on(OrderPlaced)
+    ... def confirm(event: OrderPlaced) -> None:
+    ...     print(f"a mail about {event.order_id}")
+    >>> bus.publish(OrderPlaced("123"))
+    a mail about 123
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+    def __init__(
+        self,
+        *,
+        on_error: _OnError = "raise",
+        unhandled: _Unhandled = "ignore",
+        max_depth: int = 100,
+    ) -> None: ...
+    def publish(self, event: object) -> None:
+        """Run every handler of the event's type, all of them before it returns.
+
+        A handler may publish, subscribe, cancel, and even drop the bus. A nested publish runs to
+        its end before the handler that published goes on. A publish in progress keeps the
+        handlers that it started with, but does not call one that was cancelled or paused
+        meanwhile. It keeps no event alive when it has returned.
+
+        Parameters
+        ----------
+        event
+            Any object; the handlers of `type(event)` and of its bases run.
+
+        Raises
+        ------
+        HandlerErrors
+            When handlers failed and their `on_error` is `"raise"`: an exception group with one
+            member a failure, raised when all handlers have run.
+        UnhandledEvent
+            When nobody is subscribed to the type, and the bus minds.
+        PublishRecursionError
+            When publishes are nested deeper than `max_depth`. It ends every enclosing publish at
+            once.
+        TypeError
+            When a class is published instead of an instance, and nobody is subscribed to classes.
+
+        Notes
+        -----
+        Not promised: which thread runs a handler is the publisher's choice. `KeyboardInterrupt`
+        and `SystemExit` in a handler go straight through, and the rest of the handlers do not
+        run.
+
+        Examples
+        --------
+        >>> from buswork import EventBus, HandlerErrors
+        >>> bus = EventBus()
+        >>> @bus.on(int)
+        ... def fail(number: int) -> None:
+        ...     raise ValueError(number)
+        >>> @bus.on(int)
+        ... def show(number: int) -> None:
+        ...     print("still runs:", number)
+        >>> try:
+        ...     bus.publish(3)
+        ... except HandlerErrors as errors:
+        ...     print(errors.exceptions)
+        still runs: 3
+        (ValueError(3),)
+        """
+
+    def deliver(self, event: object) -> Report:
+        """Publish, and report what came of each delivery instead of raising handlers' failures.
+
+        Parameters
+        ----------
+        event
+            Any object, as for `publish`.
+
+        Returns
+        -------
+        Report
+            One `Delivery` a subscription, in call order.
+
+        Raises
+        ------
+        UnhandledEvent, PublishRecursionError, TypeError
+            As by `publish`. Never anything for a handler that fails.
+
+        Notes
+        -----
+        `on_error` counts here as well: `"log"` logs, `"stop"` keeps the rest from running, a
+        callable is called. The report has every failure in any case.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> _ = bus.subscribe(int, lambda number: number * 2, name="double")
+        >>> report = bus.deliver(21)
+        >>> report.deliveries[0].name, report.deliveries[0].result
+        ('double', 42)
+        """
+
+class AsyncBus(Bus):
+    """The native half of `AsyncEventBus`."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+    def __init__(
+        self,
+        *,
+        on_error: _OnError = "raise",
+        unhandled: _Unhandled = "ignore",
+        max_depth: int = 100,
+    ) -> None: ...
+    def _start(
+        self, event: object, code: CodeType, instruction: int, for_report: bool
+    ) -> Round | None:
+        """Start every handler of an event; return the round that is to be finished, if any."""
+
+    @staticmethod
+    def _report(event_type: type[Any], deliveries: tuple[Delivery, ...]) -> Report:
+        """Make a report."""
+
+@final
+class Attempt:
+    """One delivery of the async bus that has not ended at once."""
+
+    @property
+    def place(self) -> int:
+        """Its place in the call order."""
+
+    def judge(
+        self, bus: Bus, event: object, event_type: type[Any], site: str, error: BaseException
+    ) -> Literal["collect", "stop", "done"]:
+        """Do with a failure what its subscription or the bus says."""
+
+    def ok(self, result: object) -> Delivery:
+        """Say that the handler returned."""
+
+    def failed(self, error: BaseException) -> Delivery:
+        """Say that the handler failed."""
+
+    def skipped(self, reason: str) -> Delivery:
+        """Say that the handler was not called."""
+
+@final
+class Link:
+    """A publish of the async bus in its causal chain."""
+
+    def end(self) -> None:
+        """Note that the publish has ended."""
+
+    def verdict(self) -> None:
+        """Raise, when a publish of the chain went too deep."""
+
+@final
+class Publish:
+    """What a publish of the async bus was, that is not done at once."""
+
+    @property
+    def bus(self) -> AsyncBus: ...
+    @property
+    def event(self) -> Any: ...
+    @property
+    def event_type(self) -> type[Any]: ...
+    @property
+    def link(self) -> Link: ...
+    @property
+    def code(self) -> CodeType: ...
+    @property
+    def instruction(self) -> int: ...
+    @property
+    def handlers(self) -> int: ...
+    @property
+    def for_report(self) -> bool: ...
+
+@final
+class Running:
+    """The handlers of a publish that wait for something, in call order."""
+
+    def first_running(self, round: Round, publish: Publish) -> Task[Any] | None:
+        """Tell the round of those that have ended, up to one that has not; return its task."""
+
+    def ended(self, task: Task[Any], round: Round, publish: Publish) -> None:
+        """Tell the round of the end of one, unless that was told before."""
+
+    def cancel(self) -> None:
+        """Cancel them all."""
+
+@final
+class Gate:
+    """Ends with a task, but does not pass a cancellation on to it."""
+
+    _asyncio_future_blocking: bool
+
+    def __new__(cls, task: Task[Any]) -> Self: ...
+    def __await__(self) -> Self: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Self: ...
+    def __call__(self, _task: Task[Any], /) -> None: ...
+    def add_done_callback(
+        self, callback: Callable[[Gate], object], *, context: Context
+    ) -> None:
+        """Take the awaiting task's wake-up."""
+
+    def cancel(self, msg: object = None) -> bool:
+        """Wake the awaiting task with a `CancelledError`."""
+
+    def result(self) -> None:
+        """Raise, when it was cancelled."""
+
+    def get_loop(self) -> AbstractEventLoop:
+        """Return the loop of the task."""
 
 @final
 class Subscription:

@@ -37,6 +37,15 @@ class HandlerErrors(BusworkError, ExceptionGroup[Exception]):  # noqa: N818 - th
         return HandlerErrors(self.message, excs)
 
 
+def group(event_type: str, handlers: int, errors: Sequence[Exception]) -> HandlerErrors:
+    """Make the exception of a publish of which so many handlers failed."""
+    return HandlerErrors(f"{len(errors)} of {handlers} handlers of {event_type} failed", errors)
+
+
+class HandlerCancelled(BusworkError):  # noqa: N818 - the contract's name
+    """A handler of the async bus was cancelled, or cancelled itself, and not by its publisher."""
+
+
 class PublishRecursionError(BusworkError, RecursionError):
     """Publishes were nested deeper than `max_depth`; the message prints the cycle of event types.
 

@@ -1,26 +1,25 @@
-//! `EventBus`: the class, its settings, and its methods, which convert, call and convert back.
+//! `Bus`: what the sync and the async bus have in common, which is all but publishing. Its methods
+//! convert, call and convert back.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use buswork::entry::Options;
-use pyo3::exceptions::{PyLookupError, PyOverflowError, PyUserWarning, PyValueError};
+use pyo3::exceptions::{PyLookupError, PyUserWarning, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyTuple, PyType};
 
 use crate::collection;
-use crate::deliver;
 use crate::event_types::EventTypes;
 use crate::explain;
 use crate::imports;
+use crate::on::{Flags, On, Wishes, whole};
 use crate::plan;
 use crate::policy::{OnError, Unhandled};
-use crate::publish;
 use crate::registration::{
     check_handler, check_predicate, default_name, identity, is_same, location,
 };
-use crate::report::Report;
 use crate::routing;
 use crate::subscriber::{Entry, Subscriber, Table};
 use crate::subscription::Subscription;
@@ -35,21 +34,45 @@ struct Settings {
     looked_at: Option<Py<PyAny>>,
 }
 
-/// An event bus: publish an event, and every handler subscribed to its type runs.
-#[pyclass(frozen, subclass, dict, weakref, module = "buswork")]
-pub(crate) struct EventBus {
+/// What every bus has.
+#[pyclass(frozen, subclass, dict, weakref, module = "buswork._buswork")]
+pub(crate) struct Bus {
     /// False as long as the memory is zeroed but not yet filled. On Python 3.11 the collector can
     /// come by then: while the object, allocated and tracked already, is given its `__dict__`.
     is_made: AtomicBool,
     table: Arc<Table>,
     number: usize,
+    /// Whether it awaits what handlers return.
+    is_async: bool,
     max_depth: AtomicU32,
     /// Whether an ABC or a protocol was ever named, so that each plan has to keep a cache token.
     uses_abcs: AtomicBool,
     settings: Mutex<Settings>,
 }
 
-impl EventBus {
+impl Bus {
+    pub(crate) fn new(py: Python<'_>, is_async: bool) -> PyResult<Self> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        imports::load(py)?;
+        if is_async {
+            imports::load_for_async(py)?;
+        }
+        Ok(Self {
+            is_made: AtomicBool::new(true),
+            table: Arc::new(Table::new()),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            is_async,
+            max_depth: AtomicU32::new(100),
+            uses_abcs: AtomicBool::new(false),
+            settings: Mutex::new(Settings {
+                on_error: Arc::new(OnError::Raise),
+                unhandled: Unhandled::Ignore,
+                unhandled_by_type: Vec::new(),
+                looked_at: None,
+            }),
+        })
+    }
+
     #[inline]
     pub(crate) fn table(&self) -> &Arc<Table> {
         &self.table
@@ -59,6 +82,11 @@ impl EventBus {
     #[inline]
     pub(crate) fn number(&self) -> usize {
         self.number
+    }
+
+    /// Whether it awaits what handlers return.
+    pub(crate) fn is_async(&self) -> bool {
+        self.is_async
     }
 
     #[inline]
@@ -150,13 +178,13 @@ impl EventBus {
     }
 
     /// Adds a subscription; what `subscribe`, `on` and `include` come down to.
-    fn add(
+    pub(crate) fn add(
         &self,
         types: &EventTypes<'_>,
         handler: &Bound<'_, PyAny>,
         wishes: Wishes<'_>,
     ) -> PyResult<Subscription> {
-        check_handler(handler)?;
+        check_handler(handler, self.is_async)?;
         if let Some(when) = &wishes.when {
             check_predicate(when)?;
         }
@@ -247,52 +275,8 @@ impl EventBus {
     }
 }
 
-/// The options of a subscription, as given.
-struct Wishes<'py> {
-    name: Option<String>,
-    priority: i64,
-    when: Option<Bound<'py, PyAny>>,
-    on_error: Option<Bound<'py, PyAny>>,
-    flags: Flags,
-}
-
-/// Reads a whole number, also one that is too large.
-fn whole(given: &Bound<'_, PyAny>) -> PyResult<i64> {
-    given.extract().map_err(|error: PyErr| {
-        let py = given.py();
-        if !error.is_instance_of::<PyOverflowError>(py) {
-            return error;
-        }
-        PyValueError::new_err(format!("{given} is too large: it must fit 64 bits"))
-    })
-}
-
 #[pymethods]
-impl EventBus {
-    /// Takes anything, so that a subclass may have an `__init__` of its own.
-    #[new]
-    #[pyo3(
-        signature = (*arguments, **_options),
-        text_signature = "(*, on_error='raise', unhandled='ignore', max_depth=100)"
-    )]
-    fn new(arguments: &Bound<'_, PyTuple>, _options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        imports::load_all(arguments.py())?;
-        Ok(Self {
-            is_made: AtomicBool::new(true),
-            table: Arc::new(Table::new()),
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
-            max_depth: AtomicU32::new(100),
-            uses_abcs: AtomicBool::new(false),
-            settings: Mutex::new(Settings {
-                on_error: Arc::new(OnError::Raise),
-                unhandled: Unhandled::Ignore,
-                unhandled_by_type: Vec::new(),
-                looked_at: None,
-            }),
-        })
-    }
-
+impl Bus {
     #[pyo3(signature = (*, on_error = None, unhandled = "ignore", max_depth = 100))]
     fn __init__(
         &self,
@@ -416,17 +400,6 @@ impl EventBus {
         collection::clear(py, &self.table);
     }
 
-    /// Run every handler of the event's type, before it returns; then raise what failed.
-    #[inline]
-    fn publish(&self, event: &Bound<'_, PyAny>) -> PyResult<()> {
-        publish::publish(self, event)
-    }
-
-    /// Publish, and report what came of each delivery.
-    fn deliver(&self, event: &Bound<'_, PyAny>) -> PyResult<Report> {
-        deliver::deliver(self, event)
-    }
-
     /// Subscribe all that a `Handlers` or an object with marked methods declares.
     fn include<'py>(
         this: &Bound<'py, Self>,
@@ -508,68 +481,10 @@ impl EventBus {
     }
 }
 
-impl Drop for EventBus {
+impl Drop for Bus {
     fn drop(&mut self) {
         // Handles may outlive the bus: let them hold husks. A bus is dropped by the interpreter,
         // on an attached thread.
         Python::attach(|py| collection::clear(py, &self.table));
-    }
-}
-
-/// What `bus.on(...)` returns: subscribes what it is called with, and returns it unchanged.
-#[pyclass(frozen, module = "buswork._buswork")]
-struct On {
-    bus: Py<EventBus>,
-    types: Py<PyTuple>,
-    /// What `when` and `on_error` were given; the rest is plain data.
-    callables: (Option<Py<PyAny>>, Option<Py<PyAny>>),
-    name: Option<String>,
-    priority: i64,
-    flags: Flags,
-}
-
-/// The options that are yes or no.
-#[derive(Clone, Copy)]
-struct Flags {
-    once: bool,
-    weak: bool,
-    exact: bool,
-}
-
-#[pymethods]
-impl On {
-    /// Subscribes a handler; what `include` uses, to have the handle.
-    fn subscribe(&self, handler: &Bound<'_, PyAny>) -> PyResult<Subscription> {
-        let py = handler.py();
-        let types = EventTypes::read(py, self.types.bind(py).iter())?;
-        let bound =
-            |object: &Option<Py<PyAny>>| object.as_ref().map(|object| object.bind(py).clone());
-        let wishes = Wishes {
-            name: self.name.clone(),
-            priority: self.priority,
-            when: bound(&self.callables.0),
-            on_error: bound(&self.callables.1),
-            flags: self.flags,
-        };
-        self.bus.get().add(&types, handler, wishes)
-    }
-
-    fn __call__<'py>(&self, handler: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.subscribe(&handler)?;
-        Ok(handler)
-    }
-
-    fn __repr__(&self, py: Python<'_>) -> String {
-        format!(
-            "<decorator on {}>",
-            imports::class_names(self.types.bind(py))
-        )
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.bus)?;
-        visit.call(&self.types)?;
-        visit.call(&self.callables.0)?;
-        visit.call(&self.callables.1)
     }
 }

@@ -243,6 +243,13 @@ pub(crate) fn is_awaitable(object: &Bound<'_, PyAny>) -> bool {
     awaits || is_generator_coroutine(object)
 }
 
+/// Whether `object` is a coroutine, which a task can be made of as it is.
+pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: reads the type of a live object.
+    let is_native = unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0;
+    is_native || is_generator_coroutine(object)
+}
+
 fn is_generator_coroutine(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: reads the type of a live object.
     let is_generator = unsafe { ffi::PyGen_CheckExact(object.as_ptr()) } != 0;

@@ -16,10 +16,10 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::bus::EventBus;
+use crate::bus::Bus;
 use crate::subscriber::{Entry, Table};
 
-pub(crate) fn visit(bus: &EventBus, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+pub(crate) fn visit(bus: &Bus, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
     bus.table().visit(
         |subscriber| subscriber.visit(visit),
         |decisions| decisions.visit(visit),

@@ -7,7 +7,7 @@ use buswork::isolation::Isolation;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use crate::bus::EventBus;
+use crate::bus::Bus;
 use crate::failure::Publication;
 use crate::plan;
 use crate::publish::{Publishing, deliver_guarded, in_chain, mind};
@@ -16,7 +16,7 @@ use crate::routing::TypeKey;
 use crate::subscriber::Plan;
 
 /// Publishes, and reports what came of each delivery.
-pub(crate) fn deliver(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<Report> {
+pub(crate) fn deliver(bus: &Bus, event: &Bound<'_, PyAny>) -> PyResult<Report> {
     let py = event.py();
     let class = event.get_type();
     let plan = plan::plan(bus, &class)?;

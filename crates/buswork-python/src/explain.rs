@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use crate::bus::EventBus;
+use crate::bus::Bus;
 use crate::event_types::EventTypes;
 use crate::imports;
 use crate::plan;
@@ -14,7 +14,7 @@ use crate::policy::Unhandled;
 use crate::routing::TypeKey;
 use crate::subscriber::Entry;
 
-pub(crate) fn explain(bus: &EventBus, event_type: &Bound<'_, PyAny>) -> PyResult<String> {
+pub(crate) fn explain(bus: &Bus, event_type: &Bound<'_, PyAny>) -> PyResult<String> {
     let types = EventTypes::one(event_type)?;
     let mut text = String::new();
     for class in types.classes.iter() {
@@ -26,7 +26,7 @@ pub(crate) fn explain(bus: &EventBus, event_type: &Bound<'_, PyAny>) -> PyResult
     Ok(text)
 }
 
-fn explain_class(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<String> {
+fn explain_class(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<String> {
     let py = class.py();
     let name = imports::class_name(class);
     let plan = plan::plan(bus, class)?;

@@ -10,7 +10,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyType};
 
-use crate::bus::EventBus;
+use crate::bus::Bus;
 use crate::calling;
 use crate::imports;
 use crate::policy::OnError;
@@ -28,7 +28,7 @@ pub(crate) struct Fault<'py> {
 
 /// What failures are told about the publish in which they happened.
 pub(crate) struct Publication<'a, 'py> {
-    bus: &'a EventBus,
+    bus: &'a Bus,
     /// What the event's class was when the publish began; a handler may change it.
     class: &'a Bound<'py, PyType>,
     event: &'a Bound<'py, PyAny>,
@@ -37,7 +37,7 @@ pub(crate) struct Publication<'a, 'py> {
 
 impl<'a, 'py> Publication<'a, 'py> {
     pub(crate) fn new(
-        bus: &'a EventBus,
+        bus: &'a Bus,
         class: &'a Bound<'py, PyType>,
         event: &'a Bound<'py, PyAny>,
     ) -> Self {
@@ -46,6 +46,21 @@ impl<'a, 'py> Publication<'a, 'py> {
             class,
             event,
             site: OnceCell::new(),
+        }
+    }
+
+    /// The same, for a publish whose site is known.
+    pub(crate) fn at(
+        bus: &'a Bus,
+        class: &'a Bound<'py, PyType>,
+        event: &'a Bound<'py, PyAny>,
+        site: String,
+    ) -> Self {
+        Self {
+            bus,
+            class,
+            event,
+            site: OnceCell::from(Some(site)),
         }
     }
 
@@ -224,13 +239,12 @@ pub(crate) fn group(
     handlers: usize,
     errors: Vec<PyErr>,
 ) -> PyErr {
-    let name = imports::class_name(class);
-    let message = format!("{} of {handlers} handlers of {name} failed", errors.len());
     let members: Vec<_> = errors
         .into_iter()
         .map(|error| error.into_value(py))
         .collect();
-    match imports::handler_errors(py).and_then(|class| class.call1((message, members))) {
+    let arguments = (imports::class_name(class), handlers, members);
+    match imports::group(py).and_then(|group| group.call1(arguments)) {
         Ok(group) => PyErr::from_value(group),
         Err(error) => error,
     }

@@ -5,7 +5,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
 
 macro_rules! imported {
-    ($($(#[$doc:meta])* $name:ident: $module:literal, $attribute:literal;)*) => {
+    ($load:ident; $($(#[$doc:meta])* $name:ident: $module:literal, $attribute:literal;)*) => {
         $(
             $(#[$doc])*
             pub(crate) fn $name(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
@@ -17,9 +17,9 @@ macro_rules! imported {
             }
         )*
 
-        /// Looks them all up, before the first bus is made. Later would be too late: an import runs
-        /// foreign code and the garbage collector, which may free a bus that needs them.
-        pub(crate) fn load_all(py: Python<'_>) -> PyResult<()> {
+        /// Looks them all up, before the first bus is made that needs them. Later would be too late:
+        /// an import runs foreign code and the garbage collector, which may free such a bus.
+        pub(crate) fn $load(py: Python<'_>) -> PyResult<()> {
             $($name(py)?;)*
             Ok(())
         }
@@ -27,12 +27,28 @@ macro_rules! imported {
 }
 
 imported! {
-    handler_errors: "buswork._errors", "HandlerErrors";
+    load_for_async;
+    /// What goes on with a publish of the async bus that is not done at once.
+    round: "buswork._rounds", "Round";
+    cancelled: "buswork._rounds", "cancelled";
+    awaited: "buswork._rounds", "awaited";
+    /// The context variable of the causal chain.
+    chain: "buswork._rounds", "CHAIN";
+    get_running_loop: "asyncio", "get_running_loop";
+    task: "asyncio", "Task";
+    /// As `objection`, for a bus that awaits.
+    objection_anywhere: "buswork._signatures", "objection_anywhere";
+}
+
+imported! {
+    load;
+    group: "buswork._errors", "group";
     recursion_error: "buswork._errors", "PublishRecursionError";
     unhandled_event: "buswork._errors", "UnhandledEvent";
     /// Says what is wrong with a handler that is not a plain function, or `None`.
     objection: "buswork._signatures", "objection";
     include: "buswork._handlers", "include";
+
     /// Makes the function that calls ten handlers, from their cells.
     ten: "buswork._ten", "ten";
     ten_file: "buswork._ten", "FILE";

@@ -14,23 +14,32 @@
 //!
 //! `unsafe` is in [`calling`], [`slot`] and [`routing`] alone.
 
+mod async_bus;
+mod attempt;
 mod bus;
 mod calling;
+mod causal;
 mod collection;
+mod context;
 mod deliver;
 mod event_types;
 mod explain;
 mod failure;
+mod gate;
 mod imports;
+mod on;
 mod plan;
 mod policy;
 mod publish;
 mod registration;
 mod report;
 mod routing;
+mod running;
 mod slot;
 mod subscriber;
 mod subscription;
+mod sync_bus;
+mod tasks;
 mod weak;
 
 use pyo3::prelude::*;
@@ -38,11 +47,23 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _buswork {
     #[pymodule_export]
-    use crate::bus::EventBus;
+    use crate::async_bus::AsyncBus;
+    #[pymodule_export]
+    use crate::attempt::Attempt;
+    #[pymodule_export]
+    use crate::bus::Bus;
+    #[pymodule_export]
+    use crate::causal::Link;
     #[pymodule_export]
     use crate::failure::Failure;
     #[pymodule_export]
+    use crate::gate::Gate;
+    #[pymodule_export]
     use crate::report::{Delivery, Report};
     #[pymodule_export]
+    use crate::running::{Publish, Running};
+    #[pymodule_export]
     use crate::subscription::Subscription;
+    #[pymodule_export]
+    use crate::sync_bus::EventBus;
 }

@@ -11,7 +11,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use crate::bus::EventBus;
+use crate::bus::Bus;
 use crate::calling;
 use crate::failure;
 use crate::imports;
@@ -63,7 +63,7 @@ impl Decisions {
 }
 
 /// The plan for `class`, compiled unless there is a current one.
-pub(crate) fn plan(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
+pub(crate) fn plan(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
     let py = class.py();
     let key = TypeKey::of(class);
     let found = bus.table().plan(&key);
@@ -79,7 +79,7 @@ pub(crate) fn plan(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Pl
 }
 
 #[cold]
-fn compile(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
+fn compile(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
     let py = class.py();
     let key = TypeKey::of(class);
     let lineage = routing::lineage(class);
@@ -105,7 +105,11 @@ fn compile(bus: &EventBus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
         });
     let decisions = Decisions {
         _class: routing::watch(bus.table(), class)?.unbind(),
-        tens: tens(py, entries)?,
+        tens: if bus.is_async() {
+            Vec::new()
+        } else {
+            tens(py, entries)?
+        },
         is_plain: !(entries.is_empty() || refuses_classes) && token.is_none(),
         unhandled,
         refuses_classes,

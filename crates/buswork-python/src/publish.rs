@@ -4,13 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use buswork::SkipReason;
-use buswork::chain::Entered;
+use buswork::chain::{self, Entered};
 use buswork::isolation::{Isolation, Outcome};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use crate::bus::EventBus;
+use crate::bus::Bus;
 use crate::calling::{self, Called, call, call_for_result, refuse_awaitable};
 use crate::collection;
 use crate::failure::{Fault, Publication, group};
@@ -29,7 +29,7 @@ thread_local! {
 
 /// A publish in progress on a bus, one more link of this thread's causal chain.
 pub(crate) struct Publishing<'a> {
-    pub(crate) bus: &'a EventBus,
+    pub(crate) bus: &'a Bus,
     chain: &'a Chain,
 }
 
@@ -39,7 +39,7 @@ impl Publishing<'_> {
     pub(crate) fn verdict(&self, py: Python<'_>) -> PyResult<()> {
         self.chain
             .verdict()
-            .map_err(|message| exception(imports::recursion_error(py), &message))
+            .map_err(|message| recursion_error(py, &message))
     }
 }
 
@@ -47,7 +47,7 @@ impl Publishing<'_> {
 #[inline]
 pub(crate) fn in_chain<R>(
     py: Python<'_>,
-    bus: &EventBus,
+    bus: &Bus,
     key: TypeKey,
     publish: impl FnOnce(&Publishing<'_>) -> PyResult<R>,
 ) -> PyResult<R> {
@@ -56,7 +56,7 @@ pub(crate) fn in_chain<R>(
             .enter(bus.number(), key, bus.max_depth(), |cycle| {
                 too_deep(py, bus, &cycle)
             })
-            .map_err(|message| exception(imports::recursion_error(py), &message))?;
+            .map_err(|message| recursion_error(py, &message))?;
         // A panic inside is turned into an exception at the edge of native code: leave then too.
         let _leaving = Leaving(chain, entered);
         let _level = if entered.is_nested() {
@@ -79,14 +79,14 @@ impl Drop for Leaving<'_> {
 
 #[cold]
 #[inline(never)]
-fn too_deep(py: Python<'_>, bus: &EventBus, cycle: &[TypeKey]) -> Arc<str> {
-    let names: Vec<String> = cycle.iter().map(|key| key.name_in_progress(py)).collect();
-    let message = format!(
-        "publishes are nested more than {} deep: {}; break the cycle, or raise max_depth",
-        bus.max_depth(),
-        names.join(" -> ")
-    );
-    message.into()
+fn too_deep(py: Python<'_>, bus: &Bus, cycle: &[TypeKey]) -> Arc<str> {
+    let names = cycle.iter().map(|key| key.name_in_progress(py));
+    chain::too_deep(bus.max_depth(), names).into()
+}
+
+#[cold]
+pub(crate) fn recursion_error(py: Python<'_>, message: &str) -> PyErr {
+    exception(imports::recursion_error(py), message)
 }
 
 /// An exception of one of our Python classes.
@@ -101,7 +101,7 @@ fn exception(class: PyResult<&Bound<'_, PyAny>>, message: &str) -> PyErr {
 
 /// Publishes: every handler of the event's class runs, then failures are raised together.
 #[inline]
-pub(crate) fn publish(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn publish(bus: &Bus, event: &Bound<'_, PyAny>) -> PyResult<()> {
     // Held to the end: a handler may give the event another `__class__`.
     let class = event.get_type();
     let key = TypeKey::of(&class);
@@ -117,7 +117,7 @@ pub(crate) fn publish(bus: &EventBus, event: &Bound<'_, PyAny>) -> PyResult<()> 
 #[cold]
 #[inline(never)]
 fn publish_carefully(
-    bus: &EventBus,
+    bus: &Bus,
     class: &Bound<'_, PyType>,
     event: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
@@ -245,7 +245,7 @@ fn singly<'py>(
 /// straight through, as the error of this.
 #[cold]
 fn ended<'py>(
-    bus: &EventBus,
+    bus: &Bus,
     plan: &Plan,
     class: &Bound<'_, PyType>,
     ten: &Ten,
@@ -308,7 +308,7 @@ fn raised_at(ten: &Ten, py: Python<'_>, error: &PyErr) -> PyResult<Option<usize>
 /// A handler that returns something is called by itself from now on: a function of ten ends there,
 /// and could not say more of those behind it.
 #[cold]
-fn separate(bus: &EventBus, plan: &Plan, class: &Bound<'_, PyType>, index: usize) {
+fn separate(bus: &Bus, plan: &Plan, class: &Bound<'_, PyType>, index: usize) {
     plan.entries()[index].handler().note_result();
     drop(bus.table().evict(&TypeKey::of(class)));
 }
@@ -349,7 +349,7 @@ fn recover<'py>(
 /// One delivery without a report.
 #[inline]
 fn deliver_one<'py>(
-    bus: &EventBus,
+    bus: &Bus,
     entry: &Arc<Entry>,
     event: &Bound<'py, PyAny>,
 ) -> Result<(), Box<Fault<'py>>> {
@@ -387,7 +387,7 @@ fn fault<'py>(called: Called<'py>, handler: Bound<'py, PyAny>) -> Box<Fault<'py>
 /// One delivery to an entry of which something is asked first: its result, or why it was skipped.
 #[inline(never)]
 pub(crate) fn deliver_guarded<'py>(
-    bus: &EventBus,
+    bus: &Bus,
     entry: &Arc<Entry>,
     event: &Bound<'py, PyAny>,
 ) -> Result<Result<Bound<'py, PyAny>, SkipReason>, Fault<'py>> {
@@ -419,8 +419,8 @@ pub(crate) fn deliver_guarded<'py>(
 ///
 /// The predicate is asked first, for `once` is spent by a call, not by a skip; and it is spent
 /// before the call. An error is the predicate's.
-fn admit<'py>(
-    bus: &EventBus,
+pub(crate) fn admit<'py>(
+    bus: &Bus,
     entry: &Arc<Entry>,
     event: &Bound<'py, PyAny>,
 ) -> PyResult<Result<Bound<'py, PyAny>, SkipReason>> {

@@ -15,11 +15,11 @@ const CO_ASYNC_GENERATOR: u32 = 0x200;
 
 /// Refuses what cannot handle an event: what cannot be called, or not with one argument, and what
 /// would have to be awaited or iterated.
-pub(crate) fn check_handler(handler: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn check_handler(handler: &Bound<'_, PyAny>, is_async: bool) -> PyResult<()> {
     if !handler.is_callable() {
         return Err(PyTypeError::new_err(not_callable(handler)));
     }
-    check_callable(handler, "handler")
+    check(handler, "handler", is_async)
 }
 
 /// Refuses a predicate that cannot be asked.
@@ -35,19 +35,28 @@ pub(crate) fn check_predicate(when: &Bound<'_, PyAny>) -> PyResult<()> {
 
 /// Refuses a callable that cannot be called with one argument, or would have to be awaited or
 /// iterated. `role` says what it is to be.
-pub(crate) fn check_callable(handler: &Bound<'_, PyAny>, role: &str) -> PyResult<()> {
+pub(crate) fn check_callable(callable: &Bound<'_, PyAny>, role: &str) -> PyResult<()> {
+    check(callable, role, false)
+}
+
+fn check(handler: &Bound<'_, PyAny>, role: &str, may_await: bool) -> PyResult<()> {
     let py = handler.py();
     if let Some(code) = plain_code(handler)? {
         let flags: u32 = code.getattr(pyo3::intern!(py, "co_flags"))?.extract()?;
-        if flags & (CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR) == 0
-            && takes_one_argument(handler, &code, flags)?
-        {
+        let refused = if may_await { 0 } else { CO_COROUTINE };
+        let refused = refused | CO_GENERATOR | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR;
+        if flags & refused == 0 && takes_one_argument(handler, &code, flags)? {
             return Ok(());
         }
     }
     // Everything else is asked by `inspect`, which is right about partials, decorated functions,
     // callable objects and marked coroutine functions, and slow.
-    let objection = imports::objection(py)?.call1((handler, role))?;
+    let objection = if may_await {
+        imports::objection_anywhere(py)?
+    } else {
+        imports::objection(py)?
+    };
+    let objection = objection.call1((handler, role))?;
     if objection.is_none() {
         Ok(())
     } else {

@@ -202,9 +202,18 @@ impl<L: Copy + PartialEq, R: Clone> Default for Chain<L, R> {
     }
 }
 
+/// What a refused publish is told, with the names of the event types that go round.
+pub fn too_deep(max_depth: u32, cycle: impl IntoIterator<Item = String>) -> String {
+    let cycle: Vec<String> = cycle.into_iter().collect();
+    format!(
+        "publishes are nested more than {max_depth} deep: {}; break the cycle, or raise max_depth",
+        cycle.join(" -> ")
+    )
+}
+
 /// The shortest tail of `path` that repeats itself, closed by its first member (`A, B, A`).
 /// A path that does not repeat (a long line of different types) is cut to its last members.
-fn cycle<L: Copy + PartialEq>(path: &[L]) -> Vec<L> {
+pub fn cycle<L: Copy + PartialEq>(path: &[L]) -> Vec<L> {
     const SHOWN: usize = 10;
     let last = path.len() - 1;
     let back = (1..=path.len() / 2).find(|&period| {

@@ -33,6 +33,19 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
+    /// The reason that a word says: the inverse of [`as_str`](Self::as_str).
+    pub fn from_word(word: &str) -> Option<Self> {
+        const ALL: [SkipReason; 6] = [
+            SkipReason::Cancelled,
+            SkipReason::Paused,
+            SkipReason::When,
+            SkipReason::Once,
+            SkipReason::Gone,
+            SkipReason::Stopped,
+        ];
+        ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
     /// The reason in one word, the same in both languages.
     pub const fn as_str(self) -> &'static str {
         match self {

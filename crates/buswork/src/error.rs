@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::panic::Location;
 
+use crate::chain::too_deep;
 use crate::handler::BoxError;
 use crate::sync::Arc;
 
@@ -128,11 +129,10 @@ impl fmt::Display for Error {
                 formatter,
                 "nobody handles {event}, published at {site}: subscribe a handler, or allow it with set_unhandled::<{event}>(Unhandled::Ignore)"
             ),
-            Kind::Recursion { cycle, max_depth } => write!(
-                formatter,
-                "publishes are nested more than {max_depth} deep: {}; break the cycle, or raise max_depth",
-                cycle.join(" -> ")
-            ),
+            Kind::Recursion { cycle, max_depth } => {
+                let cycle = cycle.iter().map(|&name| name.to_owned());
+                formatter.write_str(&too_deep(*max_depth, cycle))
+            }
         }
     }
 }

@@ -1,0 +1,253 @@
+//! What the async bus does natively: it starts the handlers of an event.
+//!
+//! The rest of a publish, from the first handler that fails or waits for something on, is Python's
+//! (`buswork._rounds`): it is made of the event loop's own tasks and futures.
+
+use std::sync::Arc;
+
+use buswork::SkipReason;
+use pyo3::prelude::*;
+use pyo3::types::{PyCode, PyDict, PyTuple, PyType};
+
+use crate::attempt::Attempted;
+use crate::bus::Bus;
+use crate::calling::{self, Called, Level, call};
+use crate::causal::Link;
+use crate::imports;
+use crate::plan;
+use crate::publish::{admit, mind};
+use crate::report::Report;
+use crate::running::{Publish, Running};
+use crate::subscriber::Entry;
+use crate::tasks::Tasks;
+
+/// The native half of `AsyncEventBus`.
+#[pyclass(frozen, subclass, extends = Bus, module = "buswork._buswork")]
+pub(crate) struct AsyncBus;
+
+#[pymethods]
+impl AsyncBus {
+    /// Takes anything, so that a subclass may have an `__init__` of its own.
+    #[new]
+    #[pyo3(
+        signature = (*arguments, **_options),
+        text_signature = "(*, on_error='raise', unhandled='ignore', max_depth=100)"
+    )]
+    fn new(
+        arguments: &Bound<'_, PyTuple>,
+        _options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let bus = Bus::new(arguments.py(), true)?;
+        Ok(PyClassInitializer::from(bus).add_subclass(Self))
+    }
+
+    /// Starts every handler of an event, in call order. Returns `None` when all of them have ended
+    /// well, and else, or for a report, the round that is to be finished.
+    #[pyo3(name = "_start")]
+    fn start<'py>(
+        this: &Bound<'py, Self>,
+        event: &Bound<'py, PyAny>,
+        code: &Bound<'py, PyCode>,
+        instruction: usize,
+        for_report: bool,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = this.py();
+        let bus = this.as_super().get();
+        let class = event.get_type();
+        let plan = plan::plan(bus, &class)?;
+        let entered = Link::enter(py, bus, &class)?;
+        let _level = if entered.is_nested() {
+            Some(Level::enter(py)?)
+        } else {
+            None
+        };
+        mind(&plan, &class, event)?;
+        let mut starting = Starting {
+            this,
+            event,
+            class: &class,
+            site: (code, instruction),
+            for_report,
+            link: entered.link(py),
+            handlers: plan.entries().len(),
+            round: None,
+            running: None,
+            tasks: None,
+        };
+        starting.run(plan.entries())?;
+        let round = starting.round;
+        if round.is_none() {
+            entered.link(py).get().end();
+        }
+        Ok(round)
+    }
+
+    /// What came of a publish.
+    #[staticmethod]
+    #[pyo3(name = "_report")]
+    fn report(event_type: Bound<'_, PyType>, deliveries: Bound<'_, PyTuple>) -> Report {
+        Report {
+            event_type: event_type.unbind(),
+            deliveries: deliveries.unbind(),
+        }
+    }
+}
+
+/// A publish while its handlers are started.
+struct Starting<'a, 'py> {
+    this: &'a Bound<'py, AsyncBus>,
+    event: &'a Bound<'py, PyAny>,
+    class: &'a Bound<'py, PyType>,
+    site: (&'a Bound<'py, PyCode>, usize),
+    for_report: bool,
+    link: &'a Bound<'py, Link>,
+    handlers: usize,
+    /// Made when something fails or waits, and for a report.
+    round: Option<Bound<'py, PyAny>>,
+    /// The round's, filled here.
+    running: Option<Bound<'py, Running>>,
+    /// Made for the first awaitable.
+    tasks: Option<Tasks<'py>>,
+}
+
+impl<'py> Starting<'_, 'py> {
+    fn run(&mut self, entries: &[Arc<Entry>]) -> PyResult<()> {
+        if self.for_report {
+            self.round()?;
+        }
+        let mut goes_on = true;
+        for (place, entry) in entries.iter().enumerate() {
+            if !goes_on {
+                self.skip(place, entry, SkipReason::Stopped)?;
+                continue;
+            }
+            let started = self.deliver(place, entry).and_then(|goes_on| {
+                self.link.get().verdict(self.event.py())?;
+                Ok(goes_on)
+            });
+            goes_on = match (started, &self.round) {
+                (Ok(goes_on), _) => goes_on,
+                // Nothing waits that would have to be ended first.
+                (Err(error), None) => {
+                    self.link.get().end();
+                    return Err(error);
+                }
+                (Err(error), Some(round)) => {
+                    round.call_method1(pyo3::intern!(round.py(), "abort"), (error,))?;
+                    false
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Starts one handler. Says whether the others are to be started.
+    fn deliver(&mut self, place: usize, entry: &Arc<Entry>) -> PyResult<bool> {
+        let py = self.event.py();
+        let attempt = Attempted::new(py, place, entry, self.for_report);
+        let handler = match admit(self.this.as_super().get(), entry, self.event) {
+            Ok(Ok(handler)) => handler,
+            Ok(Err(reason)) => {
+                self.skip(place, entry, reason)?;
+                return Ok(true);
+            }
+            Err(error) => return self.fail(attempt, error),
+        };
+        let result = match call(&handler, self.event) {
+            Called::Nothing => py.None().into_bound(py),
+            Called::Result(result) => result,
+            Called::Raised => return self.fail(attempt, PyErr::fetch(py)),
+        };
+        if !result.is_none() && calling::is_awaitable(&result) {
+            return self.begin(attempt, &result);
+        }
+        self.returned(attempt, result)?;
+        Ok(true)
+    }
+
+    /// Makes a task of an awaitable. Most have ended when this returns, where tasks start eagerly.
+    fn begin(
+        &mut self,
+        attempt: Attempted<'_, 'py>,
+        awaitable: &Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
+        let py = awaitable.py();
+        let tasks = match self.tasks.take() {
+            Some(tasks) => tasks,
+            None => Tasks::of_running_loop(py, awaitable)?,
+        };
+        let task = tasks.start(awaitable);
+        self.tasks = Some(tasks);
+        let task = task?;
+        if !task.call_method0(pyo3::intern!(py, "done"))?.is_truthy()? {
+            let is_urgent = self.for_report || attempt.is_urgent(self.this.as_super().get());
+            let round = self.round()?;
+            if is_urgent {
+                round.call_method1(pyo3::intern!(py, "watch"), (&task,))?;
+            }
+            let attempt = Py::new(py, attempt.keep())?;
+            if let Some(running) = &self.running {
+                running.get().add(attempt, task);
+            }
+            return Ok(true);
+        }
+        if let Some(error) = Tasks::failure(&task)? {
+            return self.fail(attempt, error);
+        }
+        if self.for_report {
+            let result = task.call_method0(pyo3::intern!(py, "result"))?;
+            self.returned(attempt, result)?;
+        }
+        Ok(true)
+    }
+
+    fn returned(&mut self, attempt: Attempted<'_, 'py>, result: Bound<'py, PyAny>) -> PyResult<()> {
+        if !self.for_report {
+            return Ok(());
+        }
+        let py = result.py();
+        let round = self.round()?;
+        round.call_method1(pyo3::intern!(py, "returned"), (attempt.keep(), result))?;
+        Ok(())
+    }
+
+    fn skip(&mut self, place: usize, entry: &Arc<Entry>, reason: SkipReason) -> PyResult<()> {
+        if !self.for_report {
+            return Ok(());
+        }
+        let py = self.event.py();
+        let attempt = Attempted::new(py, place, entry, true).keep();
+        let round = self.round()?;
+        round.call_method1(pyo3::intern!(py, "skipped"), (attempt, reason.as_str()))?;
+        Ok(())
+    }
+
+    fn fail(&mut self, attempt: Attempted<'_, 'py>, error: PyErr) -> PyResult<bool> {
+        let round = self.round()?;
+        round
+            .call_method1(pyo3::intern!(round.py(), "fail"), (attempt.keep(), error))?
+            .extract()
+    }
+
+    fn round(&mut self) -> PyResult<&Bound<'py, PyAny>> {
+        if self.round.is_none() {
+            let py = self.event.py();
+            let publish = Publish {
+                bus: self.this.clone().unbind(),
+                event: self.event.clone().unbind(),
+                event_type: self.class.clone().unbind(),
+                link: self.link.clone().unbind(),
+                code: self.site.0.clone().unbind(),
+                instruction: self.site.1,
+                handlers: self.handlers,
+                for_report: self.for_report,
+            };
+            let running = Bound::new(py, Running::default())?;
+            self.round = Some(imports::round(py)?.call1((publish, &running))?);
+            self.running = Some(running);
+        }
+        self.round
+            .as_ref()
+            .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("no round was made"))
+    }
+}

@@ -1,0 +1,227 @@
+//! The causal chain of the async bus. It follows the context, as tasks and threads are none of its
+//! lines: a handler's task has a copy of its publisher's context, and so a link to its publish.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use buswork::chain::{cycle, too_deep};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use crate::bus::Bus;
+use crate::context;
+use crate::imports;
+use crate::publish::recursion_error;
+use crate::routing::TypeKey;
+
+/// From this depth on, publishes of a chain are counted by their depth.
+const COUNTED_FROM: u32 = 8;
+/// How many publishes of one chain, in a cycle, may be in progress at one depth.
+const CROWD: u32 = 4_096;
+
+/// What the publishes of one chain share.
+#[derive(Default)]
+struct Chain {
+    /// How many are in progress, by their depth.
+    ///
+    /// Handlers that wait before they publish run side by side, so a cycle with a fan-out of two
+    /// would have 2^100 publishes in progress before any were 100 deep.
+    counts: Mutex<Vec<u32>>,
+    /// The message of a publish that was refused. It dooms all of them: the outermost will raise
+    /// it, and cancel what is left.
+    refusal: OnceLock<String>,
+}
+
+impl Chain {
+    /// Counts one more publish, or one less, and says how many of its depth there are then.
+    fn count(&self, depth: u32, more: bool) -> u32 {
+        let Some(place) = depth.checked_sub(COUNTED_FROM) else {
+            return 0;
+        };
+        let mut counts = self.lock();
+        let place = place as usize;
+        if counts.len() <= place {
+            counts.resize(place + 1, 0);
+        }
+        let count = &mut counts[place];
+        *count = if more {
+            *count + 1
+        } else {
+            count.saturating_sub(1)
+        };
+        *count
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<u32>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A publish, and the one that it is nested in.
+///
+/// A publish that has ended is no link any more: what a handler left behind in the background goes on
+/// in a chain of its own.
+#[pyclass(frozen, module = "buswork._buswork")]
+pub(crate) struct Link {
+    outer: Option<Py<Link>>,
+    bus: usize,
+    depth: u32,
+    class: Py<PyType>,
+    chain: Arc<Chain>,
+    has_ended: AtomicBool,
+}
+
+/// A publish whose link is in the current context, until this is dropped.
+pub(crate) struct Entered<'py> {
+    link: Bound<'py, Link>,
+    _set: context::Set<'py>,
+}
+
+impl<'py> Entered<'py> {
+    pub(crate) fn link(&self, _py: Python<'py>) -> &Bound<'py, Link> {
+        &self.link
+    }
+
+    pub(crate) fn is_nested(&self) -> bool {
+        self.link.get().outer.is_some()
+    }
+}
+
+impl Link {
+    /// Puts a publish on `bus` into the current context.
+    pub(crate) fn enter<'py>(
+        py: Python<'py>,
+        bus: &Bus,
+        class: &Bound<'py, PyType>,
+    ) -> PyResult<Entered<'py>> {
+        let outer = Self::in_progress(py)?;
+        if let Some(outer) = &outer {
+            outer.get().verdict(py)?;
+        }
+        let depth = 1 + Self::depth(py, outer.as_ref(), bus.number());
+        if depth > bus.max_depth() {
+            return Err(Self::refuse(py, outer.as_ref(), class, |cycle| {
+                too_deep(bus.max_depth(), cycle)
+            }));
+        }
+        let chain = match &outer {
+            None => Arc::default(),
+            Some(outer) => Arc::clone(&outer.get().chain),
+        };
+        if chain.count(depth, true) > CROWD && Self::goes_round(py, outer.as_ref(), class) {
+            chain.count(depth, false);
+            return Err(Self::refuse(py, outer.as_ref(), class, |cycle| {
+                let cycle: Vec<String> = cycle.collect();
+                format!(
+                    "{CROWD} publishes of one chain are in progress, {depth} deep: {}; break the cycle",
+                    cycle.join(" -> ")
+                )
+            }));
+        }
+        let link = Self {
+            outer: outer.map(Bound::unbind),
+            bus: bus.number(),
+            depth,
+            class: class.clone().unbind(),
+            chain,
+            has_ended: AtomicBool::new(false),
+        };
+        let link = Bound::new(py, link)?;
+        let set = context::set(imports::chain(py)?, link.as_any())?;
+        Ok(Entered { link, _set: set })
+    }
+
+    /// The innermost publish that is in progress, in the current context.
+    fn in_progress(py: Python<'_>) -> PyResult<Option<Bound<'_, Self>>> {
+        let mut link =
+            context::get(imports::chain(py)?)?.and_then(|link| link.cast_into::<Self>().ok());
+        while let Some(ended) = link.take_if(|link| link.get().has_ended.load(Ordering::Acquire)) {
+            link = ended.get().outer(py);
+        }
+        Ok(link)
+    }
+
+    /// How deep the innermost publish on `bus` is.
+    fn depth(py: Python<'_>, innermost: Option<&Bound<'_, Self>>, bus: usize) -> u32 {
+        let mut link = innermost.cloned();
+        while let Some(one) = link {
+            if one.get().bus == bus {
+                return one.get().depth;
+            }
+            link = one.get().outer(py);
+        }
+        0
+    }
+
+    /// Whether a publish of the same class is in progress further out.
+    #[cold]
+    fn goes_round(
+        py: Python<'_>,
+        innermost: Option<&Bound<'_, Self>>,
+        class: &Bound<'_, PyType>,
+    ) -> bool {
+        let mut link = innermost.cloned();
+        while let Some(one) = link {
+            if one.get().class.is(class) {
+                return true;
+            }
+            link = one.get().outer(py);
+        }
+        false
+    }
+
+    #[cold]
+    fn refuse(
+        py: Python<'_>,
+        innermost: Option<&Bound<'_, Self>>,
+        class: &Bound<'_, PyType>,
+        message: impl FnOnce(&mut dyn Iterator<Item = String>) -> String,
+    ) -> PyErr {
+        let mut links = Vec::new();
+        let mut link = innermost.cloned();
+        while let Some(one) = link {
+            link = one.get().outer(py);
+            links.push(one);
+        }
+        let path: Vec<TypeKey> = links
+            .iter()
+            .rev()
+            .map(|link| TypeKey::of(link.get().class.bind(py)))
+            .chain([TypeKey::of(class)])
+            .collect();
+        let cycle = cycle(&path);
+        let message = message(&mut cycle.iter().map(|key| key.name_in_progress(py)));
+        if let Some(link) = innermost {
+            let _ = link.get().chain.refusal.set(message.clone());
+        }
+        recursion_error(py, &message)
+    }
+
+    fn outer<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Self>> {
+        self.outer.as_ref().map(|outer| outer.bind(py).clone())
+    }
+}
+
+#[pymethods]
+impl Link {
+    /// Notes that the publish has ended.
+    pub(crate) fn end(&self) {
+        if !self.has_ended.swap(true, Ordering::AcqRel) {
+            self.chain.count(self.depth, false);
+        }
+    }
+
+    /// Raises, when a publish of the chain went too deep, whoever swallowed the error.
+    pub(crate) fn verdict(&self, py: Python<'_>) -> PyResult<()> {
+        match self.chain.refusal.get() {
+            None => Ok(()),
+            Some(message) => Err(recursion_error(py, message)),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.outer)?;
+        visit.call(&self.class)
+    }
+}
