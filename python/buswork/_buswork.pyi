@@ -1,7 +1,7 @@
 """The native half of buswork: the bus, and what it hands out."""
 
 from asyncio import AbstractEventLoop, Task
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextvars import Context
 from types import CodeType, TracebackType
 from typing import (
@@ -78,6 +78,15 @@ class Bus:
 
     Not to be made itself.
     """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+    def __init__(
+        self,
+        *,
+        on_error: _OnError = "raise",
+        unhandled: _Unhandled = "ignore",
+        max_depth: int = 100,
+    ) -> None: ...
     def subscribe(
         self,
         event_type: TypeForm[_Event],
@@ -472,13 +481,6 @@ class EventBus(Bus):
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
-    def __init__(
-        self,
-        *,
-        on_error: _OnError = "raise",
-        unhandled: _Unhandled = "ignore",
-        max_depth: int = 100,
-    ) -> None: ...
     def publish(self, event: object) -> None:
         """Run every handler of the event's type, all of them before it returns.
 
@@ -566,18 +568,16 @@ class AsyncBus(Bus):
     """The native half of `AsyncEventBus`."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
-    def __init__(
-        self,
-        *,
-        on_error: _OnError = "raise",
-        unhandled: _Unhandled = "ignore",
-        max_depth: int = 100,
-    ) -> None: ...
+    @overload
     def _start(
-        self, event: object, code: CodeType, instruction: int, for_report: bool
-    ) -> Round | None:
+        self, event: object, code: CodeType, instruction: int, for_report: Literal[True]
+    ) -> Round:
         """Start every handler of an event; return the round that is to be finished, if any."""
 
+    @overload
+    def _start(
+        self, event: object, code: CodeType, instruction: int, for_report: Literal[False]
+    ) -> Round | None: ...
     @staticmethod
     def _report(event_type: type[Any], deliveries: tuple[Delivery, ...]) -> Report:
         """Make a report."""
@@ -639,10 +639,10 @@ class Publish:
 class Running:
     """The handlers of a publish that wait for something, in call order."""
 
-    def first_running(self, round: Round, publish: Publish) -> Task[Any] | None:
+    def first_running(self, waiting: Round, publish: Publish) -> Task[Any] | None:
         """Tell the round of those that have ended, up to one that has not; return its task."""
 
-    def ended(self, task: Task[Any], round: Round, publish: Publish) -> None:
+    def ended(self, task: Task[Any], waiting: Round, publish: Publish) -> None:
         """Tell the round of the end of one, unless that was told before."""
 
     def cancel(self) -> None:
@@ -655,13 +655,11 @@ class Gate:
     _asyncio_future_blocking: bool
 
     def __new__(cls, task: Task[Any]) -> Self: ...
-    def __await__(self) -> Self: ...
+    def __await__(self) -> Generator[Any]: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> Self: ...
     def __call__(self, _task: Task[Any], /) -> None: ...
-    def add_done_callback(
-        self, callback: Callable[[Gate], object], *, context: Context
-    ) -> None:
+    def add_done_callback(self, callback: Callable[[Gate], object], *, context: Context) -> None:
         """Take the awaiting task's wake-up."""
 
     def cancel(self, msg: object = None) -> bool:

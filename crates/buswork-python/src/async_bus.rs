@@ -29,10 +29,7 @@ pub(crate) struct AsyncBus;
 impl AsyncBus {
     /// Takes anything, so that a subclass may have an `__init__` of its own.
     #[new]
-    #[pyo3(
-        signature = (*arguments, **_options),
-        text_signature = "(*, on_error='raise', unhandled='ignore', max_depth=100)"
-    )]
+    #[pyo3(signature = (*arguments, **_options), text_signature = None)]
     fn new(
         arguments: &Bound<'_, PyTuple>,
         _options: Option<&Bound<'_, PyDict>>,

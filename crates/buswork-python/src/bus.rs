@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use buswork::entry::Options;
-use pyo3::exceptions::{PyLookupError, PyUserWarning, PyValueError};
+use pyo3::exceptions::{PyLookupError, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::collection;
 use crate::event_types::EventTypes;
@@ -277,6 +277,20 @@ impl Bus {
 
 #[pymethods]
 impl Bus {
+    #[new]
+    #[pyo3(
+        signature = (*_arguments, **_options),
+        text_signature = "(*, on_error='raise', unhandled='ignore', max_depth=100)"
+    )]
+    fn make(
+        _arguments: &Bound<'_, PyTuple>,
+        _options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        Err(PyTypeError::new_err(
+            "Bus is what buses have in common: make an EventBus or an AsyncEventBus",
+        ))
+    }
+
     #[pyo3(signature = (*, on_error = None, unhandled = "ignore", max_depth = 100))]
     fn __init__(
         &self,

@@ -1,4 +1,4 @@
-//! Context variables, by CPython's own interface.
+//! Context variables, by an interface of the interpreter's own.
 #![expect(unsafe_code, reason = "context variables have no safe binding")]
 
 use pyo3::ffi;

@@ -70,29 +70,29 @@ impl Running {
 
 #[pymethods]
 impl Running {
-    /// Tells `round` of the handlers that have ended, in call order, up to one that has not, and
+    /// Tells the round of the handlers that have ended, in call order, up to one that has not, and
     /// returns the task of that one.
     fn first_running<'py>(
         &self,
-        round: &Bound<'py, PyAny>,
+        waiting: &Bound<'py, PyAny>,
         publish: &Bound<'py, Publish>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = round.py();
+        let py = waiting.py();
         while let Some((_, task)) = self.first(py) {
             let task = task.into_bound(py);
             if !task.call_method0(pyo3::intern!(py, "done"))?.is_truthy()? {
                 return Ok(Some(task));
             }
-            self.ended(&task, round, publish)?;
+            self.ended(&task, waiting, publish)?;
         }
         Ok(None)
     }
 
-    /// Tells `round` of the end of a handler, unless that was told before.
+    /// Tells the round of the end of a handler, unless that was told before.
     fn ended<'py>(
         &self,
         task: &Bound<'py, PyAny>,
-        round: &Bound<'py, PyAny>,
+        waiting: &Bound<'py, PyAny>,
         publish: &Bound<'py, Publish>,
     ) -> PyResult<()> {
         let py = task.py();
@@ -105,13 +105,13 @@ impl Running {
                 .call_method0(pyo3::intern!(py, "cancelled"))?
                 .is_truthy()?;
             let name = if is_cancelled { "cancelled" } else { "fail" };
-            round.call_method1(name, (attempt, error))?;
+            waiting.call_method1(name, (attempt, error))?;
         } else if publish.for_report {
             let result = task.call_method0(pyo3::intern!(py, "result"))?;
-            round.call_method1(pyo3::intern!(py, "returned"), (attempt, result))?;
+            waiting.call_method1(pyo3::intern!(py, "returned"), (attempt, result))?;
         }
         if let Err(refusal) = publish.link.get().verdict(py) {
-            round.call_method1(pyo3::intern!(py, "abort"), (refusal,))?;
+            waiting.call_method1(pyo3::intern!(py, "abort"), (refusal,))?;
         }
         Ok(())
     }

@@ -16,10 +16,7 @@ pub(crate) struct EventBus;
 impl EventBus {
     /// Takes anything, so that a subclass may have an `__init__` of its own.
     #[new]
-    #[pyo3(
-        signature = (*arguments, **_options),
-        text_signature = "(*, on_error='raise', unhandled='ignore', max_depth=100)"
-    )]
+    #[pyo3(signature = (*arguments, **_options), text_signature = None)]
     fn new(
         arguments: &Bound<'_, PyTuple>,
         _options: Option<&Bound<'_, PyDict>>,
