@@ -6,14 +6,16 @@ functions before is not the loop that it would have been.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
 
+from async_contenders import ASYNC_CONTENDERS, publisher
 from contenders import CONTENDERS, SEED, OrderPlaced, event
 from handlers import Kind, distinct
-from rounds import interleave
+from rounds import TURN, interleave
 
 from buswork import EventBus, HandlerErrors
 
@@ -163,10 +165,25 @@ def subscribing() -> dict[str, Loop]:
     return {"beside": loop(beside, _others(beside)[5_000]), "alone": loop(alone, OrderPlaced)}
 
 
+def awaiting(kind: str, count: str) -> dict[str, Loop]:
+    """Everybody, awaiting a publish to so many coroutine functions."""
+    return {
+        name: publisher(make(), distinct(cast("Kind", kind), int(count)), runner)
+        for name, make in ASYNC_CONTENDERS.items()
+    }
+
+
+runner = asyncio.Runner()
+"""The loop of the async cases."""
+
+ASYNC_TURN = 5_000_000
+"""Longer than the others' turns, as entering the loop takes a while."""
+
 CASES: dict[str, Callable[..., dict[str, Loop]]] = {
     "publish": publish,
     "bases": bases,
     "others": others,
+    "awaiting": awaiting,
     "raising": raising,
     "subscribing": subscribing,
 }
@@ -175,7 +192,8 @@ CASES: dict[str, Callable[..., dict[str, Loop]]] = {
 def main() -> None:
     """Run the case `NAME:ARGUMENT:ARGUMENT`."""
     name, *arguments = sys.argv[1].split(":")
-    figures = interleave(CASES[name](*arguments), int(sys.argv[2]))
+    turn = ASYNC_TURN if name == "awaiting" else TURN
+    figures = interleave(CASES[name](*arguments), int(sys.argv[2]), turn)
     for what in checks:
         check(*what)
     print(json.dumps(figures))

@@ -6,17 +6,26 @@ subscribed n times, a loop would be measured at its best and never be seen like 
 
 from __future__ import annotations
 
+import asyncio
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Kind = Literal["function", "method"]
+Kind = Literal["function", "method", "quick", "once"]
 
 
 def _function(event: object) -> None:
     pass
+
+
+async def _quick(event: object) -> None:
+    pass
+
+
+async def _once(event: object) -> None:
+    await asyncio.sleep(0)
 
 
 def _function_with_keywords(event: object, **_: object) -> None:
@@ -36,6 +45,8 @@ _templates: dict[tuple[Kind, bool], FunctionType] = {
     ("function", True): _function_with_keywords,
     ("method", False): _method,
     ("method", True): _method_with_keywords,
+    ("quick", False): _quick,
+    ("once", False): _once,
 }
 
 
@@ -50,7 +61,7 @@ def distinct(kind: Kind, count: int, *, keywords: bool = False) -> list[Callable
         name = f"handle_{number}"
         code = template.__code__.replace(co_name=name, co_qualname=name)
         function = FunctionType(code, globals(), name)
-        if kind == "function":
+        if kind != "method":
             handlers.append(function)
         else:
             handlers.append(type(f"Owner{number}", (), {"handle": function})().handle)

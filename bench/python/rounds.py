@@ -21,26 +21,26 @@ TURN = 500_000
 """Nanoseconds that a turn of one contender is to last."""
 
 
-def _times(loop: Loop) -> int:
+def _times(loop: Loop, turn: int) -> int:
     """How often the loop is to go round in a turn. Warms it up as well."""
     times = 1
     while True:
         started = perf_counter_ns()
         loop(times)
         elapsed = perf_counter_ns() - started
-        if elapsed >= TURN:
-            return max(1, round(times * TURN / elapsed))
+        if elapsed >= turn:
+            return max(1, round(times * turn / elapsed))
         times *= 2
 
 
-def interleave(loops: Mapping[str, Loop], rounds: int) -> dict[str, list[float]]:
+def interleave(loops: Mapping[str, Loop], rounds: int, turn: int = TURN) -> dict[str, list[float]]:
     """Measure the loops in turn, so many rounds, and return nanoseconds a go, one a round.
 
     Who begins moves on from round to round, since who comes after whom has an effect. The garbage
     collector is off for all of them.
     """
     names = list(loops)
-    times = {name: _times(loops[name]) for name in names}
+    times = {name: _times(loops[name], turn) for name in names}
     figures: dict[str, list[float]] = {name: [] for name in names}
     gc.collect()
     gc.disable()

@@ -12,6 +12,7 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from async_contenders import ASYNC_CONTENDERS
 from contenders import BUSWORK, CONTENDERS, SEED
 from failures import HANDLERS, observe
 from rounds import difference, merge, ratio
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Figures = dict[str, list[float]]
 
 COUNTS = (0, 1, 3, 10, 100)
+GATHER = "hand-written gather"
 HERE = Path(__file__).parent
 
 
@@ -107,6 +109,25 @@ def publishing(kind: str, cases: dict[int, Figures]) -> None:
     table(head, rows)
 
 
+def awaiting(cases: dict[tuple[str, int], Figures]) -> None:
+    """Print the table of those that are awaited."""
+    print("#### Awaited\n")
+    print("Of the hand-written gather's time. Handlers that wait do so once, for nothing.\n")
+    words = {"quick": "never wait", "once": "wait once"}
+    head = ["", *(f"{count} that {words[kind]}" for kind, count in cases)]
+    rows = [
+        [
+            name,
+            *(
+                f"{ratio(figures, name, GATHER):.2f} ({median(figures[name]) / 1000:.1f} µs)"
+                for figures in cases.values()
+            ),
+        ]
+        for name in ASYNC_CONTENDERS
+    ]
+    table(head, rows)
+
+
 def behaviours() -> None:
     """Print what each does when a handler fails."""
     print("#### When a handler fails\n")
@@ -138,6 +159,25 @@ def importing(times: int) -> float:
             took.append(perf_counter() - started)
         differences.append((took[1] - took[0]) * 1000)
     return median(differences)
+
+
+def async_bars(cases: dict[tuple[str, int], Figures]) -> list[Bar]:
+    """Set the figures of three awaited handlers beside their bars."""
+    is_eager = sys.version_info >= (3, 12)
+    for_kinds = {
+        "quick": ("that never wait", 1 / 6 if is_eager else 1 / 1.5, 1 / 8 if is_eager else None),
+        "once": ("that wait once", 1 / 1.5 if is_eager else 1 / 0.95, 1 / 2 if is_eager else None),
+    }
+    return [
+        Bar(
+            f"await a publish to 3 handlers {what}, of the hand-written gather's time",
+            ratio(cases[kind, 3], BUSWORK.name, GATHER),
+            round(bar, 3),
+            "×",
+            aim,
+        )
+        for kind, (what, bar, aim) in for_kinds.items()
+    ]
 
 
 def bars(publish: dict[str, dict[int, Figures]], effort: Effort, wheel: Path | None) -> list[Bar]:
@@ -206,9 +246,16 @@ def main() -> None:
     print("Time of a publish as a multiple of the hand-written loop's, and in nanoseconds.\n")
     for kind, cases in publish.items():
         publishing(f"{kind}s", cases)
+    awaited = {
+        (kind, count): measure(f"awaiting:{kind}:{count}", effort)
+        for kind in ("quick", "once")
+        for count in (1, 3, 10)
+    }
+    awaiting(awaited)
     behaviours()
     print("#### Bars\n")
-    rows = [bar.row() for bar in bars(publish, effort, arguments.wheel)]
+    figures = bars(publish, effort, arguments.wheel) + async_bars(awaited)
+    rows = [bar.row() for bar in figures]
     table(("", "figure", "bar", "aim", ""), rows)
 
 
