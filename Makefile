@@ -18,8 +18,8 @@ lint: target ## Run every lint and type checker
 bench: target ## Measure against the hand-written bus and the other libraries
 	@bench/run
 
-soak: target ## Run the long tests: memory over millions of events (random seed, printed)
-	@folder=$$(scripts/lowest release) && BUSWORK_SOAK=1 $$folder/bin/python -m pytest tests/soak -s --timeout=0
+soak: target ## Run the long tests: memory over millions of events, thousands of random programs
+	@scripts/soak
 
 wheel: target ## Build a wheel for each Python found, into dist/
 	@scripts/wheel

@@ -5,6 +5,7 @@ Short by default; `BUSWORK_SOAK=1` runs the full counts of the bars.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from buswork import EventBus, HandlerErrors
+from buswork import AsyncEventBus, EventBus, HandlerErrors
 
 IS_FULL = bool(os.environ.get("BUSWORK_SOAK"))
 MEBIBYTE = 1024 * 1024
@@ -36,14 +37,16 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def growth(work: Callable[[int], None], times: int) -> int:
-    """Return by how much the resident size grows over `times` rounds, once warm."""
+def stays_flat(what: str, work: Callable[[int], None], times: int) -> bool:
+    """Say whether the resident size grows by no more than allowed over `times` rounds, once warm."""
     work(max(times // 10, 1000))
     gc.collect()
     warm = resident()
     work(times)
     gc.collect()
-    return resident() - warm
+    grown = resident() - warm
+    print(f"\n{grown / MEBIBYTE:+6.2f} MiB over {times:,} {what}")
+    return grown <= ALLOWED
 
 
 def test_publishing_does_not_grow() -> None:
@@ -56,7 +59,7 @@ def test_publishing_does_not_grow() -> None:
         for _ in range(times):
             bus.publish(Placed())
 
-    assert growth(work, count(10_000_000, 200_000)) <= ALLOWED
+    assert stays_flat("events", work, count(10_000_000, 200_000))
 
 
 def test_delivering_and_failing_does_not_grow() -> None:
@@ -71,7 +74,7 @@ def test_delivering_and_failing_does_not_grow() -> None:
             except HandlerErrors:
                 pass
 
-    assert growth(work, count(1_000_000, 20_000)) <= ALLOWED
+    assert stays_flat("reports and failures", work, count(1_000_000, 20_000))
 
 
 def test_subscribing_and_cancelling_does_not_grow() -> None:
@@ -85,7 +88,7 @@ def test_subscribing_and_cancelling_does_not_grow() -> None:
                 bus.publish(Placed())
             subscription.cancel()
 
-    assert growth(work, count(100_000, 10_000)) <= ALLOWED
+    assert stays_flat("subscribe and cancel pairs", work, count(100_000, 10_000))
 
 
 def test_dead_classes_do_not_grow() -> None:
@@ -100,7 +103,7 @@ def test_dead_classes_do_not_grow() -> None:
             del event_type
         gc.collect()
 
-    assert growth(work, count(100_000, 5_000)) <= ALLOWED
+    assert stays_flat("dead classes", work, count(100_000, 5_000))
 
 
 def test_dropped_buses_do_not_grow() -> None:
@@ -118,7 +121,7 @@ def test_dropped_buses_do_not_grow() -> None:
         for _ in range(times):
             Owner()
 
-    assert growth(work, count(100_000, 10_000)) <= ALLOWED
+    assert stays_flat("dropped buses", work, count(100_000, 10_000))
 
 
 def test_weak_handlers_that_die_do_not_grow() -> None:
@@ -134,5 +137,36 @@ def test_weak_handlers_that_die_do_not_grow() -> None:
             bus.publish(Placed())
             del owner
 
-    assert growth(work, count(100_000, 10_000)) <= ALLOWED
+    assert stays_flat("dead weak handlers", work, count(100_000, 10_000))
     assert bus.handlers(Placed) == []
+
+
+def test_awaiting_does_not_grow() -> None:
+    bus = AsyncEventBus()
+
+    async def quick(_event: Placed) -> None: ...
+
+    async def waits(_event: Placed) -> None:
+        await asyncio.sleep(0)
+
+    async def fails(_event: Placed) -> None:
+        await asyncio.sleep(0)
+        raise ValueError
+
+    for handler in (quick, waits, fails):
+        bus.subscribe(Placed, handler)
+
+    async def publish(times: int) -> None:
+        for number in range(times):
+            publishing = asyncio.ensure_future(bus.publish(Placed()))
+            await asyncio.sleep(0)
+            if number % 10 == 0:
+                publishing.cancel()
+            await asyncio.wait([publishing])
+            if not publishing.cancelled():
+                publishing.exception()
+
+    def work(times: int) -> None:
+        asyncio.run(publish(times))
+
+    assert stays_flat("awaited publishes, some cancelled", work, count(1_000_000, 10_000))

@@ -1,0 +1,13 @@
+"""What all tests share: the same random programs each time, but in a soak."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+IS_SOAK = bool(os.environ.get("BUSWORK_SOAK"))
+
+# A soak prints how to run a failing example again (`print_blob`).
+settings.register_profile("tests", derandomize=not IS_SOAK, print_blob=True, deadline=None)
+settings.load_profile("tests")
