@@ -479,8 +479,6 @@ class EventBus(Bus):
     >>> bus.publish(OrderPlaced("123"))
     a mail about 123
     """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
     def publish(self, event: object) -> None:
         """Run every handler of the event's type, all of them before it returns.
 
@@ -566,8 +564,6 @@ class EventBus(Bus):
 
 class AsyncBus(Bus):
     """The native half of `AsyncEventBus`."""
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
     @overload
     def _start(
         self, event: object, code: CodeType, instruction: int, for_report: Literal[True]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, assert_type, runtime_checkable
 from unittest.mock import Mock
 
 from buswork import (
+    AsyncEventBus,
     Delivery,
     EventBus,
     Failure,
@@ -377,3 +379,26 @@ try:
     bus.publish(OrderPlaced(5.0))
 except HandlerErrors as errors:
     assert_type(errors.exceptions, tuple[Exception | ExceptionGroup[Exception], ...])
+
+
+asynchronous = AsyncEventBus(on_error="log", max_depth=10)
+
+
+@asynchronous.on(OrderPlaced, priority=1)
+async def confirm_later(event: OrderPlaced) -> int:
+    return int(event.amount)
+
+
+@asynchronous.on(OrderPlaced, OrderCancelled)
+def confirm_at_once(event: OrderPlaced | OrderCancelled) -> None: ...
+
+
+pending: Coroutine[Any, Any, int] = confirm_later(OrderPlaced(1.0))
+asynchronous.subscribe(OrderPlaced, confirm_later)
+
+
+async def publish_and_deliver() -> None:
+    await asynchronous.publish(OrderPlaced(1.0))
+    assert_type(await asynchronous.deliver(OrderPlaced(1.0)), Report)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asynchronous.publish(OrderPlaced(1.0)))

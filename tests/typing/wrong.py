@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from buswork import EventBus, Failure, Handlers, handles
+from buswork import AsyncEventBus, EventBus, Failure, Handlers, handles
 
 
 @dataclass
@@ -279,3 +279,17 @@ bus.publish()  # error
 
 def look(failure: Failure) -> None:
     failure.message  # error
+
+
+asynchronous = AsyncEventBus()
+
+
+@asynchronous.on(OrderPlaced)  # error
+async def cancel_later(event: OrderCancelled) -> None: ...
+
+
+async def reserve_later(event: OrderCancelled) -> None: ...
+
+
+asynchronous.subscribe(OrderPlaced, reserve_later)  # error
+AsyncEventBus(max_depth="deep")  # error

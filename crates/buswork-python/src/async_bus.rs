@@ -9,13 +9,15 @@ use buswork::SkipReason;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyTuple, PyType};
 
+use crate::admission::admit;
 use crate::attempt::Attempted;
+use crate::awaitable;
 use crate::bus::Bus;
-use crate::calling::{self, Called, Level, call};
+use crate::calling::{Called, Level, call};
 use crate::causal::Link;
 use crate::imports;
 use crate::plan;
-use crate::publish::{admit, mind};
+use crate::publish::mind;
 use crate::report::Report;
 use crate::running::{Publish, Running};
 use crate::subscriber::Entry;
@@ -52,7 +54,7 @@ impl AsyncBus {
         let bus = this.as_super().get();
         let class = event.get_type();
         let plan = plan::plan(bus, &class)?;
-        let entered = Link::enter(py, bus, &class)?;
+        let mut entered = Link::enter(py, bus, &class)?;
         let _level = if entered.is_nested() {
             Some(Level::enter(py)?)
         } else {
@@ -65,7 +67,7 @@ impl AsyncBus {
             class: &class,
             site: (code, instruction),
             for_report,
-            link: entered.link(py),
+            link: entered.link(),
             handlers: plan.entries().len(),
             round: None,
             running: None,
@@ -73,8 +75,8 @@ impl AsyncBus {
         };
         starting.run(plan.entries())?;
         let round = starting.round;
-        if round.is_none() {
-            entered.link(py).get().end();
+        if round.is_some() {
+            entered.go_on();
         }
         Ok(round)
     }
@@ -125,10 +127,7 @@ impl<'py> Starting<'_, 'py> {
             goes_on = match (started, &self.round) {
                 (Ok(goes_on), _) => goes_on,
                 // Nothing waits that would have to be ended first.
-                (Err(error), None) => {
-                    self.link.get().end();
-                    return Err(error);
-                }
+                (Err(error), None) => return Err(error),
                 (Err(error), Some(round)) => {
                     round.call_method1(pyo3::intern!(round.py(), "abort"), (error,))?;
                     false
@@ -155,7 +154,7 @@ impl<'py> Starting<'_, 'py> {
             Called::Result(result) => result,
             Called::Raised => return self.fail(attempt, PyErr::fetch(py)),
         };
-        if !result.is_none() && calling::is_awaitable(&result) {
+        if !result.is_none() && awaitable::is_awaitable(&result) {
             return self.begin(attempt, &result);
         }
         self.returned(attempt, result)?;

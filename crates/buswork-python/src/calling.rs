@@ -1,17 +1,8 @@
 //! Calls into Python, one crossing each, and the little of the interpreter's inside that they need.
-#![expect(
-    unsafe_code,
-    reason = "PyO3 offers no vectorcall on an argument slice, nor type slots"
-)]
+#![expect(unsafe_code, reason = "PyO3 offers no vectorcall on an argument slice")]
 
-use pyo3::exceptions::{PyException, PyRecursionError, PyRuntimeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
-
-use crate::imports;
-
-pub(crate) const CO_ITERABLE_COROUTINE: u32 = 0x100;
 
 /// The head of a bound method, as `cpython/classobject.h` has it; both fields never change.
 #[repr(C)]
@@ -87,37 +78,6 @@ pub(crate) fn call_without_arguments<'py>(
         let result = vectorcall(callable.as_ptr(), &mut [std::ptr::null_mut()]);
         Bound::from_owned_ptr_or_err(callable.py(), result)
     }
-}
-
-/// [`call`] for callables that may return anything but an awaitable, which nobody would await. It
-/// is closed then, and `role` says what the callable is.
-pub(crate) fn call_for_nothing(
-    callable: &Bound<'_, PyAny>,
-    argument: &Bound<'_, PyAny>,
-    role: &str,
-) -> PyResult<()> {
-    let result = call_for_result(callable, argument)?;
-    refuse_awaitable(&result, role)
-}
-
-/// The sync bus awaits nothing: an awaitable that a callable of the user returns is closed, and is
-/// an error.
-#[cold]
-pub(crate) fn refuse_awaitable(result: &Bound<'_, PyAny>, role: &str) -> PyResult<()> {
-    if result.is_none() || !is_awaitable(result) {
-        return Ok(());
-    }
-    let py = result.py();
-    let name = imports::class_name(&result.get_type());
-    let refusal = PyRuntimeError::new_err(format!(
-        "the {role} returned an awaitable ({name}), which EventBus does not await; use AsyncEventBus, or return something else"
-    ));
-    if let Ok(Some(close)) = result.getattr_opt(pyo3::intern!(py, "close"))
-        && let Err(error) = close.call0()
-    {
-        refusal.set_cause(py, Some(error));
-    }
-    Err(refusal)
 }
 
 /// [`ffi::vectorcallfunc`], as one that may unwind: see [`Parked`].
@@ -228,104 +188,5 @@ fn leave(levels: usize) {
     for _ in 0..levels {
         // SAFETY: one for each that was entered, on the same attached thread.
         unsafe { ffi::Py_LeaveRecursiveCall() };
-    }
-}
-
-/// Whether `object` can be awaited: coroutines, futures, whatever defines `__await__`, and
-/// generators that `types.coroutine` has made coroutines.
-pub(crate) fn is_awaitable(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: reads the type of a live object; `tp_as_async` is null or points to a table that
-    // lives as long as the type.
-    let awaits = unsafe {
-        let slots = (*ffi::Py_TYPE(object.as_ptr())).tp_as_async;
-        !slots.is_null() && (*slots).am_await.is_some()
-    };
-    awaits || is_generator_coroutine(object)
-}
-
-/// Whether `object` is a coroutine, which a task can be made of as it is.
-pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: reads the type of a live object.
-    let is_native = unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0;
-    is_native || is_generator_coroutine(object)
-}
-
-fn is_generator_coroutine(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: reads the type of a live object.
-    let is_generator = unsafe { ffi::PyGen_CheckExact(object.as_ptr()) } != 0;
-    if !is_generator {
-        return false;
-    }
-    let flags = || -> PyResult<u32> {
-        let code = object.getattr(pyo3::intern!(object.py(), "gi_code"))?;
-        code.getattr(pyo3::intern!(object.py(), "co_flags"))?
-            .extract()
-    };
-    flags().is_ok_and(|flags| flags & CO_ITERABLE_COROUTINE != 0)
-}
-
-/// Whether an exception is a handler's failure, to be isolated. What is not an `Exception`
-/// (`KeyboardInterrupt`, `SystemExit`) goes straight through, and so does a `RecursionError`.
-pub(crate) fn is_isolated(py: Python<'_>, error: &PyErr) -> bool {
-    error.is_instance_of::<PyException>(py) && !error.is_instance_of::<PyRecursionError>(py)
-}
-
-/// Gives an exception object its traceback. Before Python 3.12 the interpreter keeps the two apart
-/// until the exception is caught in Python.
-pub(crate) fn attach_traceback(py: Python<'_>, error: &PyErr) {
-    #[cfg(not(Py_3_12))]
-    if let Some(traceback) = error.traceback(py) {
-        set_traceback(py, error, traceback.as_any());
-    }
-    #[cfg(Py_3_12)]
-    let _ = (py, error);
-}
-
-/// Replaces the traceback of an exception, whatever its class says of assignments. `traceback` is
-/// one, or `None`.
-pub(crate) fn set_traceback(py: Python<'_>, error: &PyErr, traceback: &Bound<'_, PyAny>) {
-    // SAFETY: both are live objects, of the types that the function asks for. It can only fail for
-    // something that is not a traceback.
-    unsafe { ffi::PyException_SetTraceback(error.value(py).as_ptr(), traceback.as_ptr()) };
-}
-
-/// Sets an attribute as `object` does, whatever the class of the object says of assignments.
-pub(crate) fn set_attribute(
-    object: &Bound<'_, PyAny>,
-    name: &Bound<'_, PyString>,
-    value: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    // SAFETY: all three are live objects; an exception is set when it does not return zero.
-    let done =
-        unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value.as_ptr()) };
-    if done == 0 {
-        Ok(())
-    } else {
-        Err(PyErr::fetch(object.py()))
-    }
-}
-
-/// Where the running Python code is, as `file:line`: the place of a publish, when asked from the
-/// native method. `None` when no Python code runs on this thread. A function of ten is no place:
-/// who published is behind it.
-pub(crate) fn site(py: Python<'_>) -> Option<String> {
-    // SAFETY: the thread is attached; the frame is borrowed, and an owned reference is taken.
-    let mut frame = unsafe {
-        let frame: *mut ffi::PyObject = ffi::PyEval_GetFrame().cast();
-        Bound::from_borrowed_ptr_or_opt(py, frame)
-    }?;
-    loop {
-        let code = frame.getattr(pyo3::intern!(py, "f_code")).ok()?;
-        let file = code.getattr(pyo3::intern!(py, "co_filename")).ok()?;
-        if !file.eq(imports::ten_file(py).ok()?).ok()? {
-            let line = frame.getattr(pyo3::intern!(py, "f_lineno")).ok()?;
-            let (file, line) = (file.str().ok()?, line.str().ok()?);
-            return Some(format!(
-                "{}:{}",
-                file.to_string_lossy(),
-                line.to_string_lossy()
-            ));
-        }
-        frame = frame.getattr(pyo3::intern!(py, "f_back")).ok()?;
     }
 }

@@ -72,19 +72,34 @@ pub(crate) struct Link {
     has_ended: AtomicBool,
 }
 
-/// A publish whose link is in the current context, until this is dropped.
+/// A publish whose link is in the current context, until this is dropped. Its publish ends then too,
+/// unless somebody else has taken that over.
 pub(crate) struct Entered<'py> {
     link: Bound<'py, Link>,
+    goes_on: bool,
     _set: context::Set<'py>,
 }
 
 impl<'py> Entered<'py> {
-    pub(crate) fn link(&self, _py: Python<'py>) -> &Bound<'py, Link> {
+    pub(crate) fn link(&self) -> &Bound<'py, Link> {
         &self.link
+    }
+
+    /// Leaves it to the round to end the publish.
+    pub(crate) fn go_on(&mut self) {
+        self.goes_on = true;
     }
 
     pub(crate) fn is_nested(&self) -> bool {
         self.link.get().outer.is_some()
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if !self.goes_on {
+            self.link.get().end();
+        }
     }
 }
 
@@ -129,7 +144,11 @@ impl Link {
         };
         let link = Bound::new(py, link)?;
         let set = context::set(imports::chain(py)?, link.as_any())?;
-        Ok(Entered { link, _set: set })
+        Ok(Entered {
+            link,
+            goes_on: false,
+            _set: set,
+        })
     }
 
     /// The innermost publish that is in progress, in the current context.

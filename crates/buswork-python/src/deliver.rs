@@ -7,10 +7,11 @@ use buswork::isolation::Isolation;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
+use crate::admission::deliver_guarded;
 use crate::bus::Bus;
 use crate::failure::Publication;
 use crate::plan;
-use crate::publish::{Publishing, deliver_guarded, in_chain, mind};
+use crate::publish::{Publishing, in_chain, mind};
 use crate::report::{Delivery, Report};
 use crate::routing::TypeKey;
 use crate::subscriber::Plan;

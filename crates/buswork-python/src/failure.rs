@@ -10,8 +10,9 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyType};
 
+use crate::awaitable;
 use crate::bus::Bus;
-use crate::calling;
+use crate::exception;
 use crate::imports;
 use crate::policy::OnError;
 use crate::publish::Publishing;
@@ -66,7 +67,7 @@ impl<'a, 'py> Publication<'a, 'py> {
 
     fn site(&self) -> Option<&str> {
         self.site
-            .get_or_init(|| calling::site(self.event.py()))
+            .get_or_init(|| exception::site(self.event.py()))
             .as_deref()
     }
 
@@ -85,11 +86,11 @@ impl<'a, 'py> Publication<'a, 'py> {
             handler,
             on_error,
         } = fault;
-        if !calling::is_isolated(py, &error) {
+        if !exception::is_isolated(py, &error) {
             self.log_collected(isolation);
             return Err(error);
         }
-        calling::attach_traceback(py, &error);
+        exception::attach_traceback(py, &error);
         add_note(&error, py, &self.note(entry));
         let general = self.bus.on_error();
         match entry.handler().on_error.as_ref().unwrap_or(&general) {
@@ -133,16 +134,17 @@ impl<'a, 'py> Publication<'a, 'py> {
             site: self.site().map(str::to_owned),
         };
         let failure = Bound::new(py, failure)?;
-        let Err(second) = calling::call_for_nothing(&function, failure.as_any(), "on_error") else {
+        let Err(second) = awaitable::call_for_nothing(&function, failure.as_any(), "on_error")
+        else {
             return Ok(());
         };
-        calling::attach_traceback(py, &second);
+        exception::attach_traceback(py, &second);
         self.log(
             isolation,
             "a handler failed, and so did its on_error",
             error,
         )?;
-        if !calling::is_isolated(py, &second) {
+        if !exception::is_isolated(py, &second) {
             self.log_collected(isolation);
             return Err(second);
         }
@@ -195,13 +197,13 @@ impl<'a, 'py> Publication<'a, 'py> {
 /// Adds a note, unless the exception has it already (one exception object may be raised often).
 /// Does what `BaseException.add_note` does, also where the class forbids assignments.
 fn add_note(error: &PyErr, py: Python<'_>, note: &str) {
-    let exception = error.value(py);
+    let raised = error.value(py);
     let noted = || -> PyResult<()> {
         let name = pyo3::intern!(py, "__notes__");
-        let known = exception.getattr_opt(name)?;
+        let known = raised.getattr_opt(name)?;
         let Some(notes) = known.and_then(|notes| notes.cast_into::<PyList>().ok()) else {
             let notes = PyList::new(py, [note])?;
-            return calling::set_attribute(exception, name, &notes);
+            return exception::set_attribute(raised, name, &notes);
         };
         if notes.contains(note)? {
             return Ok(());
@@ -224,7 +226,7 @@ pub(crate) fn log(py: Python<'_>, what: &str, error: &PyErr) -> PyResult<()> {
         return Ok(());
     };
     error.clone_ref(py).write_unraisable(py, None);
-    if calling::is_isolated(py, &second) {
+    if exception::is_isolated(py, &second) {
         second.write_unraisable(py, None);
         return Ok(());
     }

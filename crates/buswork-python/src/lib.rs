@@ -7,15 +7,20 @@
 //! | order, isolation, recursion, liveness, `once` | the crate `buswork` |
 //! | which subscriptions an event's class has (MRO, ABCs) | [`routing`] |
 //! | who owns which Python reference, and how the collector sees it | [`collection`] |
-//! | the fast road of a publish | [`publish`] |
+//! | the fast road of a publish | [`publish`], [`tens`], [`admission`] |
 //! | the careful road, for a report | [`deliver`] |
 //! | what a failure turns into | [`failure`] |
+//! | how async handlers are started, and what their publish awaits | [`async_bus`], [`gate`] |
+//! | the causal chain of the async bus | [`causal`] |
 //! | what may be subscribed, and what a wrong use is told | [`event_types`], [`registration`] |
 //!
-//! `unsafe` is in [`calling`], [`slot`] and [`routing`] alone.
+//! `unsafe` is in [`awaitable`], [`calling`], [`context`], [`exception`], [`routing`] and [`slot`]
+//! alone.
 
+mod admission;
 mod async_bus;
 mod attempt;
+mod awaitable;
 mod bus;
 mod calling;
 mod causal;
@@ -23,6 +28,7 @@ mod collection;
 mod context;
 mod deliver;
 mod event_types;
+mod exception;
 mod explain;
 mod failure;
 mod gate;
@@ -40,6 +46,7 @@ mod subscriber;
 mod subscription;
 mod sync_bus;
 mod tasks;
+mod tens;
 mod weak;
 
 use pyo3::prelude::*;

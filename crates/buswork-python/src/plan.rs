@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::bus::Bus;
-use crate::calling;
+use crate::exception;
 use crate::failure;
 use crate::imports;
 use crate::policy::Unhandled;
@@ -123,7 +123,7 @@ fn compile(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
 fn matches(entry: &Entry, class: &Bound<'_, PyType>) -> PyResult<bool> {
     let py = class.py();
     let error = match routing::matches(entry, class) {
-        Err(error) if calling::is_isolated(py, &error) => error,
+        Err(error) if exception::is_isolated(py, &error) => error,
         answered => return answered,
     };
     let what = format!(

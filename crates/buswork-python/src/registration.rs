@@ -5,7 +5,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::calling::CO_ITERABLE_COROUTINE;
+use crate::awaitable::CO_ITERABLE_COROUTINE;
 use crate::imports;
 
 const CO_VARARGS: u32 = 0x04;

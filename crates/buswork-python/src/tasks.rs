@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::awaitable;
 use crate::calling;
 use crate::imports;
 
@@ -51,7 +52,7 @@ impl<'py> Tasks<'py> {
     /// Makes a task of an awaitable, in a copy of the current context.
     pub(crate) fn start(&self, awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = awaitable.py();
-        let coroutine = if calling::is_coroutine(awaitable) {
+        let coroutine = if awaitable::is_coroutine(awaitable) {
             awaitable.clone()
         } else {
             imports::awaited(py)?.call1((awaitable,))?

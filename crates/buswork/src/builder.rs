@@ -4,9 +4,10 @@ use std::any::{Any, type_name};
 use std::fmt;
 use std::panic::Location;
 
-use crate::bus::{EventBus, NewSubscription, OnError, Predicate, Unhandled};
+use crate::bus::{EventBus, NewSubscription, Predicate};
 use crate::entry::Options;
 use crate::handler::Handler;
+use crate::policy::{OnError, Unhandled};
 use crate::subscription::Subscription;
 use crate::sync::Arc;
 

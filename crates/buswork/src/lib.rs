@@ -81,6 +81,7 @@ mod bus;
 mod causal;
 pub mod chain;
 mod delivery;
+mod dispatch;
 pub mod entry;
 mod error;
 mod handler;
@@ -88,17 +89,19 @@ mod hash;
 pub mod isolation;
 mod observe;
 mod order;
+mod policy;
 mod report;
 mod subscription;
 mod sync;
 pub mod table;
 
 pub use builder::{BusBuilder, SubscriptionBuilder};
-pub use bus::{EventBus, OnError, Unhandled};
+pub use bus::EventBus;
 pub use delivery::{SkipReason, Status};
 pub use error::{Error, Failure};
 pub use handler::{BoxError, Handler, Outcome};
 pub use observe::{Observer, Published};
+pub use policy::{OnError, Unhandled};
 pub use report::{Delivery, Report};
 pub use subscription::{Subscription, SubscriptionGuard};
 
