@@ -498,9 +498,9 @@ async def _asynchronous(_event: object) -> bool:
 @pytest.mark.parametrize("option", ["when", "on_error"])
 def test_a_coroutine_function_is_no_predicate_and_no_on_error(option: str) -> None:
     bus = EventBus()
-    with pytest.raises(TypeError, match="coroutine function"):
+    with pytest.raises(TypeError, match="is a coroutine function"):
         bus.subscribe(Placed, print, **{option: _asynchronous})
-    with pytest.raises(TypeError, match="coroutine function"):
+    with pytest.raises(TypeError, match="is a coroutine function"):
         EventBus(on_error=_asynchronous)
     with pytest.raises(TypeError, match="takes the event and says yes or no"):
         bus.subscribe(Placed, print, when=lambda: True)  # type: ignore[misc]

@@ -21,7 +21,7 @@ _EXPECTED = {
 def objection(given: Callable[..., object], role: str) -> str | None:
     """Say why a callable does not suit its role on the sync bus, or `None` when it does."""
     try:
-        return must_be_awaited(given) or _objection_anywhere(given, role, (1,))
+        return must_be_awaited(given, role) or _objection_anywhere(given, role, (1,))
     except Exception:  # noqa: BLE001 - a hostile callable: its attributes raise whatever they like
         return None
 
@@ -40,7 +40,7 @@ def objection_anywhere(given: Any, role: str, counts: tuple[int, ...] = (1,)) ->
 def is_awaited(given: Any) -> bool:
     """Say whether only a bus that awaits can run a callable."""
     try:
-        return must_be_awaited(given) is not None
+        return must_be_awaited(given, "handler") is not None
     except Exception:  # noqa: BLE001 - as above
         return False
 
@@ -49,14 +49,15 @@ def _objection_anywhere(given: Any, role: str, counts: tuple[int, ...]) -> str |
     return runs_nothing(given) or takes_something_else(given, role, counts)
 
 
-def must_be_awaited(given: Any) -> str | None:
+def must_be_awaited(given: Any, role: str) -> str | None:
     """Object to coroutine functions: a call of one runs nothing."""
-    if any(_is_coroutine_function(function) for function in _called(given)):
-        return (
-            f"{_name(given)} is a coroutine function, and EventBus awaits nothing:"
-            " use AsyncEventBus"
-        )
-    return None
+    if not any(_is_coroutine_function(function) for function in _called(given)):
+        return None
+    if role == "handler":
+        why = "and EventBus awaits nothing: use AsyncEventBus"
+    else:
+        why = f"and no bus awaits {role}: give a function that answers at once"
+    return f"{_name(given)} is a coroutine function, {why}"
 
 
 def runs_nothing(given: Any) -> str | None:

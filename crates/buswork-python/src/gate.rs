@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 
 /// Ends with a task, but does not pass a cancellation on to it, as awaiting the task would.
 ///
@@ -21,7 +21,8 @@ pub(crate) struct Gate {
 struct State {
     is_awaited: bool,
     is_blocking: bool,
-    is_cancelled: bool,
+    /// The arguments of the `CancelledError`, once it is cancelled. `anyio` knows its own by them.
+    cancellation: Option<Py<PyTuple>>,
     /// The wake-up of the task that awaits it, and the context that this is called in.
     wake: Option<(Py<PyAny>, Py<PyAny>)>,
 }
@@ -97,16 +98,16 @@ impl Gate {
 
     /// Wakes the awaiting task with a `CancelledError`.
     #[pyo3(signature = (msg = None))]
-    fn cancel(this: &Bound<'_, Self>, msg: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
-        let _ = msg;
+    fn cancel(this: &Bound<'_, Self>, msg: Option<Bound<'_, PyAny>>) -> PyResult<bool> {
         let py = this.py();
+        let arguments = PyTuple::new(py, msg)?.unbind();
         let context = {
             let mut state = this.get().state();
             let Some((_, context)) = &state.wake else {
                 return Ok(false);
             };
             let context = context.clone_ref(py);
-            state.is_cancelled = true;
+            state.cancellation.get_or_insert(arguments);
             context
         };
         let task = this.get().task.bind(py);
@@ -119,11 +120,14 @@ impl Gate {
     }
 
     /// Raises, when it was cancelled. What the awaiting task asks on waking.
-    fn result(&self) -> PyResult<()> {
-        if self.state().is_cancelled {
-            return Err(CancelledError::new_err(()));
-        }
-        Ok(())
+    fn result(&self, py: Python<'_>) -> PyResult<()> {
+        let state = self.state();
+        let Some(arguments) = state.cancellation.as_ref().map(|it| it.clone_ref(py)) else {
+            return Ok(());
+        };
+        drop(state);
+        let error = py.get_type::<CancelledError>().call1(arguments.bind(py))?;
+        Err(PyErr::from_value(error))
     }
 
     fn get_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -146,6 +150,7 @@ impl Gate {
         let Ok(state) = self.state.try_lock() else {
             return Ok(());
         };
+        visit.call(&state.cancellation)?;
         if let Some((wake, context)) = &state.wake {
             visit.call(wake)?;
             visit.call(context)?;
