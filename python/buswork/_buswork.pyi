@@ -479,6 +479,7 @@ class EventBus(Bus):
     >>> bus.publish(OrderPlaced("123"))
     a mail about 123
     """
+
     def publish(self, event: object) -> None:
         """Run every handler of the event's type, all of them before it returns.
 
@@ -564,6 +565,7 @@ class EventBus(Bus):
 
 class AsyncBus(Bus):
     """The native half of `AsyncEventBus`."""
+
     @overload
     def _start(
         self, event: object, code: CodeType, instruction: int, for_report: Literal[True]
