@@ -279,7 +279,6 @@ def test_a_bus_as_handler_of_another_bus_is_awaited(run: Run) -> None:
     assert len(seen) == 1
 
 
-# DEFECT: the site is buswork/_async_bus.py. On the sync bus this works (test_publish.py).
 def test_the_site_of_a_publish_made_by_a_bus_as_handler_is_the_publishers_line(run: Run) -> None:
     outer, inner = AsyncEventBus(), AsyncEventBus()
 

@@ -9,7 +9,7 @@ from buswork._buswork import AsyncBus
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from types import CodeType
+    from types import CodeType, FrameType
     from typing import Any
 
     from buswork._buswork import Report
@@ -95,7 +95,7 @@ class AsyncEventBus(AsyncBus):
         (ValueError(3),)
         """
         # Where this is called is told of failures. Nothing else happens before it is awaited.
-        caller = sys._getframe(1)  # noqa: SLF001
+        caller = _caller()
         return self._publish(event, caller.f_code, caller.f_lasti)
 
     def deliver(self, event: object) -> Coroutine[Any, Any, Report]:
@@ -117,7 +117,7 @@ class AsyncEventBus(AsyncBus):
         UnhandledEvent, PublishRecursionError, TypeError
             When awaited, as by `publish`. Never anything for a handler that fails.
         """
-        caller = sys._getframe(1)  # noqa: SLF001
+        caller = _caller()
         return self._deliver(event, caller.f_code, caller.f_lasti)
 
     async def _publish(self, event: object, code: CodeType, instruction: int) -> None:
@@ -128,6 +128,14 @@ class AsyncEventBus(AsyncBus):
     async def _deliver(self, event: object, code: CodeType, instruction: int) -> Report:
         round_ = self._start(event, code, instruction, True)  # noqa: FBT003
         return await round_.report()
+
+
+def _caller() -> FrameType:
+    """Find who calls a method of a bus; for a bus that is a handler, the publisher."""
+    caller = sys._getframe(2)  # noqa: SLF001
+    while caller.f_code.co_filename == __file__ and caller.f_back is not None:
+        caller = caller.f_back
+    return caller
 
 
 # What `repr` and a warning of a coroutine that was never awaited show.

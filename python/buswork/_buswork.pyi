@@ -612,6 +612,9 @@ class Link:
     def verdict(self) -> None:
         """Raise, when a publish of the chain went too deep."""
 
+    def wake(self, gate: Gate) -> None:
+        """Have a gate woken, should a publish of the chain go too deep while it is awaited."""
+
 @final
 class Publish:
     """What a publish of the async bus was, that is not done at once."""
@@ -639,6 +642,9 @@ class Running:
 
     def first_running(self, waiting: Round, publish: Publish) -> Task[Any] | None:
         """Tell the round of those that have ended, up to one that has not; return its task."""
+
+    def all_ended(self, waiting: Round, publish: Publish) -> None:
+        """Tell the round of all that have ended."""
 
     def ended(self, task: Task[Any], waiting: Round, publish: Publish) -> None:
         """Tell the round of the end of one, unless that was told before."""

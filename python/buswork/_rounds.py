@@ -10,19 +10,20 @@ from __future__ import annotations
 from asyncio import CancelledError
 from contextvars import ContextVar
 from itertools import islice
+from types import NoneType
 
 from buswork._buswork import AsyncBus, Gate
-from buswork._errors import HandlerCancelled, group
+from buswork._errors import HandlerCancelled, HandlerErrors, group
 from buswork._log import logger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import Task
     from collections.abc import Awaitable
+    from types import CodeType
     from typing import Any
 
     from buswork._buswork import Attempt, Delivery, Link, Publish, Report, Running
-    from buswork._errors import HandlerErrors
 
 #: The publish that is in progress in a context: where its nested publishes find it.
 CHAIN: ContextVar[Link | None] = ContextVar("buswork publish", default=None)
@@ -45,8 +46,10 @@ class Round:
     _stopped = False
     #: Whether the handlers that still run have been cancelled.
     _aborted = False
-    #: What goes straight through: an interrupt, a recursion error, the publisher's own end.
+    #: What goes straight through: an interrupt, a recursion error.
     _straight: BaseException | None = None
+    #: The publisher's own end.
+    _cancelled: CancelledError | None = None
 
     def __init__(self, publish: Publish, running: Running) -> None:
         self._publish = publish
@@ -102,8 +105,15 @@ class Round:
 
     def abort(self, straight: BaseException | None = None) -> None:
         """Cancel what runs; raise `straight` when all of it has ended."""
-        if self._straight is None:
-            self._straight = straight
+        if isinstance(straight, CancelledError):
+            # A loop that ends cancels publishers and handlers alike: those that are cancelled by
+            # now have not failed.
+            self._cancelled = self._cancelled or straight
+        else:
+            self._straight = self._straight or straight
+            if not self._aborted:
+                # Those that have ended by now were not cancelled by this.
+                self._running.all_ended(self, self._publish)
         if not self._aborted:
             self._aborted = True
             self._running.cancel()
@@ -127,27 +137,45 @@ class Round:
         return AsyncBus._report(self._publish.event_type, deliveries)  # noqa: SLF001
 
     async def _wait(self) -> None:
-        publish, first_running = self._publish, self._running.first_running
+        publish, running = self._publish, self._running
         try:
-            while task := first_running(self, publish):
+            while task := running.first_running(self, publish):
+                gate = Gate(task)
+                publish.link.wake(gate)
                 try:
-                    await Gate(task)
-                except CancelledError as error:
+                    await gate
+                    publish.link.verdict()
+                except (CancelledError, RecursionError) as error:
                     self.abort(error)
         finally:
             publish.link.end()
-        if self._straight is not None:
-            self._raise_straight(self._straight)
+            running.cancel()  # Nobody is left, unless the coroutine was closed.
+        if self._straight is not None or self._cancelled is not None:
+            self._raise_straight()
 
-    def _raise_straight(self, straight: BaseException) -> None:
+    def _raise_straight(self) -> None:
         """Raise what goes straight through, without losing what was collected before."""
+        straight, self._straight = self._straight, None
+        cancelled, self._cancelled = self._cancelled, None
         errors = self._collected()
-        if errors and isinstance(straight, CancelledError):
-            straight.__context__ = self._group(errors)
-            raise straight
-        for error in errors:
-            logger.error("a handler failed, and its publish was interrupted", exc_info=error)
-        raise straight
+        # No exception may refer to itself, by way of its traceback and the frame of this.
+        try:
+            if cancelled is None or not isinstance(straight, (Exception, NoneType)):
+                for error in errors:
+                    logger.error(
+                        "a handler failed, and its publish was interrupted", exc_info=error
+                    )
+                raise straight or self._group(errors)
+            if straight is None and not errors:
+                raise cancelled
+            try:
+                raise straight or self._group(errors)  # noqa: TRY301 - to be the context
+            except Exception:  # noqa: BLE001 - whatever it is
+                # In here, so that it is the context, before what the publisher handles itself.
+                cancelled.__context__ = None
+                raise cancelled  # noqa: B904 - no cause, a context
+        finally:
+            del straight, cancelled, errors
 
     def _watched_ended(self, task: Task[Any]) -> None:
         self._running.ended(task, self, self._publish)
@@ -160,11 +188,14 @@ class Round:
         return group(name, self._publish.handlers, errors)
 
     def _site(self) -> str:
-        """Say where the publish was called, as `file:line`."""
-        code = self._publish.code
-        # Two bytes an instruction.
-        position = next(islice(code.co_positions(), self._publish.instruction // 2, None))
-        return f"{code.co_filename}:{position[0] or code.co_firstlineno}"
+        return place(self._publish.code, self._publish.instruction)
+
+
+def place(code: CodeType, instruction: int) -> str:
+    """Say where an instruction stands, as `file:line`."""
+    # Two bytes an instruction.
+    position = next(islice(code.co_positions(), instruction // 2, None))
+    return f"{code.co_filename}:{position[0] or code.co_firstlineno}"
 
 
 def _by_place(placed: tuple[int, object]) -> int:

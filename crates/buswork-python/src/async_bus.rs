@@ -60,7 +60,10 @@ impl AsyncBus {
         } else {
             None
         };
-        mind(&plan, &class, event)?;
+        mind(&plan, &class, event, || {
+            let place = imports::place(py).ok()?.call1((code, instruction)).ok()?;
+            place.extract().ok()
+        })?;
         let mut starting = Starting {
             this,
             event,

@@ -25,8 +25,7 @@ pub(crate) fn is_awaitable(object: &Bound<'_, PyAny>) -> bool {
 /// Whether `object` is a coroutine, which a task can be made of as it is.
 pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: reads the type of a live object.
-    let is_native = unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0;
-    is_native || is_generator_coroutine(object)
+    unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
 }
 
 fn is_generator_coroutine(object: &Bound<'_, PyAny>) -> bool {
@@ -63,8 +62,12 @@ pub(crate) fn refuse_awaitable(result: &Bound<'_, PyAny>, role: &str) -> PyResul
     }
     let py = result.py();
     let name = imports::class_name(&result.get_type());
+    let advice = match role {
+        "handler" => "which EventBus does not await; use AsyncEventBus, or return something else",
+        _ => "which no bus awaits: it has to answer at once",
+    };
     let refusal = PyRuntimeError::new_err(format!(
-        "the {role} returned an awaitable ({name}), which EventBus does not await; use AsyncEventBus, or return something else"
+        "the {role} returned an awaitable ({name}), {advice}"
     ));
     if let Ok(Some(close)) = result.getattr_opt(pyo3::intern!(py, "close"))
         && let Err(error) = close.call0()

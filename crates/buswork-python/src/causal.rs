@@ -7,16 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use buswork::chain::{cycle, too_deep};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyType, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::bus::Bus;
 use crate::context;
+use crate::gate::Gate;
 use crate::imports;
 use crate::publish::recursion_error;
 use crate::routing::TypeKey;
 
 /// From this depth on, publishes of a chain are counted by their depth.
-const COUNTED_FROM: u32 = 8;
+const COUNTED_FROM: u32 = 4;
 /// How many publishes of one chain, in a cycle, may be in progress at one depth.
 const CROWD: u32 = 4_096;
 
@@ -31,6 +32,23 @@ struct Chain {
     /// The message of a publish that was refused. It dooms all of them: the outermost will raise
     /// it, and cancel what is left.
     refusal: OnceLock<String>,
+    /// Weak references to what its publishes wait for, to be woken by a refusal.
+    gates: Mutex<Gates>,
+}
+
+/// Weak references, and how many there may be before they are looked through for dead ones.
+struct Gates {
+    references: Vec<Py<PyWeakrefReference>>,
+    limit: usize,
+}
+
+impl Default for Gates {
+    fn default() -> Self {
+        Self {
+            references: Vec::new(),
+            limit: 64,
+        }
+    }
 }
 
 impl Chain {
@@ -39,7 +57,7 @@ impl Chain {
         let Some(place) = depth.checked_sub(COUNTED_FROM) else {
             return 0;
         };
-        let mut counts = self.lock();
+        let mut counts = lock(&self.counts);
         let place = place as usize;
         if counts.len() <= place {
             counts.resize(place + 1, 0);
@@ -53,9 +71,28 @@ impl Chain {
         *count
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<u32>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Dooms every publish, and wakes those that wait.
+    #[cold]
+    fn refuse(&self, py: Python<'_>, message: String) {
+        if self.refusal.set(message).is_err() {
+            return;
+        }
+        let gates = std::mem::take(&mut *lock(&self.gates));
+        for gate in gates.references {
+            let Some(gate) = gate.bind(py).upgrade() else {
+                continue;
+            };
+            if let Ok(gate) = gate.cast_into::<Gate>()
+                && let Err(error) = Gate::wake(&gate)
+            {
+                error.write_unraisable(py, Some(gate.as_any()));
+            }
+        }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A publish, and the one that it is nested in.
@@ -64,7 +101,7 @@ impl Chain {
 /// in a chain of its own.
 #[pyclass(frozen, module = "buswork._buswork")]
 pub(crate) struct Link {
-    outer: Option<Py<Link>>,
+    outer: Mutex<Option<Py<Link>>>,
     bus: usize,
     depth: u32,
     class: Py<PyType>,
@@ -91,7 +128,7 @@ impl<'py> Entered<'py> {
     }
 
     pub(crate) fn is_nested(&self) -> bool {
-        self.link.get().outer.is_some()
+        lock(&self.link.get().outer).is_some()
     }
 }
 
@@ -135,7 +172,7 @@ impl Link {
             }));
         }
         let link = Self {
-            outer: outer.map(Bound::unbind),
+            outer: Mutex::new(outer.map(Bound::unbind)),
             bus: bus.number(),
             depth,
             class: class.clone().unbind(),
@@ -153,24 +190,23 @@ impl Link {
 
     /// The innermost publish that is in progress, in the current context.
     fn in_progress(py: Python<'_>) -> PyResult<Option<Bound<'_, Self>>> {
-        let mut link =
+        let link =
             context::get(imports::chain(py)?)?.and_then(|link| link.cast_into::<Self>().ok());
-        while let Some(ended) = link.take_if(|link| link.get().has_ended.load(Ordering::Acquire)) {
-            link = ended.get().outer(py);
-        }
-        Ok(link)
+        Ok(match link {
+            Some(ended) if ended.get().has_ended() => ended.get().outer(py),
+            link => link,
+        })
     }
 
-    /// How deep the innermost publish on `bus` is.
+    /// How many publishes on `bus` are in progress.
     fn depth(py: Python<'_>, innermost: Option<&Bound<'_, Self>>, bus: usize) -> u32 {
+        let mut depth = 0;
         let mut link = innermost.cloned();
         while let Some(one) = link {
-            if one.get().bus == bus {
-                return one.get().depth;
-            }
+            depth += u32::from(one.get().bus == bus);
             link = one.get().outer(py);
         }
-        0
+        depth
     }
 
     /// Whether a publish of the same class is in progress further out.
@@ -212,13 +248,30 @@ impl Link {
         let cycle = cycle(&path);
         let message = message(&mut cycle.iter().map(|key| key.name_in_progress(py)));
         if let Some(link) = innermost {
-            let _ = link.get().chain.refusal.set(message.clone());
+            link.get().chain.refuse(py, message.clone());
         }
         recursion_error(py, &message)
     }
 
+    fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
+    }
+
+    /// The next publish further out that is in progress. Those in between are let go, or a chain
+    /// of which each hands on to the next would grow for ever.
     fn outer<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Self>> {
-        self.outer.as_ref().map(|outer| outer.bind(py).clone())
+        loop {
+            let outer = {
+                let outer = lock(&self.outer);
+                outer.as_ref()?.bind(py).clone()
+            };
+            if !outer.get().has_ended() {
+                return Some(outer);
+            }
+            let further = outer.get().outer(py).map(Bound::unbind);
+            let ended = std::mem::replace(&mut *lock(&self.outer), further);
+            drop(ended);
+        }
     }
 }
 
@@ -239,8 +292,34 @@ impl Link {
         }
     }
 
+    /// Has `gate` woken, should a publish of the chain go too deep while it is awaited.
+    fn wake(&self, gate: &Bound<'_, Gate>) -> PyResult<()> {
+        let py = gate.py();
+        let gate = PyWeakrefReference::new(gate)?.unbind();
+        let full = {
+            let mut gates = lock(&self.chain.gates);
+            gates.references.push(gate);
+            if gates.references.len() < gates.limit {
+                return Ok(());
+            }
+            std::mem::take(&mut gates.references)
+        };
+        // Without the lock: looking at one may be what keeps it last.
+        let (mut live, dead): (Vec<_>, Vec<_>) = full
+            .into_iter()
+            .partition(|gate| gate.bind(py).upgrade().is_some());
+        let mut gates = lock(&self.chain.gates);
+        gates.limit = 64.max(2 * live.len());
+        gates.references.append(&mut live);
+        drop(gates);
+        drop(dead);
+        Ok(())
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.outer)?;
+        if let Ok(outer) = self.outer.try_lock() {
+            visit.call(&*outer)?;
+        }
         visit.call(&self.class)
     }
 }

@@ -9,6 +9,7 @@ use pyo3::types::{PyTuple, PyType};
 
 use crate::admission::deliver_guarded;
 use crate::bus::Bus;
+use crate::exception;
 use crate::failure::Publication;
 use crate::plan;
 use crate::publish::{Publishing, in_chain, mind};
@@ -22,7 +23,7 @@ pub(crate) fn deliver(bus: &Bus, event: &Bound<'_, PyAny>) -> PyResult<Report> {
     let class = event.get_type();
     let plan = plan::plan(bus, &class)?;
     in_chain(py, bus, TypeKey::of(&class), |publishing| {
-        mind(&plan, &class, event)?;
+        mind(&plan, &class, event, || exception::site(py))?;
         walk(publishing, &plan, &class, event)
     })
 }

@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyTuple};
 ///
 /// A future in all that `asyncio.Task` asks of one, and for one task alone to await. A future of
 /// asyncio's own in between would cost the publisher one more turn of the loop.
-#[pyclass(frozen, module = "buswork._buswork")]
+#[pyclass(frozen, weakref, module = "buswork._buswork")]
 pub(crate) struct Gate {
     task: Py<PyAny>,
     state: Mutex<State>,
@@ -28,6 +28,21 @@ struct State {
 }
 
 impl Gate {
+    /// Wakes the awaiting task, from whatever thread, before its time.
+    pub(crate) fn wake(this: &Bound<'_, Self>) -> PyResult<()> {
+        let py = this.py();
+        let context = match &this.get().state().wake {
+            Some((_, context)) => context.clone_ref(py),
+            None => return Ok(()),
+        };
+        let task = this.get().task.bind(py);
+        let options = in_context(context.bind(py))?;
+        let running = task.call_method0(pyo3::intern!(py, "get_loop"))?;
+        let call_soon = pyo3::intern!(py, "call_soon_threadsafe");
+        running.call_method(call_soon, (this, task), Some(&options))?;
+        Ok(())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

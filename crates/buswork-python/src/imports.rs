@@ -32,6 +32,8 @@ imported! {
     round: "buswork._rounds", "Round";
     cancelled: "buswork._rounds", "cancelled";
     awaited: "buswork._rounds", "awaited";
+    /// Says where an instruction stands.
+    place: "buswork._rounds", "place";
     /// The context variable of the causal chain.
     chain: "buswork._rounds", "CHAIN";
     get_running_loop: "asyncio", "get_running_loop";

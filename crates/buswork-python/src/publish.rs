@@ -125,7 +125,7 @@ fn publish_carefully(
 ) -> PyResult<()> {
     let (plan, key) = (plan::plan(bus, class)?, TypeKey::of(class));
     in_chain(event.py(), bus, key, |publishing| {
-        mind(&plan, class, event)?;
+        mind(&plan, class, event, || exception::site(event.py()))?;
         run(publishing, &plan, class, event)
     })
 }
@@ -136,6 +136,7 @@ pub(crate) fn mind(
     plan: &Plan,
     class: &Bound<'_, PyType>,
     event: &Bound<'_, PyAny>,
+    site: impl FnOnce() -> Option<String>,
 ) -> PyResult<()> {
     let py = class.py();
     if plan.extra().refuses_classes {
@@ -156,7 +157,7 @@ pub(crate) fn mind(
     if plan.extra().unhandled == Unhandled::Raise {
         return Err(raise(imports::unhandled_event(py), &message));
     }
-    let site = exception::site(py).unwrap_or_else(|| "?".to_owned());
+    let site = site().unwrap_or_else(|| "?".to_owned());
     let logged = format!("{message} (published at {site})");
     imports::logger(py)?.call_method1("warning", ("%s", logged))?;
     Ok(())

@@ -60,6 +60,14 @@ impl Running {
         Some((attempt.clone_ref(py), task.clone_ref(py)))
     }
 
+    fn list<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
+        let tasks = self.tasks();
+        tasks
+            .iter()
+            .map(|(_, task)| task.bind(py).clone())
+            .collect()
+    }
+
     /// Takes a task out. Says whether it was there still.
     fn take(&self, task: &Bound<'_, PyAny>) -> Option<(Py<Attempt>, Py<PyAny>)> {
         let mut tasks = self.tasks();
@@ -86,6 +94,22 @@ impl Running {
             self.ended(&task, waiting, publish)?;
         }
         Ok(None)
+    }
+
+    /// Tells the round of all handlers that have ended.
+    fn all_ended<'py>(
+        &self,
+        waiting: &Bound<'py, PyAny>,
+        publish: &Bound<'py, Publish>,
+    ) -> PyResult<()> {
+        let py = waiting.py();
+        for task in self.list(py) {
+            let is_done = task.call_method0(pyo3::intern!(py, "done"))?;
+            if is_done.is_truthy()? {
+                self.ended(&task, waiting, publish)?;
+            }
+        }
+        Ok(())
     }
 
     /// Tells the round of the end of a handler, unless that was told before.
@@ -118,12 +142,8 @@ impl Running {
 
     /// Cancels them all.
     fn cancel(&self, py: Python<'_>) -> PyResult<()> {
-        let tasks: Vec<_> = {
-            let tasks = self.tasks();
-            tasks.iter().map(|(_, task)| task.clone_ref(py)).collect()
-        };
-        for task in tasks {
-            task.call_method0(py, pyo3::intern!(py, "cancel"))?;
+        for task in self.list(py) {
+            task.call_method0(pyo3::intern!(py, "cancel"))?;
         }
         Ok(())
     }
