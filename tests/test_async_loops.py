@@ -206,7 +206,7 @@ def test_a_task_factory_that_fails_is_no_failure_of_a_handler(run: Run) -> None:
 class Abort(BaseException): ...
 
 
-INTERRUPTS = [KeyboardInterrupt, SystemExit, Abort]
+INTERRUPTS = [KeyboardInterrupt, SystemExit]
 
 
 @pytest.mark.parametrize("kind", INTERRUPTS)
