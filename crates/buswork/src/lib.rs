@@ -70,12 +70,13 @@
 //! breaks the circle.
 //!
 //! # For other languages
-//! The engine under the bus, [`table`], [`entry`], [`chain`] and [`isolation`], is generic over key
-//! and handler, so that glue for another language can keep its own objects in it.
+//! The engine under the bus, [`table`], [`entry`], [`chain`], [`isolation`], [`backlog`] and [`topic`],
+//! is generic over key and handler, so that glue for another language can keep its own objects in it.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs, unreachable_pub)]
 
+pub mod backlog;
 mod builder;
 mod bus;
 mod causal;
@@ -94,6 +95,7 @@ mod report;
 mod subscription;
 mod sync;
 pub mod table;
+pub mod topic;
 
 pub use builder::{BusBuilder, SubscriptionBuilder};
 pub use bus::EventBus;

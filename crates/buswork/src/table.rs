@@ -177,6 +177,19 @@ impl<K, H> Arranged<K, H> {
     pub fn entries(&self) -> &[Arc<Entry<K, H>>] {
         &self.entries
     }
+
+    /// The [generation](Table::generation) that it was gathered under.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// A plan for its owner alone, whom the table does not know.
+    pub fn into_plan<X>(self, extra: X) -> Arc<Plan<K, H, X>> {
+        Arc::new(Plan {
+            entries: self.entries.into_boxed_slice(),
+            extra,
+        })
+    }
 }
 
 impl<K, H> fmt::Debug for Arranged<K, H> {
@@ -246,12 +259,10 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
         arranged: Arranged<K, H>,
         extra: X,
     ) -> Arc<Plan<K, H, X>> {
-        let plan = Arc::new(Plan {
-            entries: arranged.entries.into_boxed_slice(),
-            extra,
-        });
+        let generation = arranged.generation;
+        let plan = arranged.into_plan(extra);
         let mut registry = lock(&self.registry);
-        if registry.generation != arranged.generation || registry.compiled.contains_key(&key) {
+        if registry.generation != generation || registry.compiled.contains_key(&key) {
             return plan;
         }
         for &ancestor in lineage {
@@ -393,6 +404,11 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
             self.touch(&mut registry, &[], true, &mut removed);
         }
         removed
+    }
+
+    /// A number that grows with every change of the subscriptions.
+    pub fn generation(&self) -> u64 {
+        lock(&self.registry).generation
     }
 
     /// How many subscriptions there are.
