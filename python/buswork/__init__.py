@@ -22,6 +22,7 @@ from buswork._errors import (
     HandlerCancelled,
     HandlerErrors,
     PublishRecursionError,
+    QueueFull,
     UnhandledEvent,
 )
 from buswork._handlers import Handlers, SubscriptionGroup, handles
@@ -36,6 +37,7 @@ __all__ = [
     "HandlerErrors",
     "Handlers",
     "PublishRecursionError",
+    "QueueFull",
     "Report",
     "Subscription",
     "SubscriptionGroup",

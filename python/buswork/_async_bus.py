@@ -9,8 +9,9 @@ from buswork._buswork import AsyncBus
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from datetime import timedelta
     from types import CodeType, FrameType
-    from typing import Any
+    from typing import Any, Self
 
     from buswork._buswork import Report
 
@@ -119,6 +120,87 @@ class AsyncEventBus(AsyncBus):
         """
         caller = _caller()
         return self._deliver(event, caller.f_code, caller.f_lasti)
+
+    async def drain(self, timeout: float | timedelta | None = None) -> None:  # noqa: ASYNC109 - as on `EventBus`
+        """Wait until no posted delivery is pending, on any loop.
+
+        Parameters
+        ----------
+        timeout
+            Seconds, or a `timedelta`; as long as it takes, if `None`.
+
+        Raises
+        ------
+        TimeoutError
+            When something was pending still; it names the handlers.
+        RuntimeError
+            From inside a handler of this bus, which would wait for itself.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> from buswork import AsyncEventBus
+        >>> bus = AsyncEventBus()
+        >>> @bus.on(int)
+        ... async def show(number: int) -> None:
+        ...     print(number)
+        >>> async def main() -> None:
+        ...     bus.post(3)
+        ...     print("posted")
+        ...     await bus.drain()
+        >>> asyncio.run(main())
+        posted
+        3
+        """
+        from buswork._waiting import until_ended  # noqa: PLC0415 - imports asyncio
+
+        self._refuse_inside("drain")
+        await until_ended(self, self._seconds(timeout))
+
+    async def close(self, timeout: float | timedelta | None = None) -> None:  # noqa: ASYNC109
+        """Take no more posts, and wait until no delivery is pending.
+
+        Handlers that are running may still post, or what they began would stay unfinished. To
+        publish remains possible. To enter the bus again, with `async with`, opens it.
+
+        Parameters
+        ----------
+        timeout
+            As for `drain`.
+
+        Raises
+        ------
+        TimeoutError, RuntimeError
+            As by `drain`. The bus is closed all the same; what is pending goes on.
+        """
+        from buswork._waiting import until_ended  # noqa: PLC0415 - imports asyncio
+
+        self._refuse_inside("close")
+        seconds = self._seconds(timeout)
+        self._close(is_done=False)
+        try:
+            await until_ended(self, seconds)
+        finally:
+            self._close(is_done=True)
+
+    async def __aenter__(self) -> Self:
+        """Make the running loop the bus's home, where posts from other threads are delivered."""
+        from buswork._waiting import enter  # noqa: PLC0415 - imports asyncio
+
+        enter(self)
+        return self
+
+    async def __aexit__(self, *_details: object) -> None:
+        """Close the bus."""
+        await self.close()
+
+    def _refuse_inside(self, verb: str) -> None:
+        if self._is_inside():
+            message = (
+                f"{verb} was called from inside a handler of the bus, which would wait for itself:"
+                " call it where nothing is being handled"
+            )
+            raise RuntimeError(message)
 
     async def _publish(self, event: object, code: CodeType, instruction: int) -> None:
         round_ = self._start(event, code, instruction, False)  # noqa: FBT003

@@ -55,3 +55,7 @@ class PublishRecursionError(BusworkError, RecursionError):
 
 class UnhandledEvent(BusworkError, LookupError):  # noqa: N818 - the contract's name
     """Nobody is subscribed to a published event, on a bus or for a type that minds."""
+
+
+class QueueFull(BusworkError):  # noqa: N818 - the contract's name
+    """So many posted deliveries are pending as `max_pending` says, and the post must not wait."""

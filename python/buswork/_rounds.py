@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from contextvars import ContextVar
-from itertools import islice
 from types import NoneType
 
 from buswork._buswork import AsyncBus, Gate
 from buswork._errors import HandlerCancelled, HandlerErrors, group
 from buswork._log import logger
+from buswork._place import place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import Task
     from collections.abc import Awaitable
-    from types import CodeType
     from typing import Any
 
     from buswork._buswork import Attempt, Delivery, Link, Publish, Report, Running
@@ -189,13 +188,6 @@ class Round:
 
     def _site(self) -> str:
         return place(self._publish.code, self._publish.instruction)
-
-
-def place(code: CodeType, instruction: int) -> str:
-    """Say where an instruction stands, as `file:line`."""
-    # Two bytes an instruction.
-    position = next(islice(code.co_positions(), instruction // 2, None))
-    return f"{code.co_filename}:{position[0] or code.co_firstlineno}"
 
 
 def _by_place(placed: tuple[int, object]) -> int:

@@ -12,11 +12,14 @@ use pyo3::types::{PyCode, PyDict, PyTuple, PyType};
 use crate::admission::admit;
 use crate::attempt::Attempted;
 use crate::awaitable;
+use crate::background::Phase;
 use crate::bus::Bus;
 use crate::calling::{Called, Level, call};
 use crate::causal::Link;
 use crate::imports;
 use crate::plan;
+use crate::post;
+use crate::posted::is_delivering;
 use crate::publish::mind;
 use crate::report::Report;
 use crate::running::{Publish, Running};
@@ -52,6 +55,9 @@ impl AsyncBus {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = this.py();
         let bus = this.as_super().get();
+        if let Some(running) = imports::running_loop(py)? {
+            bus.background().note_loop(&running)?;
+        }
         let class = event.get_type();
         let plan = plan::plan(bus, &class)?;
         let mut entered = Link::enter(py, bus, &class)?;
@@ -82,6 +88,64 @@ impl AsyncBus {
             entered.go_on();
         }
         Ok(round)
+    }
+
+    /// Have every handler of the event's type run later, on the running loop or the bus's own.
+    fn post(this: &Bound<'_, Self>, event: &Bound<'_, PyAny>) -> PyResult<()> {
+        let bus = this.as_super();
+        let event_loop = bus.get().background().loop_for_post(this.py())?;
+        post::post(bus, event, Some(&event_loop))
+    }
+
+    /// Makes a loop the bus's home, and takes posts.
+    #[pyo3(name = "_enter")]
+    fn enter(this: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        let background = this.as_super().get().background();
+        background.settle_at(event_loop, true)?;
+        background.enter_phase(this.py(), Phase::Open)
+    }
+
+    /// Begins to close, or ends it.
+    #[pyo3(name = "_close")]
+    fn close(this: &Bound<'_, Self>, is_done: bool) -> PyResult<()> {
+        let background = this.as_super().get().background();
+        if !is_done {
+            return background.enter_phase(this.py(), Phase::Closing);
+        }
+        background.leave_home();
+        background.enter_phase(this.py(), Phase::Closed)
+    }
+
+    /// Has `wake` called when no delivery is pending; not, and `False`, if none is.
+    #[pyo3(name = "_when_ended")]
+    fn when_ended(this: &Bound<'_, Self>, wake: Py<PyAny>) -> bool {
+        this.as_super().get().background().when_ended(wake)
+    }
+
+    #[pyo3(name = "_stop_waiting")]
+    fn stop_waiting(this: &Bound<'_, Self>, wake: Py<PyAny>) {
+        this.as_super().get().background().stop_waiting(&wake);
+    }
+
+    /// Whether a handler of this bus is running, posted or not.
+    #[pyo3(name = "_is_inside")]
+    fn is_inside(this: &Bound<'_, Self>) -> PyResult<bool> {
+        let number = this.as_super().get().number();
+        Ok(is_delivering(number) || Link::is_inside(this.py(), number)?)
+    }
+
+    /// Reads a time to wait, in seconds.
+    #[staticmethod]
+    #[pyo3(name = "_seconds", signature = (timeout))]
+    fn seconds(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>> {
+        post::seconds(timeout)
+    }
+
+    /// The exception of a wait that took too long.
+    #[pyo3(name = "_timed_out")]
+    fn timed_out(this: &Bound<'_, Self>, seconds: f64) -> Py<PyAny> {
+        let error = post::timed_out(this.as_super().get().background(), seconds);
+        error.into_value(this.py()).into_any()
     }
 
     /// What came of a publish.

@@ -107,7 +107,7 @@ impl Attempt {
         error: Bound<'py, PyAny>,
     ) -> PyResult<&'static str> {
         let py = event.py();
-        let publication = Publication::at(bus.get(), event_type, event, site);
+        let publication = Publication::at(bus.get(), event_type, event, Some(site));
         let bound = |object: &Option<Py<PyAny>>| object.as_ref().map(|it| it.bind(py).clone());
         let fault = Fault {
             error: PyErr::from_value(error),

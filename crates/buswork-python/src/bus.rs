@@ -10,6 +10,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
+use crate::background::{Background, Phase};
 use crate::collection;
 use crate::event_types::EventTypes;
 use crate::explain;
@@ -17,6 +18,7 @@ use crate::imports;
 use crate::on::{Flags, On, Wishes, whole};
 use crate::plan;
 use crate::policy::{OnError, Unhandled};
+use crate::post;
 use crate::registration::{
     check_handler, check_predicate, default_name, identity, is_same, location,
 };
@@ -41,6 +43,7 @@ pub(crate) struct Bus {
     /// come by then: while the object, allocated and tracked already, is given its `__dict__`.
     is_made: AtomicBool,
     table: Arc<Table>,
+    background: Arc<Background>,
     number: usize,
     /// Whether it awaits what handlers return.
     is_async: bool,
@@ -55,12 +58,15 @@ impl Bus {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         imports::load(py)?;
         if is_async {
-            imports::load_for_async(py)?;
+            imports::prepare_for_async(py)?;
         }
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let table = Arc::new(Table::new());
         Ok(Self {
             is_made: AtomicBool::new(true),
-            table: Arc::new(Table::new()),
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            background: Background::new(number, &table),
+            table,
+            number,
             is_async,
             max_depth: AtomicU32::new(100),
             uses_abcs: AtomicBool::new(false),
@@ -76,6 +82,11 @@ impl Bus {
     #[inline]
     pub(crate) fn table(&self) -> &Arc<Table> {
         &self.table
+    }
+
+    #[inline]
+    pub(crate) fn background(&self) -> &Arc<Background> {
+        &self.background
     }
 
     /// A number of its own, which tells it from other buses in a causal chain.
@@ -280,7 +291,7 @@ impl Bus {
     #[new]
     #[pyo3(
         signature = (*_arguments, **_options),
-        text_signature = "(*, on_error='raise', unhandled='ignore', max_depth=100)"
+        text_signature = "(*, on_error='raise', unhandled='ignore', max_depth=100, max_pending=10000, overflow='wait')"
     )]
     fn make(
         _arguments: &Bound<'_, PyTuple>,
@@ -291,19 +302,26 @@ impl Bus {
         ))
     }
 
-    #[pyo3(signature = (*, on_error = None, unhandled = "ignore", max_depth = 100))]
+    #[pyo3(signature = (*, on_error = None, unhandled = "ignore", max_depth = 100, max_pending = 10_000, overflow = "wait"))]
     fn __init__(
         &self,
         on_error: Option<&Bound<'_, PyAny>>,
         unhandled: &str,
         #[pyo3(from_py_with = whole)] max_depth: i64,
+        #[pyo3(from_py_with = whole)] max_pending: i64,
+        overflow: &str,
     ) -> PyResult<()> {
         let max_depth = u32::try_from(max_depth).ok().filter(|&depth| depth > 0);
         let max_depth = max_depth.ok_or_else(|| {
             PyValueError::new_err("max_depth must be at least 1, and less than 2**32")
         })?;
+        let max_pending = usize::try_from(max_pending).ok().filter(|&most| most > 0);
+        let max_pending =
+            max_pending.ok_or_else(|| PyValueError::new_err("max_pending must be at least 1"))?;
+        let overflow = post::overflow(overflow)?;
         let on_error = Arc::new(on_error.map_or(Ok(OnError::Raise), OnError::parse)?);
         let unhandled = Unhandled::parse(unhandled)?;
+        self.background.configure(max_pending, overflow);
         self.max_depth.store(max_depth, Ordering::Relaxed);
         let old = {
             let mut settings = self.settings();
@@ -466,6 +484,18 @@ impl Bus {
         explain::explain(self, event_type)
     }
 
+    /// How many posted deliveries wait, or are in progress.
+    #[getter]
+    fn pending(&self) -> usize {
+        self.background.state().backlog.pending()
+    }
+
+    /// How many posted deliveries were dropped, ever.
+    #[getter]
+    fn dropped(&self) -> u64 {
+        self.background.state().backlog.dropped()
+    }
+
     fn __repr__(this: &Bound<'_, Self>) -> String {
         let class = imports::class_name(&this.get_type());
         match this.get().table.len() {
@@ -499,6 +529,11 @@ impl Drop for Bus {
     fn drop(&mut self) {
         // Handles may outlive the bus: let them hold husks. A bus is dropped by the interpreter,
         // on an attached thread.
-        Python::attach(|py| collection::clear(py, &self.table));
+        Python::attach(|py| {
+            collection::clear(py, &self.table);
+            if let Err(error) = self.background.enter_phase(py, Phase::Closed) {
+                error.write_unraisable(py, None);
+            }
+        });
     }
 }

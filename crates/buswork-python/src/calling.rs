@@ -96,6 +96,12 @@ unsafe extern "C-unwind" {
         count: usize,
         names: *mut ffi::PyObject,
     ) -> *mut ffi::PyObject;
+    #[link_name = "PyIter_Send"]
+    fn send_by_the_book(
+        coroutine: *mut ffi::PyObject,
+        value: *mut ffi::PyObject,
+        result: *mut *mut ffi::PyObject,
+    ) -> ffi::PySendResult;
 }
 
 /// Parks the thread when it is ended inside of a call.
@@ -142,6 +148,33 @@ unsafe fn vectorcall<const N: usize>(
     };
     std::mem::forget(parked);
     result
+}
+
+/// How a step of a coroutine ended.
+pub(crate) enum Sent<'py> {
+    /// It waits for what it yielded.
+    Yielded(Bound<'py, PyAny>),
+    Returned,
+    Raised(PyErr),
+}
+
+/// Sends a value to a coroutine, which runs up to where it waits, or ends.
+pub(crate) fn send<'py>(coroutine: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> Sent<'py> {
+    let py = coroutine.py();
+    let mut result = std::ptr::null_mut();
+    let parked = Parked;
+    // SAFETY: both objects are alive, and there is room for the result, which is a new reference,
+    // or null with an exception set.
+    let (ended, result) = unsafe {
+        let ended = send_by_the_book(coroutine.as_ptr(), value.as_ptr(), &raw mut result);
+        (ended, Bound::from_owned_ptr_or_opt(py, result))
+    };
+    std::mem::forget(parked);
+    match (ended, result) {
+        (ffi::PySendResult::PYGEN_NEXT, Some(yielded)) => Sent::Yielded(yielded),
+        (ffi::PySendResult::PYGEN_RETURN, _) => Sent::Returned,
+        _ => Sent::Raised(PyErr::fetch(py)),
+    }
 }
 
 /// The method that `function` is of `object`. Runs no code of the user's.

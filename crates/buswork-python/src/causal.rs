@@ -188,6 +188,12 @@ impl Link {
         })
     }
 
+    /// Whether a publish on the bus numbered `bus` is in progress, in the current context.
+    pub(crate) fn is_inside(py: Python<'_>, bus: usize) -> PyResult<bool> {
+        let innermost = Self::in_progress(py)?;
+        Ok(Self::depth(py, innermost.as_ref(), bus) > 0)
+    }
+
     /// The innermost publish that is in progress, in the current context.
     fn in_progress(py: Python<'_>) -> PyResult<Option<Bound<'_, Self>>> {
         let link =

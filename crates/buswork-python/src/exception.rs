@@ -14,7 +14,12 @@ use crate::imports;
 /// Whether an exception is a handler's failure, to be isolated. What is not an `Exception`
 /// (`KeyboardInterrupt`, `SystemExit`) goes straight through, and so does a `RecursionError`.
 pub(crate) fn is_isolated(py: Python<'_>, error: &PyErr) -> bool {
-    error.is_instance_of::<PyException>(py) && !error.is_instance_of::<PyRecursionError>(py)
+    error.is_instance_of::<PyException>(py) && !is_recursion(py, error)
+}
+
+/// Whether publishes or calls were nested too deep.
+pub(crate) fn is_recursion(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyRecursionError>(py)
 }
 
 /// Gives an exception object its traceback. Before Python 3.12 the interpreter keeps the two apart

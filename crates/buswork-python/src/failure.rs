@@ -27,6 +27,17 @@ pub(crate) struct Fault<'py> {
     pub(crate) on_error: Option<Bound<'py, PyAny>>,
 }
 
+impl Fault<'_> {
+    /// A failure of which nothing is known but the exception.
+    pub(crate) fn of(error: PyErr) -> Self {
+        Self {
+            error,
+            handler: None,
+            on_error: None,
+        }
+    }
+}
+
 /// What failures are told about the publish in which they happened.
 pub(crate) struct Publication<'a, 'py> {
     bus: &'a Bus,
@@ -55,13 +66,13 @@ impl<'a, 'py> Publication<'a, 'py> {
         bus: &'a Bus,
         class: &'a Bound<'py, PyType>,
         event: &'a Bound<'py, PyAny>,
-        site: String,
+        site: Option<String>,
     ) -> Self {
         Self {
             bus,
             class,
             event,
-            site: OnceCell::from(Some(site)),
+            site: OnceCell::from(site),
         }
     }
 
@@ -104,6 +115,40 @@ impl<'a, 'py> Publication<'a, 'py> {
                 let function = on_error.or_else(|| function.get(py));
                 self.hand_over(entry, handler, &error, function, isolation)?;
                 Ok(ControlFlow::Continue(()))
+            }
+        }
+    }
+
+    /// Does with the failure of a posted handler what its subscription, or else the bus, says.
+    /// Nobody waits for it, so whatever would be raised is logged. On a thread of the bus nobody
+    /// would see even an interrupt, on a loop it goes straight through.
+    #[cold]
+    pub(crate) fn judge_posted(&self, entry: &Entry, fault: Fault<'py>) -> PyResult<()> {
+        let py = self.event.py();
+        let Fault {
+            error,
+            handler,
+            on_error,
+        } = fault;
+        exception::attach_traceback(py, &error);
+        add_note(&error, py, &self.note(entry));
+        if !exception::is_isolated(py, &error) {
+            log(py, "a handler of a posted event ended with", &error)?;
+            return if self.bus.is_async() && !exception::is_recursion(py, &error) {
+                Err(error)
+            } else {
+                Ok(())
+            };
+        }
+        let general = self.bus.on_error();
+        match entry.handler().on_error.as_ref().unwrap_or(&general) {
+            OnError::Call(function) => {
+                let function = on_error.or_else(|| function.get(py));
+                let mut isolation = Isolation::new();
+                self.hand_over(entry, handler, &error, function, &mut isolation)
+            }
+            OnError::Raise | OnError::Stop | OnError::Log => {
+                log(py, "a handler of a posted event failed", &error)
             }
         }
     }
@@ -231,6 +276,12 @@ pub(crate) fn log(py: Python<'_>, what: &str, error: &PyErr) -> PyResult<()> {
         return Ok(());
     }
     Err(second)
+}
+
+/// Writes a line to the log `buswork`.
+pub(crate) fn log_line(py: Python<'_>, level: &str, line: &str) -> PyResult<()> {
+    imports::logger(py)?.call_method1(level, ("%s", line))?;
+    Ok(())
 }
 
 /// The `HandlerErrors` of a publish.

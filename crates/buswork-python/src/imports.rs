@@ -1,8 +1,12 @@
 //! The Python objects that the glue uses, each looked up once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
+
+use crate::calling;
 
 macro_rules! imported {
     ($load:ident; $($(#[$doc:meta])* $name:ident: $module:literal, $attribute:literal;)*) => {
@@ -32,18 +36,30 @@ imported! {
     round: "buswork._rounds", "Round";
     cancelled: "buswork._rounds", "cancelled";
     awaited: "buswork._rounds", "awaited";
-    /// Says where an instruction stands.
-    place: "buswork._rounds", "place";
     /// The context variable of the causal chain.
     chain: "buswork._rounds", "CHAIN";
     get_running_loop: "asyncio", "get_running_loop";
+    running_loop_or_none: "asyncio", "_get_running_loop";
     task: "asyncio", "Task";
+    current_task: "asyncio", "current_task";
+    cancelled_error: "asyncio", "CancelledError";
     /// As `objection`, for a bus that awaits.
     objection_anywhere: "buswork._signatures", "objection_anywhere";
 }
 
 imported! {
+    load_for_posts;
+    start_worker: "buswork._background", "start";
+    longest_wait: "threading", "TIMEOUT_MAX";
+    allocate_lock: "_thread", "allocate_lock";
+    queue_full: "buswork._errors", "QueueFull";
+    modules: "sys", "modules";
+}
+
+imported! {
     load;
+    /// Says where an instruction stands.
+    place: "buswork._place", "place";
     group: "buswork._errors", "group";
     recursion_error: "buswork._errors", "PublishRecursionError";
     unhandled_event: "buswork._errors", "UnhandledEvent";
@@ -71,6 +87,47 @@ imported! {
     subclass_check: "buswork._virtual", "PLAIN_CHECK";
     /// Whether a class may have virtual subclasses.
     is_open: "buswork._virtual", "is_open";
+}
+
+/// The context variable of the causal chain, if there ever was an async bus.
+pub(crate) fn known_chain(py: Python<'_>) -> Option<&Bound<'_, PyAny>> {
+    HAS_ASYNC.load(Ordering::Relaxed).then(|| chain(py).ok())?
+}
+
+/// Whether there ever was an async bus.
+static HAS_ASYNC: AtomicBool = AtomicBool::new(false);
+
+/// [`load_for_async`], and notes it.
+pub(crate) fn prepare_for_async(py: Python<'_>) -> PyResult<()> {
+    load_for_async(py)?;
+    HAS_ASYNC.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The event loop that runs on this thread, for an async bus.
+pub(crate) fn running_loop(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let running = calling::call_without_arguments(running_loop_or_none(py)?)?;
+    Ok((!running.is_none()).then_some(running))
+}
+
+/// Whether an event loop runs on this thread. None does where nobody has imported asyncio.
+pub(crate) fn is_on_loop(py: Python<'_>) -> PyResult<bool> {
+    let modules = modules(py)?;
+    let name = pyo3::intern!(py, "asyncio.events");
+    if !modules.contains(name)? {
+        return Ok(false);
+    }
+    let running = modules
+        .get_item(name)?
+        .call_method0(pyo3::intern!(py, "_get_running_loop"))?;
+    Ok(!running.is_none())
+}
+
+/// A lock of the interpreter's that is held, to be waited for by acquiring it.
+pub(crate) fn held_lock(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let lock = allocate_lock(py)?.call0()?;
+    lock.call_method0(pyo3::intern!(py, "acquire"))?;
+    Ok(lock)
 }
 
 /// `qualname` of a class, for messages; never fails, whatever the metaclass does.

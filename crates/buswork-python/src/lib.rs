@@ -12,34 +12,44 @@
 //! | what a failure turns into | [`failure`] |
 //! | how async handlers are started, and what their publish awaits | [`async_bus`], [`gate`] |
 //! | the causal chain of the async bus | [`causal`] |
+//! | what is posted, and when it is delivered | [`post`], [`background`] |
+//! | who delivers it | [`workers`], [`loops`], [`runner`] |
 //! | what may be subscribed, and what a wrong use is told | [`event_types`], [`registration`] |
 //!
-//! `unsafe` is in [`awaitable`], [`calling`], [`context`], [`exception`], [`routing`] and [`slot`]
-//! alone.
+//! `unsafe` is in [`awaitable`], [`calling`], [`context`], [`exception`], [`place`], [`routing`] and
+//! [`slot`] alone.
 
 mod admission;
 mod async_bus;
 mod attempt;
 mod awaitable;
+mod background;
 mod bus;
 mod calling;
 mod causal;
 mod collection;
 mod context;
+mod coroutine;
 mod deliver;
+mod ending;
 mod event_types;
 mod exception;
 mod explain;
 mod failure;
 mod gate;
 mod imports;
+mod loops;
 mod on;
+mod place;
 mod plan;
 mod policy;
+mod post;
+mod posted;
 mod publish;
 mod registration;
 mod report;
 mod routing;
+mod runner;
 mod running;
 mod slot;
 mod subscriber;
@@ -48,6 +58,7 @@ mod sync_bus;
 mod tasks;
 mod tens;
 mod weak;
+mod workers;
 
 use pyo3::prelude::*;
 
@@ -62,15 +73,21 @@ mod _buswork {
     #[pymodule_export]
     use crate::causal::Link;
     #[pymodule_export]
+    use crate::ending::{finish_posts, forget_posts};
+    #[pymodule_export]
     use crate::failure::Failure;
     #[pymodule_export]
     use crate::gate::Gate;
     #[pymodule_export]
     use crate::report::{Delivery, Report};
     #[pymodule_export]
+    use crate::runner::Runner;
+    #[pymodule_export]
     use crate::running::{Publish, Running};
     #[pymodule_export]
     use crate::subscription::Subscription;
     #[pymodule_export]
     use crate::sync_bus::EventBus;
+    #[pymodule_export]
+    use crate::workers::Worker;
 }

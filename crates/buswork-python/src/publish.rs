@@ -70,6 +70,11 @@ pub(crate) fn in_chain<R>(
     })
 }
 
+/// Whether this thread runs a handler of a publish on `bus`.
+pub(crate) fn is_publishing(bus: &Bus) -> bool {
+    CHAIN.with(|chain| chain.is_in_progress(bus.number()))
+}
+
 struct Leaving<'a>(&'a Chain, Entered);
 
 impl Drop for Leaving<'_> {
@@ -253,7 +258,7 @@ fn recover<'py>(
 
 /// One delivery without a report.
 #[inline]
-fn deliver_one<'py>(
+pub(crate) fn deliver_one<'py>(
     bus: &Bus,
     entry: &Arc<Entry>,
     event: &Bound<'py, PyAny>,

@@ -1,10 +1,14 @@
 //! `EventBus`: the bus whose handlers run on the publisher's thread, one after another.
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::background::Phase;
 use crate::bus::Bus;
 use crate::deliver;
+use crate::post;
+use crate::posted::is_delivering;
 use crate::publish;
 use crate::report::Report;
 
@@ -31,8 +35,63 @@ impl EventBus {
         publish::publish(this.as_super().get(), event)
     }
 
+    /// Have every handler of the event's type run later, on threads of the bus.
+    fn post(this: &Bound<'_, Self>, event: &Bound<'_, PyAny>) -> PyResult<()> {
+        post::post(this.as_super(), event, None)
+    }
+
+    /// Wait until no delivery is pending.
+    #[pyo3(signature = (timeout = None))]
+    fn drain(this: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let bus = this.as_super().get();
+        let timeout = post::seconds(timeout)?;
+        refuse_inside(bus, "drain")?;
+        wait(this.py(), bus, timeout)
+    }
+
+    /// Take no more posts, wait until no delivery is pending, and end the threads.
+    #[pyo3(signature = (timeout = None))]
+    fn close(this: &Bound<'_, Self>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let (py, bus) = (this.py(), this.as_super().get());
+        let timeout = post::seconds(timeout)?;
+        refuse_inside(bus, "close")?;
+        bus.background().enter_phase(py, Phase::Closing)?;
+        let waited = wait(py, bus, timeout);
+        bus.background().enter_phase(py, Phase::Closed)?;
+        waited
+    }
+
+    fn __enter__<'py>(this: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let bus = this.as_super().get();
+        bus.background().enter_phase(this.py(), Phase::Open)?;
+        Ok(this)
+    }
+
+    #[pyo3(signature = (*_details))]
+    fn __exit__(this: &Bound<'_, Self>, _details: &Bound<'_, PyTuple>) -> PyResult<()> {
+        this.call_method0("close").map(drop)
+    }
+
     /// Publish, and report what came of each delivery.
     fn deliver(this: &Bound<'_, Self>, event: &Bound<'_, PyAny>) -> PyResult<Report> {
         deliver::deliver(this.as_super().get(), event)
     }
+}
+
+/// A handler that waited for the end of all deliveries would wait for itself.
+fn refuse_inside(bus: &Bus, verb: &str) -> PyResult<()> {
+    if !is_delivering(bus.number()) && !publish::is_publishing(bus) {
+        return Ok(());
+    }
+    Err(PyRuntimeError::new_err(format!(
+        "{verb} was called from inside a handler of the bus, which would wait for itself: call it where nothing is being handled"
+    )))
+}
+
+fn wait(py: Python<'_>, bus: &Bus, timeout: Option<f64>) -> PyResult<()> {
+    let background = bus.background();
+    if background.state().backlog.pending() == 0 || background.wait_for_end(py, timeout)? {
+        return Ok(());
+    }
+    Err(post::timed_out(background, timeout.unwrap_or_default()))
 }

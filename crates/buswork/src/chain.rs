@@ -123,6 +123,17 @@ impl<L: Copy + PartialEq, R: Clone> Chain<L, R> {
         }
     }
 
+    /// Whether a publish on the bus numbered `bus` is in progress.
+    pub fn is_in_progress(&self, bus: usize) -> bool {
+        let enclosing = self.enclosing.borrow();
+        let links = self
+            .innermost
+            .get()
+            .into_iter()
+            .chain(enclosing.iter().copied());
+        links.into_iter().any(|link| link.bus == bus)
+    }
+
     /// Whether [`verdict`](Self::verdict) has a refusal to tell.
     #[inline]
     pub fn is_tripped(&self) -> bool {

@@ -1,0 +1,425 @@
+//! What a bus delivers in the background: who may post, what waits, and who waits for it.
+//!
+//! The order of deliveries is the core's ([`buswork::backlog`]). Here is what surrounds it: the
+//! lock, the ends of waiting, and the runners that are woken ([`crate::workers`] for the sync bus,
+//! [`crate::runner`] for event loops).
+//!
+//! **Nothing of Python happens under the lock**: no call, no allocation, no destructor. What is to
+//! be woken is collected in a [`Wakes`], and woken afterwards.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use buswork::backlog::{Backlog, Overflow, Ticket};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use crate::imports;
+use crate::loops::Loops;
+use crate::posted::{Posted, is_delivering};
+use crate::subscriber::Table;
+use crate::workers::Crew;
+
+/// The runner that the threads of a sync bus are. An event loop is known by its address.
+pub(crate) const THREADS: usize = 0;
+
+/// The background of one bus. Threads that wait for work hold this, and not the bus.
+pub(crate) struct Background {
+    state: Mutex<State>,
+    /// The number of the bus.
+    bus: usize,
+    table: Weak<Table>,
+    is_remembered: AtomicBool,
+}
+
+pub(crate) struct State {
+    pub(crate) backlog: Backlog<usize, Posted>,
+    pub(crate) crew: Crew,
+    pub(crate) loops: Loops,
+    overflow: Overflow,
+    phase: Phase,
+    /// Whether a drop was logged.
+    has_told_of_drops: bool,
+    /// What wakes those who wait for room: bound methods, each to be called once.
+    waiting_for_room: Vec<Py<PyAny>>,
+    /// What wakes those who wait for the end of all deliveries.
+    waiting_for_end: Vec<Py<PyAny>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    /// Handlers may still post.
+    Closing,
+    Closed,
+}
+
+/// What is to be done when the lock is released.
+#[derive(Default)]
+pub(crate) struct Wakes {
+    pub(crate) calls: Vec<Py<PyAny>>,
+    /// The numbers of workers to be started.
+    pub(crate) workers: Vec<u64>,
+    /// The loops that are to run deliveries.
+    pub(crate) loops: Vec<usize>,
+}
+
+impl Background {
+    pub(crate) fn new(bus: usize, table: &Arc<Table>) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                backlog: Backlog::new(10_000),
+                crew: Crew::default(),
+                loops: Loops::default(),
+                overflow: Overflow::Wait,
+                phase: Phase::Open,
+                has_told_of_drops: false,
+                waiting_for_room: Vec::new(),
+                waiting_for_end: Vec::new(),
+            }),
+            bus,
+            table: Arc::downgrade(table),
+            is_remembered: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn configure(&self, max_pending: usize, overflow: Overflow) {
+        let mut state = self.state();
+        state.backlog.set_max_pending(max_pending);
+        state.overflow = overflow;
+    }
+
+    /// Adds the deliveries of one event for a runner, which is woken.
+    pub(crate) fn add(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        event_loop: Option<&Bound<'_, PyAny>>,
+        deliveries: impl ExactSizeIterator<Item = Posted>,
+    ) -> PyResult<()> {
+        let runner = event_loop.map_or(THREADS, |one| one.as_ptr() as usize);
+        let mut state = self.state();
+        if state.phase != Phase::Open {
+            state = self.check_phase(state)?;
+        }
+        if !state.backlog.has_room(deliveries.len()) {
+            match self.make_room(py, state, deliveries.len())? {
+                Some(with_room) => state = with_room,
+                None => return Ok(()),
+            }
+        }
+        let mut is_ready = false;
+        for posted in deliveries {
+            let line = posted.entry.sequence();
+            is_ready |= state.backlog.push(line, runner, posted);
+        }
+        let mut wakes = Wakes::default();
+        match event_loop {
+            Some(one) if state.loops.needs_run(one) => wakes.loops.push(runner),
+            None if is_ready => state.crew.wake(&mut wakes),
+            _ => {}
+        }
+        drop(state);
+        self.wake(py, wakes)
+    }
+
+    #[cold]
+    fn check_phase<'a>(&'a self, state: MutexGuard<'a, State>) -> PyResult<MutexGuard<'a, State>> {
+        if state.phase == Phase::Closing && is_delivering(self.bus) {
+            return Ok(state);
+        }
+        drop(state);
+        Err(PyRuntimeError::new_err(
+            "the bus is closed for posts: post before close(), or enter the bus again (`with bus:`, `async with bus:`)",
+        ))
+    }
+
+    /// Makes room as the overflow policy says, or waits for it; `None` when the new deliveries are
+    /// to be dropped.
+    #[cold]
+    fn make_room<'a>(
+        self: &'a Arc<Self>,
+        py: Python<'_>,
+        mut state: MutexGuard<'a, State>,
+        deliveries: usize,
+    ) -> PyResult<Option<MutexGuard<'a, State>>> {
+        match state.overflow {
+            Overflow::DropNew => {}
+            Overflow::DropOld => {
+                let dropped = state.backlog.make_room(deliveries);
+                let has_room = state.backlog.has_room(deliveries);
+                let tell = !dropped.is_empty() && !state.has_told_of_drops;
+                state.has_told_of_drops |= tell;
+                let mut wakes = Wakes::default();
+                state.wake_loops(&mut wakes);
+                drop(state);
+                drop(dropped);
+                self.wake_loops(py, wakes)?;
+                if tell {
+                    self.tell_of_drops(py)?;
+                }
+                state = self.state();
+                if has_room && state.backlog.has_room(deliveries) {
+                    return Ok(Some(state));
+                }
+            }
+            Overflow::Wait if !imports::is_on_loop(py)? && !crate::workers::is_worker() => {
+                return self.wait_for_room(py, state, deliveries).map(Some);
+            }
+            _ => {
+                let (pending, limit) = (state.backlog.pending(), state.backlog.max_pending());
+                let overflow = state.overflow;
+                drop(state);
+                return Err(full(py, pending, limit, overflow));
+            }
+        }
+        state.backlog.note_dropped(deliveries);
+        let tell = !std::mem::replace(&mut state.has_told_of_drops, true);
+        drop(state);
+        if tell {
+            self.tell_of_drops(py)?;
+        }
+        Ok(None)
+    }
+
+    fn wait_for_room<'a>(
+        &'a self,
+        py: Python<'_>,
+        state: MutexGuard<'a, State>,
+        deliveries: usize,
+    ) -> PyResult<MutexGuard<'a, State>> {
+        drop(state);
+        loop {
+            let lock = imports::held_lock(py)?;
+            let release = lock.getattr(pyo3::intern!(py, "release"))?.unbind();
+            let mut state = self.state();
+            if state.backlog.has_room(deliveries) {
+                return Ok(state);
+            }
+            state.waiting_for_room.push(release.clone_ref(py));
+            drop(state);
+            if let Err(error) = lock.call_method0(pyo3::intern!(py, "acquire")) {
+                self.stop_waiting(&release);
+                return Err(error);
+            }
+            let state = self.state();
+            if state.phase != Phase::Open {
+                drop(self.check_phase(state)?);
+            }
+        }
+    }
+
+    /// Waits until nothing is pending, in so many seconds. Says whether that came to pass.
+    pub(crate) fn wait_for_end(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        let lock = imports::held_lock(py)?;
+        let release = lock.getattr(pyo3::intern!(py, "release"))?.unbind();
+        if !self.when_ended(release.clone_ref(py)) {
+            return Ok(true);
+        }
+        let acquire = pyo3::intern!(py, "acquire");
+        let ended = match timeout {
+            None => lock.call_method0(acquire),
+            Some(seconds) => lock.call_method1(acquire, (true, seconds)),
+        };
+        if !matches!(&ended, Ok(ended) if ended.is_truthy()?) {
+            self.stop_waiting(&release);
+        }
+        ended?.is_truthy()
+    }
+
+    /// Has `wake` called when nothing is pending; not, and `false`, if nothing is.
+    pub(crate) fn when_ended(&self, wake: Py<PyAny>) -> bool {
+        let mut state = self.state();
+        if state.backlog.pending() == 0 {
+            return false;
+        }
+        state.waiting_for_end.push(wake);
+        true
+    }
+
+    pub(crate) fn stop_waiting(&self, wake: &Py<PyAny>) {
+        let mut state = self.state();
+        let take = |waiting: &mut Vec<Py<PyAny>>| {
+            let place = waiting.iter().position(|known| known.is(wake))?;
+            Some(waiting.swap_remove(place))
+        };
+        let taken = take(&mut state.waiting_for_end).or_else(|| take(&mut state.waiting_for_room));
+        drop(state);
+        drop(taken);
+    }
+
+    /// Opens the background, or begins or ends its closing.
+    pub(crate) fn enter_phase(self: &Arc<Self>, py: Python<'_>, phase: Phase) -> PyResult<()> {
+        let mut state = self.state();
+        state.phase = phase;
+        let mut wakes = Wakes::default();
+        if phase != Phase::Open {
+            // Those who wait for room are told that the bus is closed.
+            wakes.calls = std::mem::take(&mut state.waiting_for_room);
+        }
+        if phase == Phase::Closed {
+            state.crew.wake_idle(&mut wakes);
+        }
+        drop(state);
+        self.wake(py, wakes)
+    }
+
+    pub(crate) fn is_closed(state: &State) -> bool {
+        state.phase == Phase::Closed
+    }
+
+    /// Does what was collected under the lock.
+    pub(crate) fn wake(self: &Arc<Self>, py: Python<'_>, mut wakes: Wakes) -> PyResult<()> {
+        for number in std::mem::take(&mut wakes.workers) {
+            self.start_worker(py, number)?;
+        }
+        self.wake_loops(py, wakes)
+    }
+
+    fn wake_loops(self: &Arc<Self>, py: Python<'_>, wakes: Wakes) -> PyResult<()> {
+        for call in wakes.calls {
+            // It fails where a loop is closed on which somebody waited.
+            if let Err(error) = call.call0(py) {
+                error.write_unraisable(py, None);
+            }
+        }
+        for runner in wakes.loops {
+            let event_loop = self.state().loops.get(py, runner);
+            if let Some(event_loop) = event_loop {
+                self.run_on(event_loop.bind(py))?;
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn tell_of_drops(&self, py: Python<'_>) -> PyResult<()> {
+        let limit = self.state().backlog.max_pending();
+        imports::logger(py)?.call_method1(
+            "warning",
+            (
+                "posts are being dropped, as %d deliveries are pending; bus.dropped counts them (told once a bus)",
+                limit,
+            ),
+        )?;
+        Ok(())
+    }
+
+    /// Names what is pending: `12 deliveries pending: 10 to m:f (one in progress), 2 to m:g`.
+    pub(crate) fn describe_pending(&self) -> String {
+        let (pending, lines) = {
+            let state = self.state();
+            (state.backlog.pending(), state.backlog.lines())
+        };
+        let entries = self.table.upgrade().map(|table| table.entries());
+        let name = |line| {
+            let mut entries = entries.iter().flatten();
+            let entry = entries.find(|entry| entry.sequence() == line);
+            entry.map_or("an ended subscription", |entry| &entry.handler().name)
+        };
+        let mut text = match pending {
+            1 => "1 delivery pending".to_owned(),
+            count => format!("{count} deliveries pending"),
+        };
+        for (index, (line, waiting, is_running)) in lines.into_iter().enumerate() {
+            let separator = if index == 0 { ": " } else { ", " };
+            let count = waiting + usize::from(is_running);
+            let _ = write!(text, "{separator}{count} to {}", name(line));
+            if is_running {
+                text.push_str(" (one in progress)");
+            }
+        }
+        text
+    }
+
+    /// Whether it is among those that are looked after at the end of the program; it is, from now
+    /// on.
+    #[inline]
+    pub(crate) fn is_remembered(&self) -> bool {
+        self.is_remembered.load(Ordering::Relaxed)
+            || self.is_remembered.swap(true, Ordering::AcqRel)
+    }
+
+    /// Forgets everything, in a forked child: its threads are not there, and what was posted is
+    /// the parent's to deliver.
+    pub(crate) fn forget(&self) {
+        let mut state = self.state();
+        let backlog = state.backlog.clear();
+        let crew = state.crew.next_epoch();
+        let loops = std::mem::take(&mut state.loops);
+        let waiting = (
+            std::mem::take(&mut state.waiting_for_room),
+            std::mem::take(&mut state.waiting_for_end),
+        );
+        drop(state);
+        drop((backlog, crew, loops, waiting));
+    }
+}
+
+impl State {
+    /// Ends a delivery. Who has something new to do, or waits for this, is put among the wakes.
+    #[inline]
+    pub(crate) fn done(&mut self, ticket: Ticket, runner: usize, wakes: &mut Wakes) {
+        let next = self.backlog.done(ticket);
+        if let Some(next) = next.filter(|&next| next != runner) {
+            self.wake_runner(next, wakes);
+        }
+        if !(self.waiting_for_room.is_empty() && self.waiting_for_end.is_empty()) {
+            self.wake_waiting(runner, wakes);
+        }
+    }
+
+    /// Wakes those who wait, if their time has come. Those who wait for room are not woken for each
+    /// place that gets free, but when half is, or when nothing else would make room.
+    #[cold]
+    pub(crate) fn wake_waiting(&mut self, runner: usize, wakes: &mut Wakes) {
+        let pending = self.backlog.pending();
+        if pending <= self.backlog.max_pending() / 2 || !self.backlog.is_ready(runner) {
+            wakes.calls.append(&mut self.waiting_for_room);
+        }
+        if pending == 0 {
+            wakes.calls.append(&mut self.waiting_for_end);
+        }
+    }
+
+    pub(crate) fn wake_runner(&mut self, runner: usize, wakes: &mut Wakes) {
+        if runner == THREADS {
+            self.crew.wake(wakes);
+        } else {
+            self.wake_loop(runner, wakes);
+        }
+    }
+
+    fn wake_loop(&mut self, runner: usize, wakes: &mut Wakes) {
+        if self.loops.is_to_be_run(runner) {
+            wakes.loops.push(runner);
+        }
+    }
+
+    /// Wakes every loop that has something to do.
+    pub(crate) fn wake_loops(&mut self, wakes: &mut Wakes) {
+        for runner in self.loops.runners() {
+            if self.backlog.is_ready(runner) {
+                self.wake_loop(runner, wakes);
+            }
+        }
+    }
+}
+
+#[cold]
+fn full(py: Python<'_>, pending: usize, limit: usize, overflow: Overflow) -> PyErr {
+    let advice = if overflow == Overflow::Raise {
+        "post less at a time, raise max_pending, or choose another overflow"
+    } else {
+        "an event loop or a worker thread must not wait for room: drain in between, raise max_pending, or choose another overflow"
+    };
+    let message = format!("{pending} deliveries are pending, and max_pending is {limit}: {advice}");
+    match imports::queue_full(py).and_then(|class| class.call1((message,))) {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,81 @@
+//! The buses that have posted, so that what is pending can be delivered before the program ends,
+//! and forgotten in a forked child.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use pyo3::prelude::*;
+
+use crate::background::Background;
+use crate::failure;
+use crate::imports;
+
+/// Every background that was ever posted to, and still is there.
+static ALL: Mutex<Vec<Weak<Background>>> = Mutex::new(Vec::new());
+
+/// After how many seconds the end of the program tells what it waits for.
+const PATIENCE: f64 = 5.0;
+
+/// Notes a background, at its first post.
+#[inline]
+pub(crate) fn remember(py: Python<'_>, background: &Arc<Background>) -> PyResult<()> {
+    if background.is_remembered() {
+        return Ok(());
+    }
+    imports::load_for_posts(py)?;
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|known| known.strong_count() > 0);
+    all.push(Arc::downgrade(background));
+    Ok(())
+}
+
+fn all() -> Vec<Arc<Background>> {
+    let all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    all.iter().filter_map(Weak::upgrade).collect()
+}
+
+/// Delivers what is pending, on every bus, at the end of the program.
+#[pyfunction]
+pub(crate) fn finish_posts(py: Python<'_>) -> PyResult<()> {
+    loop {
+        let mut is_done = true;
+        for background in all() {
+            if background.state().backlog.pending() == 0 {
+                continue;
+            }
+            is_done = false;
+            if let Err(error) = finish(py, &background) {
+                let message = format!(
+                    "the end of the program was interrupted, with {}",
+                    background.describe_pending()
+                );
+                failure::log_line(py, "error", &message)?;
+                return Err(error);
+            }
+        }
+        if is_done {
+            return Ok(());
+        }
+    }
+}
+
+fn finish(py: Python<'_>, background: &Arc<Background>) -> PyResult<()> {
+    background.abandon_idle_loops(py)?;
+    background.run_ready(py, None)?;
+    while !background.wait_for_end(py, Some(PATIENCE))? {
+        let message = format!(
+            "the program waits for its end, with {}",
+            background.describe_pending()
+        );
+        failure::log_line(py, "warning", &message)?;
+        background.abandon_idle_loops(py)?;
+    }
+    Ok(())
+}
+
+/// Forgets what is pending, in a forked child.
+#[pyfunction]
+pub(crate) fn forget_posts() {
+    for background in all() {
+        background.forget();
+    }
+}

@@ -1,0 +1,259 @@
+//! The event loops that an async bus delivers on: which are to run something, and the bus's home.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use buswork::backlog::Ticket;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyWeakref, PyWeakrefMethods};
+
+use crate::background::{Background, Wakes};
+use crate::failure;
+use crate::imports;
+use crate::posted::Posted;
+use crate::runner::Runner;
+
+/// The loops of one bus, by their addresses: they are held as long as deliveries wait for them.
+#[derive(Default)]
+pub(crate) struct Loops {
+    by_address: HashMap<usize, EventLoop>,
+    /// The tasks of handlers that wait for something; a loop holds its tasks weakly.
+    tasks: Vec<(Ticket, Py<PyAny>)>,
+    home: Option<Home>,
+}
+
+struct EventLoop {
+    object: Py<PyAny>,
+    /// Whether a task is on its way, or at work, that runs what is ready.
+    is_run: bool,
+}
+
+/// Where posts from other threads are delivered.
+struct Home {
+    reference: Py<PyWeakref>,
+    /// Whether somebody entered the bus there, and did not just publish.
+    is_entered: bool,
+}
+
+impl Loops {
+    /// Whether somebody has to be found to run what is ready on a loop; it is taken for found then.
+    #[inline]
+    pub(crate) fn needs_run(&mut self, event_loop: &Bound<'_, PyAny>) -> bool {
+        let known = self
+            .by_address
+            .entry(event_loop.as_ptr() as usize)
+            .or_insert_with(|| EventLoop {
+                object: event_loop.clone().unbind(),
+                is_run: false,
+            });
+        !std::mem::replace(&mut known.is_run, true)
+    }
+
+    /// Whether somebody has to be found for a loop that has something to do.
+    pub(crate) fn is_to_be_run(&mut self, runner: usize) -> bool {
+        let known = self.by_address.get_mut(&runner);
+        known.is_some_and(|one| !std::mem::replace(&mut one.is_run, true))
+    }
+
+    pub(crate) fn get(&self, py: Python<'_>, runner: usize) -> Option<Py<PyAny>> {
+        let known = self.by_address.get(&runner)?;
+        Some(known.object.clone_ref(py))
+    }
+
+    /// Whether somebody runs what is ready on a loop.
+    pub(crate) fn is_run(&self, runner: usize) -> bool {
+        self.by_address.get(&runner).is_some_and(|one| one.is_run)
+    }
+
+    /// Notes whether somebody does.
+    pub(crate) fn set_run(&mut self, runner: usize, is_run: bool) {
+        if let Some(known) = self.by_address.get_mut(&runner) {
+            known.is_run = is_run;
+        }
+    }
+
+    pub(crate) fn runners(&self) -> Vec<usize> {
+        let mut runners: Vec<usize> = self.by_address.keys().copied().collect();
+        runners.sort_unstable();
+        runners
+    }
+
+    /// Lets a loop go that has nothing to do. To be dropped without a lock.
+    #[must_use]
+    pub(crate) fn forget(&mut self, runner: usize) -> Option<Py<PyAny>> {
+        Some(self.by_address.remove(&runner)?.object)
+    }
+
+    fn list(&self, py: Python<'_>) -> Vec<(usize, Py<PyAny>)> {
+        let loops = self.by_address.iter();
+        let mut loops: Vec<_> = loops
+            .map(|(address, one)| (*address, one.object.clone_ref(py)))
+            .collect();
+        loops.sort_unstable_by_key(|(address, _)| *address);
+        loops
+    }
+
+    pub(crate) fn keep_task(&mut self, ticket: Ticket, task: Py<PyAny>) {
+        self.tasks.push((ticket, task));
+    }
+
+    #[must_use]
+    pub(crate) fn forget_task(&mut self, ticket: Ticket) -> Option<Py<PyAny>> {
+        let place = self.tasks.iter().position(|(known, _)| *known == ticket)?;
+        Some(self.tasks.swap_remove(place).1)
+    }
+}
+
+impl Background {
+    /// Makes a loop that was published on the bus's home, unless it has one that is not closed.
+    #[inline]
+    pub(crate) fn note_loop(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        match self.home(event_loop.py())? {
+            Some(home) if home.is(event_loop) || !is_closed(&home) => Ok(()),
+            _ => self.settle_at(event_loop, false),
+        }
+    }
+
+    /// Makes a loop the bus's home: because the bus was entered there, or was
+    /// published on first.
+    pub(crate) fn settle_at(
+        &self,
+        event_loop: &Bound<'_, PyAny>,
+        is_entered: bool,
+    ) -> PyResult<()> {
+        let py = event_loop.py();
+        let reference = imports::weak_reference(py)?.call1((event_loop,))?;
+        let home = Home {
+            reference: reference.cast_into::<PyWeakref>()?.unbind(),
+            is_entered,
+        };
+        let old = self.state().loops.home.replace(home);
+        drop(old);
+        Ok(())
+    }
+
+    /// Ends the stay that [`settle_at`](Self::settle_at) began by entering.
+    pub(crate) fn leave_home(&self) {
+        let mut state = self.state();
+        let is_entered = state
+            .loops
+            .home
+            .as_ref()
+            .is_some_and(|home| home.is_entered);
+        let old = if is_entered {
+            state.loops.home.take()
+        } else {
+            None
+        };
+        drop(state);
+        drop(old);
+    }
+
+    fn home<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let reference = {
+            let state = self.state();
+            let home = state.loops.home.as_ref();
+            home.map(|home| home.reference.clone_ref(py))
+        };
+        Ok(reference.and_then(|reference| reference.bind(py).upgrade()))
+    }
+
+    /// The loop that a post is delivered on: the running one, or else the home.
+    pub(crate) fn loop_for_post<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(running) = imports::running_loop(py)? {
+            return Ok(running);
+        }
+        let advice = "post from a coroutine, or give the bus a home: `async with bus:` in the loop that is to deliver";
+        match self.home(py)? {
+            Some(home) if !is_closed(&home) => Ok(home),
+            Some(_) => Err(PyRuntimeError::new_err(format!(
+                "no event loop runs in this thread, and the loop of the bus is closed: {advice}"
+            ))),
+            None => Err(PyRuntimeError::new_err(format!(
+                "no event loop runs in this thread, and the bus has none: {advice}"
+            ))),
+        }
+    }
+
+    /// Has what is ready run by a task on a loop.
+    pub(crate) fn run_on(self: &Arc<Self>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = event_loop.py();
+        let runner = Bound::new(py, Runner::new(self, event_loop))?;
+        let create = event_loop.getattr(pyo3::intern!(py, "create_task"))?;
+        let is_here = imports::running_loop(py)?.is_some_and(|running| running.is(event_loop));
+        let made = if is_here {
+            create.call1((&runner,))
+        } else {
+            event_loop.call_method1(pyo3::intern!(py, "call_soon_threadsafe"), (create, &runner))
+        };
+        // A runner that never became a task says so when it is dropped.
+        made.map(drop).map_err(|error| {
+            if !is_closed(event_loop) {
+                return error;
+            }
+            let refusal = PyRuntimeError::new_err(
+                "the event loop that was to deliver is closed: enter the bus in another, `async with bus:`",
+            );
+            refusal.set_cause(py, Some(error));
+            refusal
+        })
+    }
+
+    /// Gives up what was posted to a loop that is closed, and says so.
+    pub(crate) fn abandon(self: &Arc<Self>, py: Python<'_>, runner: usize) -> PyResult<()> {
+        let mut wakes = Wakes::default();
+        let mut state = self.state();
+        let (lost, woken) = state.backlog.abandon(runner);
+        let event_loop = state.loops.forget(runner);
+        for other in woken {
+            state.wake_runner(other, &mut wakes);
+        }
+        state.wake_waiting(runner, &mut wakes);
+        drop(state);
+        tell_of_lost(py, &lost)?;
+        drop((lost, event_loop));
+        self.wake(py, wakes)
+    }
+
+    /// Gives up what was posted to loops that do not run any more, at the end of the program.
+    pub(crate) fn abandon_idle_loops(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        let loops = self.state().loops.list(py);
+        for (runner, event_loop) in loops {
+            let runs = event_loop.call_method0(py, pyo3::intern!(py, "is_running"))?;
+            if !runs.is_truthy(py)? {
+                self.abandon(py, runner)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn is_closed(event_loop: &Bound<'_, PyAny>) -> bool {
+    let is_closed = event_loop.call_method0(pyo3::intern!(event_loop.py(), "is_closed"));
+    is_closed.is_ok_and(|closed| closed.is_truthy().unwrap_or(true))
+}
+
+/// Names the handlers of deliveries that will not take place.
+fn tell_of_lost(py: Python<'_>, lost: &[Posted]) -> PyResult<()> {
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for posted in lost {
+        let name = &*posted.entry.handler().name;
+        match counts.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((name, 1)),
+        }
+    }
+    let names: Vec<String> = counts
+        .iter()
+        .map(|(name, count)| format!("{count} to {name}"))
+        .collect();
+    let message = format!(
+        "posted deliveries are lost, as their event loop has ended: {}; drain the bus before, or use `async with bus:`",
+        names.join(", ")
+    );
+    failure::log_line(py, "error", &message)
+}

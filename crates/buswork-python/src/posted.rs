@@ -1,0 +1,98 @@
+//! One posted delivery: what is kept of it until its turn has come, and how it is called.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use crate::bus::Bus;
+use crate::context;
+use crate::failure::{Fault, Publication};
+use crate::place::Place;
+use crate::publish::{deliver_one, in_chain};
+use crate::routing::TypeKey;
+use crate::subscriber::Entry;
+
+/// What the deliveries of one post share. Holds the bus, as a running publish does.
+pub(crate) struct Posting {
+    pub(crate) bus: Py<Bus>,
+    pub(crate) event: Py<PyAny>,
+    pub(crate) class: Py<PyType>,
+    pub(crate) place: Option<Place>,
+}
+
+/// One event to one handler, later. Holds its entry, which it does not visit; what it owns is
+/// hidden from the collector, which takes it for used. So it is, until it has been delivered.
+pub(crate) struct Posted {
+    pub(crate) posting: Arc<Posting>,
+    pub(crate) entry: Arc<Entry>,
+    /// A copy of the poster's, for this delivery alone.
+    pub(crate) context: Py<PyAny>,
+}
+
+thread_local! {
+    /// The bus of which this thread runs a posted delivery: its number and one.
+    static DELIVERING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Whether this thread runs a posted delivery of the bus with this number.
+pub(crate) fn is_delivering(bus: usize) -> bool {
+    DELIVERING.get() == bus + 1
+}
+
+/// Notes that this thread runs a posted delivery, until it is dropped.
+pub(crate) struct Delivering {
+    before: usize,
+}
+
+impl Delivering {
+    #[inline]
+    pub(crate) fn of(bus: usize) -> Self {
+        Self {
+            before: DELIVERING.replace(bus + 1),
+        }
+    }
+}
+
+impl Drop for Delivering {
+    #[inline]
+    fn drop(&mut self) {
+        DELIVERING.set(self.before);
+    }
+}
+
+impl Posted {
+    /// Calls the handler, on the sync bus. Its failure is judged here; an error is an interrupt.
+    pub(crate) fn deliver(&self, py: Python<'_>) -> PyResult<()> {
+        let posting = &*self.posting;
+        let bus = posting.bus.bind(py).get();
+        let event = posting.event.bind(py);
+        let key = TypeKey::of(posting.class.bind(py));
+        let delivered = {
+            let _entered = context::enter(self.context.bind(py))?;
+            let _delivering = Delivering::of(bus.number());
+            in_chain(py, bus, key, |publishing| {
+                let delivered = deliver_one(bus, &self.entry, event);
+                publishing.verdict(py)?;
+                Ok(delivered)
+            })
+        };
+        match delivered {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(fault)) => self.judge(py, *fault),
+            Err(error) => self.judge(py, Fault::of(error)),
+        }
+    }
+
+    /// Does with a failure what its subscription, or else the bus, says. Nobody waits for it, so
+    /// what would be raised is logged.
+    #[cold]
+    pub(crate) fn judge(&self, py: Python<'_>, fault: Fault<'_>) -> PyResult<()> {
+        let posting = &*self.posting;
+        let place = posting.place.as_ref().and_then(|place| place.text(py));
+        let (class, event) = (posting.class.bind(py), posting.event.bind(py));
+        Publication::at(posting.bus.bind(py).get(), class, event, place)
+            .judge_posted(&self.entry, fault)
+    }
+}

@@ -1,0 +1,503 @@
+//! What runs posted deliveries on an event loop: the coroutine of a task that takes one after
+//! another, as long as none of them waits.
+//!
+//! A handler that waits for something has the task for itself from then on: the task ends with it,
+//! and another one takes what is ready. So each handler that waits is a task of its own, and a
+//! thousand that do not wait cost one task.
+//!
+//! **A loop that ends** cancels its tasks and waits for them. A runner that is cancelled does not
+//! stop: it runs what is left, one delivery after another, since its loop waits for it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use buswork::backlog::Ticket;
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+use crate::admission::admit;
+use crate::awaitable;
+use crate::background::{Background, Wakes};
+use crate::calling::{Called, Sent, call};
+use crate::context;
+use crate::coroutine::{Given, step};
+use crate::failure::Fault;
+use crate::imports;
+use crate::loops::is_closed;
+use crate::policy::OnError;
+use crate::posted::{Delivering, Posted};
+
+/// After how many deliveries the loop gets its turn.
+const TURN: u32 = 32;
+
+/// The coroutine of one task, in the shape that `collections.abc.Coroutine` asks for.
+#[pyclass(frozen, module = "buswork._buswork")]
+pub(crate) struct Runner {
+    background: Arc<Background>,
+    event_loop: Py<PyAny>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The delivery that waits for something.
+    waiting: Option<Waiting>,
+    /// Whether it is up to another one to run what is ready on the loop.
+    is_relieved: bool,
+    /// Whether the loop is ending.
+    is_cancelled: bool,
+    has_ended: bool,
+    is_running: bool,
+}
+
+/// A delivery whose handler has begun and waits for something.
+struct Waiting {
+    ticket: Ticket,
+    posted: Posted,
+    coroutine: Py<PyAny>,
+    /// Kept for a failure: the subscription may have ended by then.
+    kept: Kept,
+}
+
+#[derive(Default)]
+struct Kept {
+    handler: Option<Py<PyAny>>,
+    on_error: Option<Py<PyAny>>,
+}
+
+impl Kept {
+    fn of(posted: &Posted, py: Python<'_>) -> Self {
+        let subscriber = posted.entry.handler();
+        let on_error = match &subscriber.on_error {
+            Some(OnError::Call(function)) => function.get(py),
+            _ => None,
+        };
+        Self {
+            handler: subscriber.handler(py).map(Bound::unbind),
+            on_error: on_error.map(Bound::unbind),
+        }
+    }
+
+    fn fault<'py>(&self, py: Python<'py>, error: PyErr) -> Fault<'py> {
+        let bound = |object: &Option<Py<PyAny>>| object.as_ref().map(|it| it.bind(py).clone());
+        Fault {
+            error,
+            handler: bound(&self.handler),
+            on_error: bound(&self.on_error),
+        }
+    }
+}
+
+/// How far a delivery has got.
+enum Progress {
+    Ended,
+    /// It waits for what it yielded.
+    Waits(Box<Waiting>, Py<PyAny>),
+}
+
+/// What the task is to do.
+enum Next {
+    /// Wait for this; `None` gives the loop a turn.
+    Yield(Py<PyAny>),
+    Turn,
+    End,
+}
+
+impl Runner {
+    pub(crate) fn new(background: &Arc<Background>, event_loop: &Bound<'_, PyAny>) -> Self {
+        Self {
+            background: Arc::clone(background),
+            event_loop: event_loop.clone().unbind(),
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn number(&self) -> usize {
+        self.event_loop.as_ptr() as usize
+    }
+
+    /// Goes on. An error is an interrupt, and goes through the loop.
+    fn go_on(&self, py: Python<'_>, given: Given<'_>) -> PyResult<Next> {
+        let waiting = {
+            let mut state = self.state();
+            if state.has_ended {
+                return Err(PyRuntimeError::new_err("cannot reuse an ended coroutine"));
+            }
+            if let Given::Error(error) = &given {
+                state.is_cancelled |= error.is_instance(imports::cancelled_error(py)?)?;
+            }
+            state.is_running = true;
+            state.waiting.take()
+        };
+        let next = self.go_on_from(py, waiting, given);
+        let mut state = self.state();
+        state.is_running = false;
+        state.has_ended = !matches!(next, Ok(Next::Yield(_) | Next::Turn));
+        next
+    }
+
+    fn go_on_from(
+        &self,
+        py: Python<'_>,
+        waiting: Option<Waiting>,
+        given: Given<'_>,
+    ) -> PyResult<Next> {
+        if let Some(waiting) = waiting {
+            let ticket = waiting.ticket;
+            match self.resume(py, waiting, given) {
+                Ok(Progress::Waits(waiting, yielded)) => return Ok(self.wait(*waiting, yielded)),
+                Ok(Progress::Ended) => {
+                    if !self.settle(py, ticket, false)? {
+                        return Ok(Next::End);
+                    }
+                }
+                Err(error) => {
+                    self.settle(py, ticket, true)?;
+                    return Err(error);
+                }
+            }
+        }
+        let mut turn = 0;
+        let mut done = None;
+        loop {
+            let Some((ticket, posted)) = self.take(py, done)? else {
+                return Ok(Next::End);
+            };
+            match self.begin(py, ticket, posted) {
+                Ok(Progress::Ended) => {}
+                Ok(Progress::Waits(waiting, yielded)) => {
+                    self.keep_task(py, ticket)?;
+                    self.hand_over(py)?;
+                    return Ok(self.wait(*waiting, yielded));
+                }
+                Err(error) => {
+                    self.settle(py, ticket, true)?;
+                    return Err(error);
+                }
+            }
+            done = Some(ticket);
+            turn += 1;
+            if turn >= TURN && !self.state().is_cancelled {
+                self.end_delivery(py, ticket)?;
+                return Ok(Next::Turn);
+            }
+        }
+    }
+
+    fn wait(&self, waiting: Waiting, yielded: Py<PyAny>) -> Next {
+        self.state().waiting = Some(waiting);
+        Next::Yield(yielded)
+    }
+
+    /// Ends a delivery and takes the next one; `None` when there is nothing left.
+    fn take(&self, py: Python<'_>, done: Option<Ticket>) -> PyResult<Option<(Ticket, Posted)>> {
+        let number = self.number();
+        let mut wakes = Wakes::default();
+        let mut state = self.background.state();
+        if let Some(ticket) = done {
+            state.done(ticket, number, &mut wakes);
+        }
+        let taken = state.backlog.take(number);
+        let mut forgotten = None;
+        if taken.is_none() {
+            state.loops.set_run(number, false);
+            if state.backlog.pending() == 0 {
+                forgotten = state.loops.forget(number);
+            }
+        }
+        drop(state);
+        drop(forgotten);
+        self.background.wake(py, wakes)?;
+        Ok(taken)
+    }
+
+    fn end_delivery(&self, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
+        let mut wakes = Wakes::default();
+        let mut state = self.background.state();
+        state.done(ticket, self.number(), &mut wakes);
+        drop(state);
+        self.background.wake(py, wakes)
+    }
+
+    /// Ends the delivery that this task belonged to, or that was interrupted. Says whether the task
+    /// goes on with others: it does so when its loop is ending, unless somebody else does.
+    fn settle(&self, py: Python<'_>, ticket: Ticket, is_interrupted: bool) -> PyResult<bool> {
+        let number = self.number();
+        let mut own = self.state();
+        let mut wakes = Wakes::default();
+        let mut state = self.background.state();
+        let task = state.loops.forget_task(ticket);
+        if !own.is_relieved {
+            state.loops.set_run(number, false);
+        }
+        state.done(ticket, number, &mut wakes);
+        let goes_on = own.is_cancelled && !is_interrupted && !state.loops.is_run(number);
+        own.is_relieved = !goes_on;
+        if goes_on {
+            state.loops.set_run(number, true);
+        } else if state.backlog.is_ready(number) {
+            state.wake_runner(number, &mut wakes);
+        }
+        drop((state, own));
+        drop(task);
+        self.background.wake(py, wakes)?;
+        Ok(goes_on)
+    }
+
+    /// Leaves what is ready to another task, as this one has to wait with its handler.
+    fn hand_over(&self, py: Python<'_>) -> PyResult<()> {
+        {
+            let mut own = self.state();
+            if own.is_cancelled {
+                return Ok(());
+            }
+            own.is_relieved = true;
+        }
+        let number = self.number();
+        let mut wakes = Wakes::default();
+        let mut state = self.background.state();
+        state.loops.set_run(number, false);
+        if state.backlog.is_ready(number) {
+            state.wake_runner(number, &mut wakes);
+        }
+        drop(state);
+        self.background.wake(py, wakes)
+    }
+
+    fn keep_task(&self, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
+        let task = imports::current_task(py)?.call0()?.unbind();
+        self.background.state().loops.keep_task(ticket, task);
+        Ok(())
+    }
+
+    /// Calls a handler, and runs it up to where it waits for something.
+    fn begin(&self, py: Python<'_>, ticket: Ticket, posted: Posted) -> PyResult<Progress> {
+        let posting = &*posted.posting;
+        let (bus, event) = (posting.bus.bind(py).get(), posting.event.bind(py));
+        let mut kept = Kept::default();
+        let called = {
+            let _entered = context::enter(posted.context.bind(py))?;
+            let _delivering = Delivering::of(bus.number());
+            if !posted.entry.is_plain() {
+                kept = Kept::of(&posted, py);
+            }
+            match admit(bus, &posted.entry, event) {
+                Ok(Err(_)) => return Ok(Progress::Ended),
+                Err(error) => Err(error),
+                Ok(Ok(handler)) => match call(&handler, event) {
+                    Called::Nothing => return Ok(Progress::Ended),
+                    Called::Result(result) if !awaitable::is_awaitable(&result) => {
+                        return Ok(Progress::Ended);
+                    }
+                    called => {
+                        if kept.handler.is_none() {
+                            kept.handler = Some(handler.unbind());
+                        }
+                        match called {
+                            Called::Result(result) if awaitable::is_coroutine(&result) => {
+                                Ok(result)
+                            }
+                            Called::Result(result) => imports::awaited(py)?.call1((result,)),
+                            Called::Nothing | Called::Raised => Err(PyErr::fetch(py)),
+                        }
+                    }
+                },
+            }
+        };
+        match called {
+            Ok(coroutine) => {
+                let waiting = Waiting {
+                    ticket,
+                    posted,
+                    coroutine: coroutine.unbind(),
+                    kept,
+                };
+                self.resume(py, waiting, Given::Nothing)
+            }
+            Err(error) => {
+                posted.judge(py, kept.fault(py, error))?;
+                Ok(Progress::Ended)
+            }
+        }
+    }
+
+    /// Runs a handler on, up to where it waits again.
+    fn resume(&self, py: Python<'_>, waiting: Waiting, given: Given<'_>) -> PyResult<Progress> {
+        let stepped = {
+            let bus = waiting.posted.posting.bus.bind(py).get().number();
+            let _entered = context::enter(waiting.posted.context.bind(py))?;
+            let _delivering = Delivering::of(bus);
+            step(waiting.coroutine.bind(py), given)
+        };
+        let error = match stepped {
+            Sent::Yielded(yielded) => {
+                return Ok(Progress::Waits(Box::new(waiting), yielded.unbind()));
+            }
+            Sent::Returned => return Ok(Progress::Ended),
+            Sent::Raised(error) => error,
+        };
+        let error = if error.is_instance(py, imports::cancelled_error(py)?) {
+            PyErr::from_value(imports::cancelled(py)?.call0()?)
+        } else {
+            error
+        };
+        let fault = waiting.kept.fault(py, error);
+        waiting.posted.judge(py, fault)?;
+        Ok(Progress::Ended)
+    }
+}
+
+#[pymethods]
+impl Runner {
+    fn __await__(this: Py<Self>) -> Py<Self> {
+        this
+    }
+
+    fn __iter__(this: Py<Self>) -> Py<Self> {
+        this
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(match self.go_on(py, Given::Nothing)? {
+            Next::Yield(yielded) => Some(yielded),
+            Next::Turn => Some(py.None()),
+            Next::End => None,
+        })
+    }
+
+    fn send(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let given = if value.is_none() {
+            Given::Nothing
+        } else {
+            Given::Value(value.clone())
+        };
+        self.answer(py, given)
+    }
+
+    #[pyo3(signature = (error, value = None, _traceback = None))]
+    fn throw(
+        &self,
+        py: Python<'_>,
+        error: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        _traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let error = match value {
+            Some(value) => value.clone(),
+            None if error.is_callable() => error.call0()?,
+            None => error.clone(),
+        };
+        self.answer(py, Given::Error(error))
+    }
+
+    /// Ends it where it is. What is left is given up, if the loop is closed.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.give_up(py)
+    }
+
+    #[getter]
+    fn __name__(&self) -> &'static str {
+        "deliver_posts"
+    }
+
+    #[getter]
+    fn __qualname__(&self) -> &'static str {
+        "buswork.deliver_posts"
+    }
+
+    #[getter]
+    fn cr_running(&self) -> bool {
+        self.state().is_running
+    }
+
+    #[getter]
+    fn cr_suspended(&self) -> bool {
+        let state = self.state();
+        !state.is_running && !state.has_ended && state.waiting.is_some()
+    }
+
+    /// The coroutine of the handler that waits.
+    #[getter]
+    fn cr_await(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let state = self.state();
+        let waiting = state.waiting.as_ref()?;
+        Some(waiting.coroutine.clone_ref(py))
+    }
+
+    /// The frame of the handler that waits.
+    #[getter]
+    fn cr_frame(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let coroutine = self.cr_await(py)?;
+        let frame = coroutine.getattr(py, pyo3::intern!(py, "cr_frame")).ok()?;
+        (!frame.is_none(py)).then_some(frame)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        match self.cr_await(py) {
+            None => "<buswork.deliver_posts>".to_owned(),
+            Some(coroutine) => format!("<buswork.deliver_posts awaiting {}>", coroutine.bind(py)),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.event_loop)
+    }
+}
+
+impl Runner {
+    fn answer(&self, py: Python<'_>, given: Given<'_>) -> PyResult<Py<PyAny>> {
+        match self.go_on(py, given)? {
+            Next::Yield(yielded) => Ok(yielded),
+            Next::Turn => Ok(py.None()),
+            Next::End => Err(PyStopIteration::new_err(())),
+        }
+    }
+
+    /// Ends before its time, as its task was thrown away: the loop was closed, or never ran it.
+    fn give_up(&self, py: Python<'_>) -> PyResult<()> {
+        let (waiting, is_relieved) = {
+            let mut state = self.state();
+            if std::mem::replace(&mut state.has_ended, true) {
+                return Ok(());
+            }
+            (state.waiting.take(), state.is_relieved)
+        };
+        if !is_relieved {
+            self.background.state().loops.set_run(self.number(), false);
+        }
+        if let Some(waiting) = waiting {
+            let fault = PyRuntimeError::new_err(
+                "the handler has not ended, and never will: its event loop is closed",
+            );
+            waiting.posted.judge(py, waiting.kept.fault(py, fault))?;
+            self.settle(py, waiting.ticket, false)?;
+        }
+        if is_closed(self.event_loop.bind(py)) {
+            return self.background.abandon(py, self.number());
+        }
+        let mut wakes = Wakes::default();
+        let mut state = self.background.state();
+        if state.backlog.is_ready(self.number()) {
+            state.wake_runner(self.number(), &mut wakes);
+        }
+        drop(state);
+        self.background.wake(py, wakes)
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        if self.state().has_ended {
+            return;
+        }
+        Python::attach(|py| {
+            if let Err(error) = self.give_up(py) {
+                error.write_unraisable(py, None);
+            }
+        });
+    }
+}

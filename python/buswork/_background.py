@@ -1,0 +1,52 @@
+"""The threads that deliver posts, and the end of the program, which waits for them.
+
+They are daemon threads, and what is pending is delivered by a function registered with `atexit`:
+that runs after the program's other threads have ended, which may post as well.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from _thread import allocate_lock
+from threading import Thread
+
+from buswork._buswork import finish_posts, forget_posts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from buswork._buswork import Worker
+
+_has_finished = False
+
+
+def start(worker: Worker) -> bool:
+    """Start a thread. Says whether that was possible: at the end of the program it is not."""
+    if _has_finished:
+        return False
+    try:
+        Thread(target=_work, args=(worker,), name="buswork-worker", daemon=True).start()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _work(worker: Worker) -> None:
+    wake = allocate_lock()
+    wake.acquire()
+    while (seconds := worker.work(wake.release)) is not None:
+        wake.acquire(timeout=seconds)
+
+
+def _finish() -> None:
+    global _has_finished  # noqa: PLW0603 - the program ends once
+    try:
+        finish_posts()
+    finally:
+        # From here on, whoever posts delivers.
+        _has_finished = True
+
+
+atexit.register(_finish)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_posts)
