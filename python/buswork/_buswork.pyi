@@ -1,9 +1,10 @@
 """The native half of buswork: the bus, and what it hands out."""
 
 from asyncio import AbstractEventLoop, Task
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
-from types import CodeType, TracebackType
+from datetime import timedelta
+from types import CodeType, FrameType, TracebackType
 from typing import (
     Any,
     Literal,
@@ -34,8 +35,12 @@ __all__ = [
     "Link",
     "Publish",
     "Report",
+    "Runner",
     "Running",
     "Subscription",
+    "Worker",
+    "finish_posts",
+    "forget_posts",
 ]
 
 _Event = TypeVar("_Event")
@@ -49,6 +54,7 @@ _Parameters = ParamSpec("_Parameters")
 
 _OnError: TypeAlias = Literal["raise", "log", "stop"] | Callable[[Failure], object]
 _Unhandled: TypeAlias = Literal["ignore", "warn", "raise"]
+_Overflow: TypeAlias = Literal["wait", "raise", "drop_new", "drop_old"]
 
 @type_check_only
 class _Handler(Protocol[_Event, _Parameters, _Result_co]):  # type: ignore[misc] # pyright: ignore[reportInvalidTypeVarUse]
@@ -86,6 +92,8 @@ class Bus:
         on_error: _OnError = "raise",
         unhandled: _Unhandled = "ignore",
         max_depth: int = 100,
+        max_pending: int = 10_000,
+        overflow: _Overflow = "wait",
     ) -> None: ...
     def subscribe(
         self,
@@ -399,6 +407,14 @@ class Bus:
         ['count', 'audit']
         """
 
+    @property
+    def pending(self) -> int:
+        """How many posted deliveries wait, or are in progress."""
+
+    @property
+    def dropped(self) -> int:
+        """How many posted deliveries were dropped since the bus was made, as `overflow` says."""
+
     def explain(self, event_type: TypeForm[object]) -> str:
         """Say in words which subscriptions an event of a type would go to, which not, and why.
 
@@ -447,13 +463,21 @@ class EventBus(Bus):
         the log (`"warn"`), or `UnhandledEvent` (`"raise"`). `set_unhandled` says it for one type.
     max_depth
         How deep publishes on this bus may be nested, at least 1.
+    max_pending
+        How many deliveries may be pending in the background: waiting, or in progress.
+    overflow
+        What a post does when so many are pending. `"wait"`: it waits for room; on a thread that
+        runs an event loop, or that runs posted deliveries itself, it raises `QueueFull` instead.
+        `"raise"`: it raises `QueueFull`. `"drop_new"`: its deliveries are dropped.
+        `"drop_old"`: the oldest ones that wait are dropped. What is dropped is counted by
+        `dropped`, and the first time is logged.
 
     Raises
     ------
     TypeError
         When `on_error` is neither one of the words nor callable.
     ValueError
-        When one of the words is unknown, or `max_depth` is less than 1.
+        When one of the words is unknown, or one of the numbers is less than 1.
 
     Notes
     -----
@@ -563,8 +587,190 @@ class EventBus(Bus):
         ('double', 42)
         """
 
+    def post(self, event: object) -> None:
+        """Have every handler of the event's type run later, on threads of the bus.
+
+        The handlers are those that are subscribed now; one that is cancelled or paused by the time
+        of its turn is not called. Posts to one handler run in their order, one at a time, beside
+        those to other handlers. Each runs in a copy of the poster's context, and begins a causal
+        chain of its own. Threads are started when they are needed, at most 32, and end when they
+        have been idle for some seconds.
+
+        A failure goes to `on_error`, where `"raise"` and `"stop"` mean that it is logged with its
+        traceback, since nobody waits for it.
+
+        What is posted is held strongly, as is the bus, until it has been delivered. Posts are
+        delivered before the interpreter ends; a forked child forgets them, as they are its
+        parent's to deliver.
+
+        Parameters
+        ----------
+        event
+            Any object, as for `publish`.
+
+        Raises
+        ------
+        QueueFull
+            When `max_pending` deliveries are pending, as `overflow` says.
+        RuntimeError
+            When the bus is closed.
+        UnhandledEvent, TypeError
+            As by `publish`.
+
+        Notes
+        -----
+        Not promised: delivery through a crash; an order among handlers; that a handler that never
+        returns does not keep the program from its end.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> with EventBus() as bus:
+        ...     _ = bus.subscribe(int, print)
+        ...     bus.post(1)
+        ...     bus.post(2)
+        1
+        2
+        """
+
+    def drain(self, timeout: float | timedelta | None = None) -> None:
+        """Wait until no posted delivery is pending.
+
+        Parameters
+        ----------
+        timeout
+            Seconds, or a `timedelta`; as long as it takes, if `None`.
+
+        Raises
+        ------
+        TimeoutError
+            When something was pending still; it names the handlers.
+        RuntimeError
+            From inside a handler of this bus, which would wait for itself.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> seen = []
+        >>> _ = bus.subscribe(int, seen.append)
+        >>> bus.post(3)
+        >>> bus.drain(timeout=5.0)
+        >>> seen
+        [3]
+        """
+
+    def close(self, timeout: float | timedelta | None = None) -> None:
+        """Take no more posts, wait until no delivery is pending, and end the threads.
+
+        Handlers that are running may still post, or what they began would stay unfinished. To
+        publish remains possible. To enter the bus again, as a context manager, opens it.
+
+        Parameters
+        ----------
+        timeout
+            As for `drain`.
+
+        Raises
+        ------
+        TimeoutError, RuntimeError
+            As by `drain`. The bus is closed all the same; what is pending goes on.
+        """
+
+    def __enter__(self) -> Self:
+        """Take posts, also on a bus that was closed."""
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = ...,
+        exc_value: BaseException | None = ...,
+        traceback: TracebackType | None = ...,
+        /,
+    ) -> None:
+        """Close the bus."""
+
 class AsyncBus(Bus):
     """The native half of `AsyncEventBus`."""
+
+    def post(self, event: object) -> None:
+        """Have every handler of the event's type run later, on an event loop.
+
+        That is the loop that runs in the posting thread, or else the home of the bus: the loop in
+        which it was entered (`async with bus:`), or the first one that it was published on. So
+        any thread may post.
+
+        Posts to one handler run in their order, one at a time, beside those to other handlers. A
+        handler that waits for something is a task of its own; those that do not wait share one.
+        Each runs in a copy of the poster's context, and begins a causal chain of its own.
+
+        A failure goes to `on_error`, where `"raise"` and `"stop"` mean that it is logged with its
+        traceback, since nobody waits for it.
+
+        A loop that ends in an orderly way, as at the end of `asyncio.run`, cancels its tasks:
+        a handler that waits then has failed with `HandlerCancelled`, and what has not begun is
+        delivered before the loop is closed. What was posted to a loop that is closed without that
+        is logged as lost, by the names of the handlers.
+
+        Parameters
+        ----------
+        event
+            Any object, as for `publish`.
+
+        Raises
+        ------
+        QueueFull
+            When `max_pending` deliveries are pending, as `overflow` says.
+        RuntimeError
+            When the bus is closed; or when no loop runs in this thread, and the bus has no home,
+            or one that is closed.
+        UnhandledEvent, TypeError
+            As by `publish`.
+
+        Notes
+        -----
+        Not promised: delivery through a crash; an order among handlers; which task runs a handler
+        that does not wait.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> from buswork import AsyncEventBus
+        >>> bus = AsyncEventBus()
+        >>> @bus.on(int)
+        ... async def show(number: int) -> None:
+        ...     print(number)
+        >>> async def main() -> None:
+        ...     async with bus:
+        ...         bus.post(1)
+        ...         bus.post(2)
+        ...         print("posted")
+        >>> asyncio.run(main())
+        posted
+        1
+        2
+        """
+
+    def _enter(self, event_loop: AbstractEventLoop) -> None:
+        """Make a loop the home, and take posts."""
+
+    def _close(self, is_done: bool) -> None:
+        """Begin to close, or end it."""
+
+    def _when_ended(self, wake: Callable[[], object]) -> bool:
+        """Have `wake` called when no delivery is pending; not, and `False`, if none is."""
+
+    def _stop_waiting(self, wake: Callable[[], object]) -> None:
+        """Undo that."""
+
+    def _is_inside(self) -> bool:
+        """Whether a handler of this bus is running in this context."""
+
+    @staticmethod
+    def _seconds(timeout: float | timedelta | None) -> float | None:
+        """Read a time to wait."""
+
+    def _timed_out(self, seconds: float) -> TimeoutError:
+        """Make the exception of a wait that took too long."""
 
     @overload
     def _start(
@@ -651,6 +857,46 @@ class Running:
 
     def cancel(self) -> None:
         """Cancel them all."""
+
+@final
+class Worker:
+    """A thread's part in the deliveries of a bus."""
+
+    def work(self, wake: Callable[[], object]) -> float | None:
+        """Run what is ready; return how long to wait for `wake`, or `None` for the end."""
+
+@final
+class Runner(Coroutine[Any, Any, None]):
+    """The coroutine of a task that runs posted deliveries on a loop."""
+
+    __name__: str
+    __qualname__: str
+
+    def __await__(self) -> Generator[Any, Any]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Any: ...
+    def send(self, value: Any) -> Any: ...
+    def throw(
+        self,
+        error: type[BaseException] | BaseException,
+        value: object = None,
+        _traceback: TracebackType | None = None,
+    ) -> Any: ...
+    def close(self) -> None: ...
+    @property
+    def cr_running(self) -> bool: ...
+    @property
+    def cr_suspended(self) -> bool: ...
+    @property
+    def cr_await(self) -> Any: ...
+    @property
+    def cr_frame(self) -> FrameType | None: ...
+
+def finish_posts() -> None:
+    """Deliver what is pending on every bus, at the end of the program."""
+
+def forget_posts() -> None:
+    """Forget what is pending, in a forked child."""
 
 @final
 class Gate:

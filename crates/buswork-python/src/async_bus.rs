@@ -123,8 +123,8 @@ impl AsyncBus {
     }
 
     #[pyo3(name = "_stop_waiting")]
-    fn stop_waiting(this: &Bound<'_, Self>, wake: Py<PyAny>) {
-        this.as_super().get().background().stop_waiting(&wake);
+    fn stop_waiting(this: &Bound<'_, Self>, wake: &Bound<'_, PyAny>) {
+        this.as_super().get().background().stop_waiting(wake);
     }
 
     /// Whether a handler of this bus is running, posted or not.

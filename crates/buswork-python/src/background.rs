@@ -19,7 +19,7 @@ use crate::imports;
 use crate::loops::Loops;
 use crate::posted::{Posted, is_delivering};
 use crate::subscriber::Table;
-use crate::workers::Crew;
+use crate::workers::{Crew, is_worker};
 
 /// The runner that the threads of a sync bus are. An event loop is known by its address.
 pub(crate) const THREADS: usize = 0;
@@ -144,55 +144,56 @@ impl Background {
     fn make_room<'a>(
         self: &'a Arc<Self>,
         py: Python<'_>,
-        mut state: MutexGuard<'a, State>,
+        state: MutexGuard<'a, State>,
         deliveries: usize,
     ) -> PyResult<Option<MutexGuard<'a, State>>> {
-        match state.overflow {
-            Overflow::DropNew => {}
-            Overflow::DropOld => {
-                let dropped = state.backlog.make_room(deliveries);
-                let has_room = state.backlog.has_room(deliveries);
-                let tell = !dropped.is_empty() && !state.has_told_of_drops;
-                state.has_told_of_drops |= tell;
-                let mut wakes = Wakes::default();
-                state.wake_loops(&mut wakes);
-                drop(state);
-                drop(dropped);
-                self.wake_loops(py, wakes)?;
-                if tell {
-                    self.tell_of_drops(py)?;
-                }
-                state = self.state();
-                if has_room && state.backlog.has_room(deliveries) {
-                    return Ok(Some(state));
-                }
-            }
-            Overflow::Wait if !imports::is_on_loop(py)? && !crate::workers::is_worker() => {
-                return self.wait_for_room(py, state, deliveries).map(Some);
-            }
-            _ => {
-                let (pending, limit) = (state.backlog.pending(), state.backlog.max_pending());
-                let overflow = state.overflow;
-                drop(state);
-                return Err(full(py, pending, limit, overflow));
-            }
-        }
-        state.backlog.note_dropped(deliveries);
-        let tell = !std::mem::replace(&mut state.has_told_of_drops, true);
+        let (overflow, limit) = (state.overflow, state.backlog.max_pending());
         drop(state);
-        if tell {
+        match overflow {
+            Overflow::DropNew => self.drop_new(py, deliveries).map(|()| None),
+            Overflow::DropOld => self.drop_old(py, deliveries),
+            Overflow::Wait if !imports::is_on_loop(py)? && !is_worker() => {
+                self.wait_for_room(py, deliveries).map(Some)
+            }
+            _ => Err(full(py, limit, overflow)),
+        }
+    }
+
+    fn drop_old<'a>(
+        self: &'a Arc<Self>,
+        py: Python<'_>,
+        deliveries: usize,
+    ) -> PyResult<Option<MutexGuard<'a, State>>> {
+        let mut wakes = Wakes::default();
+        let mut state = self.state();
+        let dropped = state.backlog.make_room(deliveries);
+        state.wake_loops(&mut wakes);
+        drop(state);
+        let has_dropped = !dropped.is_empty();
+        drop(dropped);
+        self.wake(py, wakes)?;
+        if has_dropped {
             self.tell_of_drops(py)?;
         }
-        Ok(None)
+        let state = self.state();
+        if state.backlog.has_room(deliveries) {
+            return Ok(Some(state));
+        }
+        // What is pending is in progress, or somebody else took the room.
+        drop(state);
+        self.drop_new(py, deliveries).map(|()| None)
+    }
+
+    fn drop_new(&self, py: Python<'_>, deliveries: usize) -> PyResult<()> {
+        self.state().backlog.note_dropped(deliveries);
+        self.tell_of_drops(py)
     }
 
     fn wait_for_room<'a>(
         &'a self,
         py: Python<'_>,
-        state: MutexGuard<'a, State>,
         deliveries: usize,
     ) -> PyResult<MutexGuard<'a, State>> {
-        drop(state);
         loop {
             let lock = imports::held_lock(py)?;
             let release = lock.getattr(pyo3::intern!(py, "release"))?.unbind();
@@ -203,7 +204,7 @@ impl Background {
             state.waiting_for_room.push(release.clone_ref(py));
             drop(state);
             if let Err(error) = lock.call_method0(pyo3::intern!(py, "acquire")) {
-                self.stop_waiting(&release);
+                self.stop_waiting(release.bind(py));
                 return Err(error);
             }
             let state = self.state();
@@ -226,7 +227,7 @@ impl Background {
             Some(seconds) => lock.call_method1(acquire, (true, seconds)),
         };
         if !matches!(&ended, Ok(ended) if ended.is_truthy()?) {
-            self.stop_waiting(&release);
+            self.stop_waiting(release.bind(py));
         }
         ended?.is_truthy()
     }
@@ -241,7 +242,7 @@ impl Background {
         true
     }
 
-    pub(crate) fn stop_waiting(&self, wake: &Py<PyAny>) {
+    pub(crate) fn stop_waiting(&self, wake: &Bound<'_, PyAny>) {
         let mut state = self.state();
         let take = |waiting: &mut Vec<Py<PyAny>>| {
             let place = waiting.iter().position(|known| known.is(wake))?;
@@ -273,14 +274,19 @@ impl Background {
     }
 
     /// Does what was collected under the lock.
-    pub(crate) fn wake(self: &Arc<Self>, py: Python<'_>, mut wakes: Wakes) -> PyResult<()> {
-        for number in std::mem::take(&mut wakes.workers) {
-            self.start_worker(py, number)?;
+    #[inline]
+    pub(crate) fn wake(self: &Arc<Self>, py: Python<'_>, wakes: Wakes) -> PyResult<()> {
+        if wakes.calls.is_empty() && wakes.workers.is_empty() && wakes.loops.is_empty() {
+            return Ok(());
         }
-        self.wake_loops(py, wakes)
+        self.wake_up(py, wakes)
     }
 
-    fn wake_loops(self: &Arc<Self>, py: Python<'_>, wakes: Wakes) -> PyResult<()> {
+    #[inline(never)]
+    fn wake_up(self: &Arc<Self>, py: Python<'_>, wakes: Wakes) -> PyResult<()> {
+        for number in wakes.workers {
+            self.start_worker(py, number)?;
+        }
         for call in wakes.calls {
             // It fails where a loop is closed on which somebody waited.
             if let Err(error) = call.call0(py) {
@@ -296,9 +302,16 @@ impl Background {
         Ok(())
     }
 
+    /// Logs that deliveries are dropped, at the first time.
     #[cold]
     fn tell_of_drops(&self, py: Python<'_>) -> PyResult<()> {
-        let limit = self.state().backlog.max_pending();
+        let limit = {
+            let mut state = self.state();
+            if std::mem::replace(&mut state.has_told_of_drops, true) {
+                return Ok(());
+            }
+            state.backlog.max_pending()
+        };
         imports::logger(py)?.call_method1(
             "warning",
             (
@@ -411,13 +424,13 @@ impl State {
 }
 
 #[cold]
-fn full(py: Python<'_>, pending: usize, limit: usize, overflow: Overflow) -> PyErr {
+fn full(py: Python<'_>, limit: usize, overflow: Overflow) -> PyErr {
     let advice = if overflow == Overflow::Raise {
         "post less at a time, raise max_pending, or choose another overflow"
     } else {
         "an event loop or a worker thread must not wait for room: drain in between, raise max_pending, or choose another overflow"
     };
-    let message = format!("{pending} deliveries are pending, and max_pending is {limit}: {advice}");
+    let message = format!("{limit} deliveries are pending, which is max_pending: {advice}");
     match imports::queue_full(py).and_then(|class| class.call1((message,))) {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,

@@ -13,7 +13,7 @@
 //! | how async handlers are started, and what their publish awaits | [`async_bus`], [`gate`] |
 //! | the causal chain of the async bus | [`causal`] |
 //! | what is posted, and when it is delivered | [`post`], [`background`] |
-//! | who delivers it | [`workers`], [`loops`], [`runner`] |
+//! | who delivers it | [`workers`]; [`loops`], [`runner`], [`handling`] |
 //! | what may be subscribed, and what a wrong use is told | [`event_types`], [`registration`] |
 //!
 //! `unsafe` is in [`awaitable`], [`calling`], [`context`], [`exception`], [`place`], [`routing`] and
@@ -37,6 +37,7 @@ mod exception;
 mod explain;
 mod failure;
 mod gate;
+mod handling;
 mod imports;
 mod loops;
 mod on;

@@ -1,6 +1,5 @@
 //! The event loops that an async bus delivers on: which are to run something, and the bus's home.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use buswork::backlog::Ticket;
@@ -17,7 +16,7 @@ use crate::runner::Runner;
 /// The loops of one bus, by their addresses: they are held as long as deliveries wait for them.
 #[derive(Default)]
 pub(crate) struct Loops {
-    by_address: HashMap<usize, EventLoop>,
+    known: Vec<EventLoop>,
     /// The tasks of handlers that wait for something; a loop holds its tasks weakly.
     tasks: Vec<(Ticket, Py<PyAny>)>,
     home: Option<Home>,
@@ -40,58 +39,61 @@ impl Loops {
     /// Whether somebody has to be found to run what is ready on a loop; it is taken for found then.
     #[inline]
     pub(crate) fn needs_run(&mut self, event_loop: &Bound<'_, PyAny>) -> bool {
-        let known = self
-            .by_address
-            .entry(event_loop.as_ptr() as usize)
-            .or_insert_with(|| EventLoop {
-                object: event_loop.clone().unbind(),
-                is_run: false,
-            });
-        !std::mem::replace(&mut known.is_run, true)
+        let runner = event_loop.as_ptr() as usize;
+        if let Some(known) = self.find(runner) {
+            return !std::mem::replace(&mut known.is_run, true);
+        }
+        self.known.push(EventLoop {
+            object: event_loop.clone().unbind(),
+            is_run: true,
+        });
+        true
     }
 
     /// Whether somebody has to be found for a loop that has something to do.
     pub(crate) fn is_to_be_run(&mut self, runner: usize) -> bool {
-        let known = self.by_address.get_mut(&runner);
+        let known = self.find(runner);
         known.is_some_and(|one| !std::mem::replace(&mut one.is_run, true))
     }
 
-    pub(crate) fn get(&self, py: Python<'_>, runner: usize) -> Option<Py<PyAny>> {
-        let known = self.by_address.get(&runner)?;
-        Some(known.object.clone_ref(py))
+    #[inline]
+    fn find(&mut self, runner: usize) -> Option<&mut EventLoop> {
+        let mut known = self.known.iter_mut();
+        known.find(|one| one.object.as_ptr() as usize == runner)
+    }
+
+    pub(crate) fn get(&mut self, py: Python<'_>, runner: usize) -> Option<Py<PyAny>> {
+        Some(self.find(runner)?.object.clone_ref(py))
     }
 
     /// Whether somebody runs what is ready on a loop.
-    pub(crate) fn is_run(&self, runner: usize) -> bool {
-        self.by_address.get(&runner).is_some_and(|one| one.is_run)
+    pub(crate) fn is_run(&mut self, runner: usize) -> bool {
+        self.find(runner).is_some_and(|one| one.is_run)
     }
 
     /// Notes whether somebody does.
     pub(crate) fn set_run(&mut self, runner: usize, is_run: bool) {
-        if let Some(known) = self.by_address.get_mut(&runner) {
+        if let Some(known) = self.find(runner) {
             known.is_run = is_run;
         }
     }
 
     pub(crate) fn runners(&self) -> Vec<usize> {
-        let mut runners: Vec<usize> = self.by_address.keys().copied().collect();
-        runners.sort_unstable();
-        runners
+        let known = self.known.iter();
+        known.map(|one| one.object.as_ptr() as usize).collect()
     }
 
     /// Lets a loop go that has nothing to do. To be dropped without a lock.
     #[must_use]
     pub(crate) fn forget(&mut self, runner: usize) -> Option<Py<PyAny>> {
-        Some(self.by_address.remove(&runner)?.object)
+        let mut known = self.known.iter();
+        let place = known.position(|one| one.object.as_ptr() as usize == runner)?;
+        Some(self.known.swap_remove(place).object)
     }
 
-    fn list(&self, py: Python<'_>) -> Vec<(usize, Py<PyAny>)> {
-        let loops = self.by_address.iter();
-        let mut loops: Vec<_> = loops
-            .map(|(address, one)| (*address, one.object.clone_ref(py)))
-            .collect();
-        loops.sort_unstable_by_key(|(address, _)| *address);
-        loops
+    fn list(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
+        let known = self.known.iter();
+        known.map(|one| one.object.clone_ref(py)).collect()
     }
 
     pub(crate) fn keep_task(&mut self, ticket: Ticket, task: Py<PyAny>) {
@@ -109,7 +111,7 @@ impl Background {
     /// Makes a loop that was published on the bus's home, unless it has one that is not closed.
     #[inline]
     pub(crate) fn note_loop(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
-        match self.home(event_loop.py())? {
+        match self.home(event_loop.py()) {
             Some(home) if home.is(event_loop) || !is_closed(&home) => Ok(()),
             _ => self.settle_at(event_loop, false),
         }
@@ -150,13 +152,13 @@ impl Background {
         drop(old);
     }
 
-    fn home<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn home<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         let reference = {
             let state = self.state();
             let home = state.loops.home.as_ref();
             home.map(|home| home.reference.clone_ref(py))
         };
-        Ok(reference.and_then(|reference| reference.bind(py).upgrade()))
+        reference?.bind(py).upgrade()
     }
 
     /// The loop that a post is delivered on: the running one, or else the home.
@@ -165,7 +167,7 @@ impl Background {
             return Ok(running);
         }
         let advice = "post from a coroutine, or give the bus a home: `async with bus:` in the loop that is to deliver";
-        match self.home(py)? {
+        match self.home(py) {
             Some(home) if !is_closed(&home) => Ok(home),
             Some(_) => Err(PyRuntimeError::new_err(format!(
                 "no event loop runs in this thread, and the loop of the bus is closed: {advice}"
@@ -219,10 +221,10 @@ impl Background {
     /// Gives up what was posted to loops that do not run any more, at the end of the program.
     pub(crate) fn abandon_idle_loops(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
         let loops = self.state().loops.list(py);
-        for (runner, event_loop) in loops {
+        for event_loop in loops {
             let runs = event_loop.call_method0(py, pyo3::intern!(py, "is_running"))?;
             if !runs.is_truthy(py)? {
-                self.abandon(py, runner)?;
+                self.abandon(py, event_loop.as_ptr() as usize)?;
             }
         }
         Ok(())

@@ -36,6 +36,13 @@ impl Place {
         })
     }
 
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self {
+            code: self.code.clone_ref(py),
+            instruction: self.instruction,
+        }
+    }
+
     /// The place as `file:line`. `None` within a function of ten: whoever posted is behind it.
     pub(crate) fn text(&self, py: Python<'_>) -> Option<String> {
         let file = self.code.bind(py).getattr("co_filename").ok()?;

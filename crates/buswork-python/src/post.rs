@@ -15,7 +15,7 @@ use crate::exception;
 use crate::imports;
 use crate::place::Place;
 use crate::plan;
-use crate::posted::{Posted, Posting};
+use crate::posted::Posted;
 use crate::publish::mind;
 
 /// Has every handler of the event's type called later, by the threads of the bus or by a loop.
@@ -33,26 +33,24 @@ pub(crate) fn post(
     }
     let background = bus.background();
     ending::remember(py, background)?;
-    let posting = Arc::new(Posting {
-        bus: this.clone().unbind(),
-        event: event.clone().unbind(),
-        class: class.unbind(),
-        place: Place::here(py),
-    });
+    let place = Place::here(py);
     let context = context::copy_current(py)?;
     begin_chain(&context)?;
-    let posted = |entry, context: Bound<'_, PyAny>| Posted {
-        posting: Arc::clone(&posting),
+    let posted = |entry, context: Bound<'_, PyAny>, place| Posted {
+        bus: this.clone().unbind(),
+        event: event.clone().unbind(),
         entry: Arc::clone(entry),
         context: context.unbind(),
+        place,
     };
     if let [entry] = plan.entries() {
-        let one = posted(entry, context);
+        let one = posted(entry, context, place);
         return background.add(py, event_loop, std::iter::once(one));
     }
     let mut all = Vec::with_capacity(plan.entries().len());
     for entry in plan.entries() {
-        all.push(posted(entry, context::copy(&context)?));
+        let place = place.as_ref().map(|place| place.clone_ref(py));
+        all.push(posted(entry, context::copy(&context)?, place));
     }
     background.add(py, event_loop, all.into_iter())
 }

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::PyType;
 
 use crate::bus::Bus;
 use crate::context;
@@ -14,21 +13,16 @@ use crate::publish::{deliver_one, in_chain};
 use crate::routing::TypeKey;
 use crate::subscriber::Entry;
 
-/// What the deliveries of one post share. Holds the bus, as a running publish does.
-pub(crate) struct Posting {
-    pub(crate) bus: Py<Bus>,
-    pub(crate) event: Py<PyAny>,
-    pub(crate) class: Py<PyType>,
-    pub(crate) place: Option<Place>,
-}
-
 /// One event to one handler, later. Holds its entry, which it does not visit; what it owns is
 /// hidden from the collector, which takes it for used. So it is, until it has been delivered.
 pub(crate) struct Posted {
-    pub(crate) posting: Arc<Posting>,
+    /// As a running publish does, it holds the bus.
+    pub(crate) bus: Py<Bus>,
+    pub(crate) event: Py<PyAny>,
     pub(crate) entry: Arc<Entry>,
     /// A copy of the poster's, for this delivery alone.
     pub(crate) context: Py<PyAny>,
+    pub(crate) place: Option<Place>,
 }
 
 thread_local! {
@@ -65,10 +59,9 @@ impl Drop for Delivering {
 impl Posted {
     /// Calls the handler, on the sync bus. Its failure is judged here; an error is an interrupt.
     pub(crate) fn deliver(&self, py: Python<'_>) -> PyResult<()> {
-        let posting = &*self.posting;
-        let bus = posting.bus.bind(py).get();
-        let event = posting.event.bind(py);
-        let key = TypeKey::of(posting.class.bind(py));
+        let bus = self.bus.bind(py).get();
+        let event = self.event.bind(py);
+        let key = TypeKey::of(&event.get_type());
         let delivered = {
             let _entered = context::enter(self.context.bind(py))?;
             let _delivering = Delivering::of(bus.number());
@@ -89,10 +82,9 @@ impl Posted {
     /// what would be raised is logged.
     #[cold]
     pub(crate) fn judge(&self, py: Python<'_>, fault: Fault<'_>) -> PyResult<()> {
-        let posting = &*self.posting;
-        let place = posting.place.as_ref().and_then(|place| place.text(py));
-        let (class, event) = (posting.class.bind(py), posting.event.bind(py));
-        Publication::at(posting.bus.bind(py).get(), class, event, place)
+        let place = self.place.as_ref().and_then(|place| place.text(py));
+        let event = self.event.bind(py);
+        Publication::at(self.bus.bind(py).get(), &event.get_type(), event, place)
             .judge_posted(&self.entry, fault)
     }
 }

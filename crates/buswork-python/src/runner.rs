@@ -15,17 +15,12 @@ use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::admission::admit;
-use crate::awaitable;
 use crate::background::{Background, Wakes};
-use crate::calling::{Called, Sent, call};
-use crate::context;
-use crate::coroutine::{Given, step};
-use crate::failure::Fault;
+use crate::coroutine::Given;
+use crate::handling::{Progress, Waiting};
 use crate::imports;
 use crate::loops::is_closed;
-use crate::policy::OnError;
-use crate::posted::{Delivering, Posted};
+use crate::posted::Posted;
 
 /// After how many deliveries the loop gets its turn.
 const TURN: u32 = 32;
@@ -46,53 +41,15 @@ struct State {
     is_relieved: bool,
     /// Whether the loop is ending.
     is_cancelled: bool,
-    has_ended: bool,
-    is_running: bool,
+    phase: Phase,
 }
 
-/// A delivery whose handler has begun and waits for something.
-struct Waiting {
-    ticket: Ticket,
-    posted: Posted,
-    coroutine: Py<PyAny>,
-    /// Kept for a failure: the subscription may have ended by then.
-    kept: Kept,
-}
-
-#[derive(Default)]
-struct Kept {
-    handler: Option<Py<PyAny>>,
-    on_error: Option<Py<PyAny>>,
-}
-
-impl Kept {
-    fn of(posted: &Posted, py: Python<'_>) -> Self {
-        let subscriber = posted.entry.handler();
-        let on_error = match &subscriber.on_error {
-            Some(OnError::Call(function)) => function.get(py),
-            _ => None,
-        };
-        Self {
-            handler: subscriber.handler(py).map(Bound::unbind),
-            on_error: on_error.map(Bound::unbind),
-        }
-    }
-
-    fn fault<'py>(&self, py: Python<'py>, error: PyErr) -> Fault<'py> {
-        let bound = |object: &Option<Py<PyAny>>| object.as_ref().map(|it| it.bind(py).clone());
-        Fault {
-            error,
-            handler: bound(&self.handler),
-            on_error: bound(&self.on_error),
-        }
-    }
-}
-
-/// How far a delivery has got.
-enum Progress {
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Waiting,
+    Running,
     Ended,
-    /// It waits for what it yielded.
-    Waits(Box<Waiting>, Py<PyAny>),
 }
 
 /// What the task is to do.
@@ -122,21 +79,24 @@ impl Runner {
 
     /// Goes on. An error is an interrupt, and goes through the loop.
     fn go_on(&self, py: Python<'_>, given: Given<'_>) -> PyResult<Next> {
+        let is_cancelled = match &given {
+            Given::Error(error) => error.is_instance(imports::cancelled_error(py)?)?,
+            _ => false,
+        };
         let waiting = {
             let mut state = self.state();
-            if state.has_ended {
+            if state.phase == Phase::Ended {
                 return Err(PyRuntimeError::new_err("cannot reuse an ended coroutine"));
             }
-            if let Given::Error(error) = &given {
-                state.is_cancelled |= error.is_instance(imports::cancelled_error(py)?)?;
-            }
-            state.is_running = true;
+            state.is_cancelled |= is_cancelled;
+            state.phase = Phase::Running;
             state.waiting.take()
         };
         let next = self.go_on_from(py, waiting, given);
-        let mut state = self.state();
-        state.is_running = false;
-        state.has_ended = !matches!(next, Ok(Next::Yield(_) | Next::Turn));
+        self.state().phase = match &next {
+            Ok(Next::Yield(_) | Next::Turn) => Phase::Waiting,
+            Ok(Next::End) | Err(_) => Phase::Ended,
+        };
         next
     }
 
@@ -148,7 +108,7 @@ impl Runner {
     ) -> PyResult<Next> {
         if let Some(waiting) = waiting {
             let ticket = waiting.ticket;
-            match self.resume(py, waiting, given) {
+            match waiting.resume(py, given) {
                 Ok(Progress::Waits(waiting, yielded)) => return Ok(self.wait(*waiting, yielded)),
                 Ok(Progress::Ended) => {
                     if !self.settle(py, ticket, false)? {
@@ -167,7 +127,7 @@ impl Runner {
             let Some((ticket, posted)) = self.take(py, done)? else {
                 return Ok(Next::End);
             };
-            match self.begin(py, ticket, posted) {
+            match posted.begin(py, ticket) {
                 Ok(Progress::Ended) => {}
                 Ok(Progress::Waits(waiting, yielded)) => {
                     self.keep_task(py, ticket)?;
@@ -273,82 +233,6 @@ impl Runner {
         self.background.state().loops.keep_task(ticket, task);
         Ok(())
     }
-
-    /// Calls a handler, and runs it up to where it waits for something.
-    fn begin(&self, py: Python<'_>, ticket: Ticket, posted: Posted) -> PyResult<Progress> {
-        let posting = &*posted.posting;
-        let (bus, event) = (posting.bus.bind(py).get(), posting.event.bind(py));
-        let mut kept = Kept::default();
-        let called = {
-            let _entered = context::enter(posted.context.bind(py))?;
-            let _delivering = Delivering::of(bus.number());
-            if !posted.entry.is_plain() {
-                kept = Kept::of(&posted, py);
-            }
-            match admit(bus, &posted.entry, event) {
-                Ok(Err(_)) => return Ok(Progress::Ended),
-                Err(error) => Err(error),
-                Ok(Ok(handler)) => match call(&handler, event) {
-                    Called::Nothing => return Ok(Progress::Ended),
-                    Called::Result(result) if !awaitable::is_awaitable(&result) => {
-                        return Ok(Progress::Ended);
-                    }
-                    called => {
-                        if kept.handler.is_none() {
-                            kept.handler = Some(handler.unbind());
-                        }
-                        match called {
-                            Called::Result(result) if awaitable::is_coroutine(&result) => {
-                                Ok(result)
-                            }
-                            Called::Result(result) => imports::awaited(py)?.call1((result,)),
-                            Called::Nothing | Called::Raised => Err(PyErr::fetch(py)),
-                        }
-                    }
-                },
-            }
-        };
-        match called {
-            Ok(coroutine) => {
-                let waiting = Waiting {
-                    ticket,
-                    posted,
-                    coroutine: coroutine.unbind(),
-                    kept,
-                };
-                self.resume(py, waiting, Given::Nothing)
-            }
-            Err(error) => {
-                posted.judge(py, kept.fault(py, error))?;
-                Ok(Progress::Ended)
-            }
-        }
-    }
-
-    /// Runs a handler on, up to where it waits again.
-    fn resume(&self, py: Python<'_>, waiting: Waiting, given: Given<'_>) -> PyResult<Progress> {
-        let stepped = {
-            let bus = waiting.posted.posting.bus.bind(py).get().number();
-            let _entered = context::enter(waiting.posted.context.bind(py))?;
-            let _delivering = Delivering::of(bus);
-            step(waiting.coroutine.bind(py), given)
-        };
-        let error = match stepped {
-            Sent::Yielded(yielded) => {
-                return Ok(Progress::Waits(Box::new(waiting), yielded.unbind()));
-            }
-            Sent::Returned => return Ok(Progress::Ended),
-            Sent::Raised(error) => error,
-        };
-        let error = if error.is_instance(py, imports::cancelled_error(py)?) {
-            PyErr::from_value(imports::cancelled(py)?.call0()?)
-        } else {
-            error
-        };
-        let fault = waiting.kept.fault(py, error);
-        waiting.posted.judge(py, fault)?;
-        Ok(Progress::Ended)
-    }
 }
 
 #[pymethods]
@@ -400,24 +284,26 @@ impl Runner {
     }
 
     #[getter]
+    #[expect(clippy::unused_self, reason = "asked of an object, not of its class")]
     fn __name__(&self) -> &'static str {
         "deliver_posts"
     }
 
     #[getter]
+    #[expect(clippy::unused_self, reason = "asked of an object, not of its class")]
     fn __qualname__(&self) -> &'static str {
         "buswork.deliver_posts"
     }
 
     #[getter]
     fn cr_running(&self) -> bool {
-        self.state().is_running
+        self.state().phase == Phase::Running
     }
 
     #[getter]
     fn cr_suspended(&self) -> bool {
         let state = self.state();
-        !state.is_running && !state.has_ended && state.waiting.is_some()
+        state.phase == Phase::Waiting && state.waiting.is_some()
     }
 
     /// The coroutine of the handler that waits.
@@ -461,7 +347,7 @@ impl Runner {
     fn give_up(&self, py: Python<'_>) -> PyResult<()> {
         let (waiting, is_relieved) = {
             let mut state = self.state();
-            if std::mem::replace(&mut state.has_ended, true) {
+            if std::mem::replace(&mut state.phase, Phase::Ended) == Phase::Ended {
                 return Ok(());
             }
             (state.waiting.take(), state.is_relieved)
@@ -473,7 +359,7 @@ impl Runner {
             let fault = PyRuntimeError::new_err(
                 "the handler has not ended, and never will: its event loop is closed",
             );
-            waiting.posted.judge(py, waiting.kept.fault(py, fault))?;
+            waiting.fail(py, fault)?;
             self.settle(py, waiting.ticket, false)?;
         }
         if is_closed(self.event_loop.bind(py)) {
@@ -491,7 +377,7 @@ impl Runner {
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        if self.state().has_ended {
+        if self.state().phase == Phase::Ended {
             return;
         }
         Python::attach(|py| {

@@ -61,7 +61,7 @@ impl EventBus {
         waited
     }
 
-    fn __enter__<'py>(this: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+    fn __enter__(this: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
         let bus = this.as_super().get();
         bus.background().enter_phase(this.py(), Phase::Open)?;
         Ok(this)

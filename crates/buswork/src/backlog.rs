@@ -8,7 +8,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::hash::Hash;
 
 use crate::hash::KeyState;
 
@@ -44,11 +43,13 @@ impl Overflow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a line goes on when its delivery is done"]
 pub struct Ticket {
-    line: u64,
+    place: usize,
     number: u64,
 }
 
+/// The deliveries of one handler. It has its place among the lines as long as there are any.
 struct Line<R, J> {
+    name: u64,
     waiting: VecDeque<Waiting<R, J>>,
     /// The delivery in progress: its number and its runner.
     running: Option<(u64, R)>,
@@ -60,32 +61,52 @@ struct Waiting<R, J> {
     job: J,
 }
 
+impl<R: Copy, J> Line<R, J> {
+    /// The runner of the first delivery of a line that is ready.
+    fn first_runner(&self) -> Option<R> {
+        match self.running {
+            None => Some(self.waiting.front()?.runner),
+            Some(_) => None,
+        }
+    }
+}
+
+/// The lines that are ready for a runner, by their places, in the order of their turns.
+struct Ready<R> {
+    runner: R,
+    places: VecDeque<usize>,
+}
+
 /// Deliveries that are pending: waiting, or in progress. See the [module](self).
 ///
 /// `R` names a runner, `J` is whatever the owner keeps of a delivery. A line is named by a number,
 /// such as the [sequence](crate::entry::Entry::sequence) of its handler's entry.
 pub struct Backlog<R, J> {
-    lines: HashMap<u64, Line<R, J>, KeyState>,
-    /// Lines that are not in progress and have deliveries, by the runner of their first one.
-    ready: HashMap<R, VecDeque<u64>, KeyState>,
-    /// Emptied queues, to be used again: a line that is worked off as fast as it is posted to
-    /// comes and goes with each delivery.
-    spare: Vec<VecDeque<Waiting<R, J>>>,
+    /// Where each line that has deliveries stands in `lines`.
+    places: HashMap<u64, usize, KeyState>,
+    lines: Vec<Line<R, J>>,
+    /// Places whose lines have none. Their queues are used again: a line that is worked off as fast
+    /// as it is posted to comes and goes with each delivery.
+    free: Vec<usize>,
+    /// A handful at most: one for each loop that posts were made on.
+    ready: Vec<Ready<R>>,
     next_number: u64,
     max_pending: usize,
     pending: usize,
     dropped: u64,
 }
 
-const SPARE: usize = 16;
+/// A queue that has grown beyond this is not kept for later.
+const KEPT_CAPACITY: usize = 1_024;
 
-impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
+impl<R: Copy + Eq, J> Backlog<R, J> {
     /// An empty backlog that has room for so many deliveries.
     pub fn new(max_pending: usize) -> Self {
         Self {
-            lines: HashMap::default(),
-            ready: HashMap::default(),
-            spare: Vec::new(),
+            places: HashMap::default(),
+            lines: Vec::new(),
+            free: Vec::new(),
+            ready: Vec::new(),
             next_number: 0,
             max_pending,
             pending: 0,
@@ -111,58 +132,58 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
     }
 
     /// Adds a delivery to the end of a line. Says whether its runner has something new to do.
+    #[inline]
     pub fn push(&mut self, line: u64, runner: R, job: J) -> bool {
         let number = self.next_number;
         self.next_number += 1;
         self.pending += 1;
-        let spare = &mut self.spare;
-        let place = self.lines.entry(line).or_insert_with(|| Line {
-            waiting: spare.pop().unwrap_or_default(),
-            running: None,
-        });
-        let is_ready = place.running.is_none() && place.waiting.is_empty();
-        place.waiting.push_back(Waiting {
+        let place = match self.places.get(&line) {
+            Some(&place) => place,
+            None => self.begin(line),
+        };
+        let line = &mut self.lines[place];
+        let is_ready = line.running.is_none() && line.waiting.is_empty();
+        line.waiting.push_back(Waiting {
             number,
             runner,
             job,
         });
         if is_ready {
-            self.ready.entry(runner).or_default().push_back(line);
+            self.queue(place, runner);
         }
         is_ready
     }
 
     /// Takes a delivery for `runner`, of the line whose turn it is. Lines take turns.
+    #[inline]
     pub fn take(&mut self, runner: R) -> Option<(Ticket, J)> {
-        let number = self.ready.get_mut(&runner)?.pop_front()?;
-        let line = self.lines.get_mut(&number)?;
+        let ready = self.ready.iter_mut().find(|ready| ready.runner == runner)?;
+        let place = ready.places.pop_front()?;
+        let line = &mut self.lines[place];
         let first = line.waiting.pop_front()?;
-        line.running = Some((first.number, runner));
-        let ticket = Ticket {
-            line: number,
-            number: first.number,
-        };
-        Some((ticket, first.job))
+        let number = first.number;
+        line.running = Some((number, runner));
+        Some((Ticket { place, number }, first.job))
     }
 
     /// Ends a delivery, so that its line goes on. Returns the runner that has something new to do.
     /// Nothing happens for a delivery that was [abandoned](Self::abandon) meanwhile.
+    #[inline]
     pub fn done(&mut self, ticket: Ticket) -> Option<R> {
-        let line = self.lines.get_mut(&ticket.line)?;
+        let line = self.lines.get_mut(ticket.place)?;
         if line.running.map(|(number, _)| number) != Some(ticket.number) {
             return None;
         }
         line.running = None;
         self.pending -= 1;
-        self.go_on(ticket.line)
+        self.go_on(ticket.place)
     }
 
     /// Whether `runner` has something to do.
     #[inline]
     pub fn is_ready(&self, runner: R) -> bool {
-        self.ready
-            .get(&runner)
-            .is_some_and(|lines| !lines.is_empty())
+        let mut ready = self.ready.iter();
+        ready.any(|ready| ready.runner == runner && !ready.places.is_empty())
     }
 
     /// How many deliveries are waiting or in progress.
@@ -186,20 +207,23 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
     pub fn make_room(&mut self, deliveries: usize) -> Vec<J> {
         let mut dropped = Vec::new();
         while !self.has_room(deliveries) {
-            let fronts = self.lines.iter();
+            let fronts = self.lines.iter().enumerate();
             let oldest = fronts
-                .filter_map(|(line, state)| Some((state.waiting.front()?.number, *line)))
+                .filter_map(|(place, line)| Some((line.waiting.front()?.number, place)))
                 .min();
-            let Some((_, line)) = oldest else { break };
-            let runner = self.first_runner(line);
-            let front = self.lines.get_mut(&line);
-            let Some(oldest) = front.and_then(|line| line.waiting.pop_front()) else {
+            let Some((_, place)) = oldest else { break };
+            let was_ready_for = self.lines[place].first_runner();
+            let Some(oldest) = self.lines[place].waiting.pop_front() else {
                 break;
             };
             dropped.push(oldest.job);
             self.pending -= 1;
             self.dropped += 1;
-            self.requeue(line, runner);
+            let is_ready_for = self.lines[place].first_runner();
+            if was_ready_for.is_some() && is_ready_for != was_ready_for {
+                self.unqueue(place);
+                self.go_on(place);
+            }
         }
         dropped
     }
@@ -208,15 +232,11 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
     /// as dropped; what was in progress is over. Returns also the runners that have something new
     /// to do now.
     pub fn abandon(&mut self, runner: R) -> (Vec<J>, Vec<R>) {
-        self.ready.remove(&runner);
-        let mut lines: Vec<u64> = self.lines.keys().copied().collect();
-        lines.sort_unstable();
+        self.ready.retain(|ready| ready.runner != runner);
         let (mut abandoned, mut woken) = (Vec::new(), Vec::new());
-        for number in lines {
-            let was_first = self.first_runner(number);
-            let Some(line) = self.lines.get_mut(&number) else {
-                continue;
-            };
+        for place in 0..self.lines.len() {
+            let line = &mut self.lines[place];
+            let was_first = line.first_runner() == Some(runner);
             let before = abandoned.len();
             for waiting in std::mem::take(&mut line.waiting) {
                 if waiting.runner == runner {
@@ -226,12 +246,13 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
                 }
             }
             self.pending -= abandoned.len() - before;
-            if line.running.is_some_and(|(_, running)| running == runner) {
+            let was_running = line.running.is_some_and(|(_, running)| running == runner);
+            if was_running {
                 line.running = None;
                 self.pending -= 1;
-                woken.extend(self.go_on(number));
-            } else if was_first == Some(runner) {
-                woken.extend(self.go_on(number));
+            }
+            if was_running || was_first {
+                woken.extend(self.go_on(place));
             }
         }
         abandoned.sort_unstable_by_key(|(number, _)| *number);
@@ -242,10 +263,11 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
     /// Gives up everything, and returns what waited, the oldest first.
     pub fn clear(&mut self) -> Vec<J> {
         let lines = std::mem::take(&mut self.lines);
-        self.ready = HashMap::default();
+        self.places = HashMap::default();
+        self.free = Vec::new();
+        self.ready = Vec::new();
         self.pending = 0;
-        let waiting = lines.into_values().flat_map(|line| line.waiting);
-        let mut waiting: Vec<_> = waiting.collect();
+        let mut waiting: Vec<_> = lines.into_iter().flat_map(|line| line.waiting).collect();
         waiting.sort_unstable_by_key(|waiting| waiting.number);
         waiting.into_iter().map(|waiting| waiting.job).collect()
     }
@@ -254,47 +276,64 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
     pub fn lines(&self) -> Vec<(u64, usize, bool)> {
         let lines = self.lines.iter();
         let mut lines: Vec<_> = lines
-            .map(|(number, line)| (*number, line.waiting.len(), line.running.is_some()))
+            .map(|line| (line.name, line.waiting.len(), line.running.is_some()))
+            .filter(|&(_, waiting, is_running)| waiting > 0 || is_running)
             .collect();
         lines.sort_unstable();
         lines
     }
 
-    /// The runner of the first delivery of a line that is ready.
-    fn first_runner(&self, line: u64) -> Option<R> {
-        let line = self.lines.get(&line)?;
-        match line.running {
-            None => Some(line.waiting.front()?.runner),
-            Some(_) => None,
+    /// Finds a place for a line.
+    fn begin(&mut self, name: u64) -> usize {
+        let place = self.free.pop().unwrap_or(self.lines.len());
+        if place == self.lines.len() {
+            self.lines.push(Line {
+                name,
+                waiting: VecDeque::new(),
+                running: None,
+            });
+        } else {
+            self.lines[place].name = name;
         }
+        self.places.insert(name, place);
+        place
     }
 
     /// Brings a line that is not in progress to its next delivery, or to its end.
-    fn go_on(&mut self, number: u64) -> Option<R> {
-        let line = self.lines.get_mut(&number)?;
-        let Some(first) = line.waiting.front() else {
-            let line = self.lines.remove(&number)?;
-            if self.spare.len() < SPARE && line.waiting.capacity() <= 1_024 {
-                self.spare.push(line.waiting);
-            }
-            return None;
-        };
-        let runner = first.runner;
-        self.ready.entry(runner).or_default().push_back(number);
-        Some(runner)
+    fn go_on(&mut self, place: usize) -> Option<R> {
+        let line = &mut self.lines[place];
+        if let Some(first) = line.waiting.front() {
+            let runner = first.runner;
+            self.queue(place, runner);
+            return Some(runner);
+        }
+        if line.waiting.capacity() > KEPT_CAPACITY {
+            line.waiting = VecDeque::new();
+        }
+        if self.places.remove(&line.name).is_some() {
+            self.free.push(place);
+        }
+        None
     }
 
-    /// After the first delivery of a line was dropped: it may be another runner's turn now.
-    fn requeue(&mut self, line: u64, was: Option<R>) {
-        let Some(was) = was else { return };
-        let next = self.first_runner(line);
-        if next == Some(was) {
+    /// Puts a line that is ready behind the others of its runner.
+    fn queue(&mut self, place: usize, runner: R) {
+        if let Some(ready) = self.ready.iter_mut().find(|ready| ready.runner == runner) {
+            ready.places.push_back(place);
             return;
         }
-        if let Some(ready) = self.ready.get_mut(&was) {
-            ready.retain(|other| *other != line);
+        // Runners come and go: those without lines are forgotten.
+        self.ready.retain(|ready| !ready.places.is_empty());
+        self.ready.push(Ready {
+            runner,
+            places: VecDeque::from([place]),
+        });
+    }
+
+    fn unqueue(&mut self, place: usize) {
+        for ready in &mut self.ready {
+            ready.places.retain(|other| *other != place);
         }
-        self.go_on(line);
     }
 }
 

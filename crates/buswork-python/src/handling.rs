@@ -1,0 +1,148 @@
+//! How a posted handler is called on an event loop: up to where it waits, and on from there.
+
+use buswork::SkipReason;
+use buswork::backlog::Ticket;
+use pyo3::prelude::*;
+
+use crate::admission::admit;
+use crate::awaitable;
+use crate::calling::{Called, Sent, call};
+use crate::context;
+use crate::coroutine::{Given, step};
+use crate::failure::Fault;
+use crate::imports;
+use crate::policy::OnError;
+use crate::posted::{Delivering, Posted};
+
+/// A delivery whose handler has begun and waits for something.
+pub(crate) struct Waiting {
+    pub(crate) ticket: Ticket,
+    posted: Posted,
+    pub(crate) coroutine: Py<PyAny>,
+    /// Kept for a failure: the subscription may have ended by then.
+    kept: Kept,
+}
+
+#[derive(Default)]
+struct Kept {
+    handler: Option<Py<PyAny>>,
+    on_error: Option<Py<PyAny>>,
+}
+
+impl Kept {
+    fn of(posted: &Posted, py: Python<'_>) -> Self {
+        let subscriber = posted.entry.handler();
+        let on_error = match &subscriber.on_error {
+            Some(OnError::Call(function)) => function.get(py),
+            _ => None,
+        };
+        Self {
+            handler: subscriber.handler(py).map(Bound::unbind),
+            on_error: on_error.map(Bound::unbind),
+        }
+    }
+
+    fn fault<'py>(&self, py: Python<'py>, error: PyErr) -> Fault<'py> {
+        let bound = |object: &Option<Py<PyAny>>| object.as_ref().map(|it| it.bind(py).clone());
+        Fault {
+            error,
+            handler: bound(&self.handler),
+            on_error: bound(&self.on_error),
+        }
+    }
+}
+
+/// How far a delivery has got.
+pub(crate) enum Progress {
+    Ended,
+    /// It waits for what it yielded.
+    Waits(Box<Waiting>, Py<PyAny>),
+}
+
+impl Posted {
+    /// Calls a handler, and runs it up to where it waits for something.
+    pub(crate) fn begin(self, py: Python<'_>, ticket: Ticket) -> PyResult<Progress> {
+        let (bus, event) = (self.bus.bind(py).get(), self.event.bind(py));
+        let mut kept = Kept::default();
+        let called = {
+            let _entered = context::enter(self.context.bind(py))?;
+            let _delivering = Delivering::of(bus.number());
+            let admitted = if self.entry.is_plain() {
+                let plain = self.entry.handler().plain(py);
+                Ok(plain.ok_or(SkipReason::Cancelled))
+            } else {
+                kept = Kept::of(&self, py);
+                admit(bus, &self.entry, event)
+            };
+            match admitted {
+                Ok(Err(_)) => return Ok(Progress::Ended),
+                Err(error) => Err(error),
+                Ok(Ok(handler)) => match call(&handler, event) {
+                    Called::Nothing => return Ok(Progress::Ended),
+                    Called::Result(result) if !awaitable::is_awaitable(&result) => {
+                        return Ok(Progress::Ended);
+                    }
+                    called => {
+                        if kept.handler.is_none() {
+                            kept.handler = Some(handler.unbind());
+                        }
+                        match called {
+                            Called::Result(result) if awaitable::is_coroutine(&result) => {
+                                Ok(result)
+                            }
+                            Called::Result(result) => imports::awaited(py)?.call1((result,)),
+                            Called::Nothing | Called::Raised => Err(PyErr::fetch(py)),
+                        }
+                    }
+                },
+            }
+        };
+        match called {
+            Ok(coroutine) => {
+                let waiting = Waiting {
+                    ticket,
+                    posted: self,
+                    coroutine: coroutine.unbind(),
+                    kept,
+                };
+                waiting.resume(py, Given::Nothing)
+            }
+            Err(error) => {
+                self.judge(py, kept.fault(py, error))?;
+                Ok(Progress::Ended)
+            }
+        }
+    }
+}
+
+impl Waiting {
+    /// Runs a handler on, up to where it waits again.
+    pub(crate) fn resume(self, py: Python<'_>, given: Given<'_>) -> PyResult<Progress> {
+        let stepped = {
+            let bus = self.posted.bus.bind(py).get().number();
+            let _entered = context::enter(self.posted.context.bind(py))?;
+            let _delivering = Delivering::of(bus);
+            step(self.coroutine.bind(py), given)
+        };
+        let error = match stepped {
+            Sent::Yielded(yielded) => {
+                return Ok(Progress::Waits(Box::new(self), yielded.unbind()));
+            }
+            Sent::Returned => return Ok(Progress::Ended),
+            Sent::Raised(error) => error,
+        };
+        let error = if error.is_instance(py, imports::cancelled_error(py)?) {
+            PyErr::from_value(imports::cancelled(py)?.call0()?)
+        } else {
+            error
+        };
+        let fault = self.kept.fault(py, error);
+        self.posted.judge(py, fault)?;
+        Ok(Progress::Ended)
+    }
+
+    /// Notes that the handler will never end.
+    pub(crate) fn fail(&self, py: Python<'_>, error: PyErr) -> PyResult<()> {
+        self.posted.judge(py, self.kept.fault(py, error))
+    }
+}
