@@ -342,9 +342,8 @@ OrderId = NewType("OrderId", str)
 @pytest.mark.parametrize(
     ("event_type", "message"),
     [
-        ("Placed", r"must be a class, got the string \"Placed\": pass the class itself"),
-        (Placed(), r"must be a class, got an instance of Placed"),
-        (3, r"must be a class, got an instance of int"),
+        (Placed(), r"must be a class or a topic, got an instance of Placed"),
+        (3, r"must be a class or a topic, got an instance of int"),
         (None, r"type\(None\)"),
         (list[int], r"parametrised type.*subscribe to list"),
         (dict[str, int], r"parametrised type.*subscribe to dict"),

@@ -56,7 +56,7 @@ class AsyncEventBus(AsyncBus):
     slowly: 3
     """
 
-    def publish(self, event: object) -> Coroutine[Any, Any, None]:
+    def publish(self, event: object, *, topic: str | None = None) -> Coroutine[Any, Any, None]:
         """Run every handler of the event's type, all of them before it is done.
 
         Nothing runs before it is awaited. It finishes when every handler has: none is left
@@ -67,6 +67,8 @@ class AsyncEventBus(AsyncBus):
         ----------
         event
             Any object, as for `EventBus.publish`.
+        topic
+            A topic to publish to, as for `EventBus.publish`.
 
         Returns
         -------
@@ -97,15 +99,17 @@ class AsyncEventBus(AsyncBus):
         """
         # Where this is called is told of failures. Nothing else happens before it is awaited.
         caller = _caller()
-        return self._publish(event, caller.f_code, caller.f_lasti)
+        return self._publish(event, topic, caller.f_code, caller.f_lasti)
 
-    def deliver(self, event: object) -> Coroutine[Any, Any, Report]:
+    def deliver(self, event: object, *, topic: str | None = None) -> Coroutine[Any, Any, Report]:
         """Publish, and report what came of each delivery instead of raising handlers' failures.
 
         Parameters
         ----------
         event
             Any object, as for `publish`.
+        topic
+            A topic to publish to, as for `publish`.
 
         Returns
         -------
@@ -119,7 +123,7 @@ class AsyncEventBus(AsyncBus):
             When awaited, as by `publish`. Never anything for a handler that fails.
         """
         caller = _caller()
-        return self._deliver(event, caller.f_code, caller.f_lasti)
+        return self._deliver(event, topic, caller.f_code, caller.f_lasti)
 
     async def drain(self, timeout: float | timedelta | None = None) -> None:  # noqa: ASYNC109 - as on `EventBus`
         """Wait until no posted delivery is pending, on any loop.
@@ -202,13 +206,17 @@ class AsyncEventBus(AsyncBus):
             )
             raise RuntimeError(message)
 
-    async def _publish(self, event: object, code: CodeType, instruction: int) -> None:
-        round_ = self._start(event, code, instruction, False)  # noqa: FBT003
+    async def _publish(
+        self, event: object, topic: str | None, code: CodeType, instruction: int
+    ) -> None:
+        round_ = self._start(event, topic, code, instruction, False)  # noqa: FBT003
         if round_ is not None:
             await round_.finish()
 
-    async def _deliver(self, event: object, code: CodeType, instruction: int) -> Report:
-        round_ = self._start(event, code, instruction, True)  # noqa: FBT003
+    async def _deliver(
+        self, event: object, topic: str | None, code: CodeType, instruction: int
+    ) -> Report:
+        round_ = self._start(event, topic, code, instruction, True)  # noqa: FBT003
         return await round_.report()
 
 

@@ -95,6 +95,21 @@ class Bus:
         max_pending: int = 10_000,
         overflow: _Overflow = "wait",
     ) -> None: ...
+    @overload
+    def subscribe(
+        self,
+        event_type: str,
+        handler: Callable[[Any], object],
+        *,
+        name: str | None = None,
+        priority: int = 0,
+        when: Callable[[Any], object] | None = None,
+        once: bool = False,
+        weak: bool = False,
+        exact: bool = False,
+        on_error: _OnError | None = None,
+    ) -> Subscription: ...
+    @overload
     def subscribe(
         self,
         event_type: TypeForm[_Event],
@@ -114,7 +129,8 @@ class Bus:
         ----------
         event_type
             A class, an ABC, a runtime protocol that has methods only, or a union `A | B` of these.
-            `object` means every event.
+            `object` means every event that is routed by its class. Or a pattern of topics, a
+            string like `"orders.*.placed"`: `*` stands for one segment, `**` for any number.
         handler
             Any callable that takes the event: a function, a bound method, a callable object. What
             it returns is kept in the report of `deliver`, and ignored by `publish`.
@@ -149,7 +165,7 @@ class Bus:
             When the event type is not one; when the handler is not callable, cannot take exactly
             one argument, or is a coroutine or generator function; when `weak` does not suit it.
         ValueError
-            When another subscription of this bus has that `name`.
+            When another subscription of this bus has that `name`; when a pattern is malformed.
 
         Warns
         -----
@@ -167,6 +183,20 @@ class Bus:
         >>> subscription.cancel()
         """
 
+    @overload
+    def on(
+        self,
+        event_type: str,
+        /,
+        *event_types: str,
+        name: str | None = None,
+        priority: int = 0,
+        when: Callable[[Any], object] | None = None,
+        once: bool = False,
+        weak: bool = False,
+        exact: bool = False,
+        on_error: _OnError | None = None,
+    ) -> _On[Any]: ...
     @overload
     def on(
         self,
@@ -275,6 +305,9 @@ class Bus:
         exact: bool = False,
         on_error: _OnError | None = None,
     ) -> _On[Any]: ...
+    @overload
+    def unsubscribe(self, event_type: str, handler: Callable[[Any], object]) -> None: ...
+    @overload
     def unsubscribe(
         self, event_type: TypeForm[_Event], handler: Callable[[_Event], object]
     ) -> None:
@@ -384,7 +417,7 @@ class Bus:
         nobody handles it
         """
 
-    def handlers(self, event_type: TypeForm[object]) -> list[Subscription]:
+    def handlers(self, event_type: TypeForm[object] | str) -> list[Subscription]:
         """List the subscriptions that an event of a type would go to, in call order.
 
         Parameters
@@ -415,7 +448,7 @@ class Bus:
     def dropped(self) -> int:
         """How many posted deliveries were dropped since the bus was made, as `overflow` says."""
 
-    def explain(self, event_type: TypeForm[object]) -> str:
+    def explain(self, event_type: TypeForm[object] | str) -> str:
         """Say in words which subscriptions an event of a type would go to, which not, and why.
 
         Parameters
@@ -504,7 +537,7 @@ class EventBus(Bus):
     a mail about 123
     """
 
-    def publish(self, event: object) -> None:
+    def publish(self, event: object, *, topic: str | None = None) -> None:
         """Run every handler of the event's type, all of them before it returns.
 
         A handler may publish, subscribe, cancel, and even drop the bus. A nested publish runs to
@@ -516,6 +549,9 @@ class EventBus(Bus):
         ----------
         event
             Any object; the handlers of `type(event)` and of its bases run.
+        topic
+            A topic, like `"orders.eu.placed"`. The handlers of the patterns that match it run
+            then, and no others.
 
         Raises
         ------
@@ -529,6 +565,8 @@ class EventBus(Bus):
             once.
         TypeError
             When a class is published instead of an instance, and nobody is subscribed to classes.
+        ValueError
+            When the topic is malformed: at most 32 segments, none empty, without wildcards.
 
         Notes
         -----
@@ -554,13 +592,15 @@ class EventBus(Bus):
         (ValueError(3),)
         """
 
-    def deliver(self, event: object) -> Report:
+    def deliver(self, event: object, *, topic: str | None = None) -> Report:
         """Publish, and report what came of each delivery instead of raising handlers' failures.
 
         Parameters
         ----------
         event
             Any object, as for `publish`.
+        topic
+            A topic to publish to, as for `publish`.
 
         Returns
         -------
@@ -569,7 +609,7 @@ class EventBus(Bus):
 
         Raises
         ------
-        UnhandledEvent, PublishRecursionError, TypeError
+        UnhandledEvent, PublishRecursionError, TypeError, ValueError
             As by `publish`. Never anything for a handler that fails.
 
         Notes
@@ -587,7 +627,7 @@ class EventBus(Bus):
         ('double', 42)
         """
 
-    def post(self, event: object) -> None:
+    def post(self, event: object, *, topic: str | None = None) -> None:
         """Have every handler of the event's type run later, on threads of the bus.
 
         The handlers are those that are subscribed now; one that is cancelled or paused by the time
@@ -607,6 +647,8 @@ class EventBus(Bus):
         ----------
         event
             Any object, as for `publish`.
+        topic
+            A topic to publish to, as for `publish`.
 
         Raises
         ------
@@ -614,7 +656,7 @@ class EventBus(Bus):
             When `max_pending` deliveries are pending, as `overflow` says.
         RuntimeError
             When the bus is closed.
-        UnhandledEvent, TypeError
+        UnhandledEvent, TypeError, ValueError
             As by `publish`.
 
         Notes
@@ -692,7 +734,7 @@ class EventBus(Bus):
 class AsyncBus(Bus):
     """The native half of `AsyncEventBus`."""
 
-    def post(self, event: object) -> None:
+    def post(self, event: object, *, topic: str | None = None) -> None:
         """Have every handler of the event's type run later, on an event loop.
 
         That is the loop that runs in the posting thread, or else the home of the bus: the loop in
@@ -715,6 +757,8 @@ class AsyncBus(Bus):
         ----------
         event
             Any object, as for `publish`.
+        topic
+            A topic to publish to, as for `publish`.
 
         Raises
         ------
@@ -723,7 +767,7 @@ class AsyncBus(Bus):
         RuntimeError
             When the bus is closed; or when no loop runs in this thread, and the bus has no home,
             or one that is closed.
-        UnhandledEvent, TypeError
+        UnhandledEvent, TypeError, ValueError
             As by `publish`.
 
         Notes
@@ -774,16 +818,28 @@ class AsyncBus(Bus):
 
     @overload
     def _start(
-        self, event: object, code: CodeType, instruction: int, for_report: Literal[True]
+        self,
+        event: object,
+        topic: str | None,
+        code: CodeType,
+        instruction: int,
+        for_report: Literal[True],
     ) -> Round:
         """Start every handler of an event; return the round that is to be finished, if any."""
 
     @overload
     def _start(
-        self, event: object, code: CodeType, instruction: int, for_report: Literal[False]
+        self,
+        event: object,
+        topic: str | None,
+        code: CodeType,
+        instruction: int,
+        for_report: Literal[False],
     ) -> Round | None: ...
     @staticmethod
-    def _report(event_type: type[Any], deliveries: tuple[Delivery, ...]) -> Report:
+    def _report(
+        event_type: type[Any], topic: str | None, deliveries: tuple[Delivery, ...]
+    ) -> Report:
         """Make a report."""
 
 @final
@@ -795,7 +851,13 @@ class Attempt:
         """Its place in the call order."""
 
     def judge(
-        self, bus: Bus, event: object, event_type: type[Any], site: str, error: BaseException
+        self,
+        bus: Bus,
+        event: object,
+        event_type: type[Any],
+        topic: str | None,
+        site: str,
+        error: BaseException,
     ) -> Literal["collect", "stop", "done"]:
         """Do with a failure what its subscription or the bus says."""
 
@@ -831,6 +893,10 @@ class Publish:
     def event(self) -> Any: ...
     @property
     def event_type(self) -> type[Any]: ...
+    @property
+    def topic(self) -> str | None: ...
+    @property
+    def event_name(self) -> str: ...
     @property
     def link(self) -> Link: ...
     @property
@@ -949,8 +1015,8 @@ class Subscription:
         """The name that was given, or `module:qualname` of the handler."""
 
     @property
-    def event_types(self) -> tuple[type[Any], ...]:
-        """The classes subscribed to, each once; a union counts as its members."""
+    def event_types(self) -> tuple[type[Any] | str, ...]:
+        """The classes and patterns subscribed to, each once; a union counts as its members."""
 
     @property
     def handler(self) -> Callable[[Any], object] | None:
@@ -1005,6 +1071,10 @@ class Report:
     @property
     def event_type(self) -> type[Any]:
         """The class of the event."""
+
+    @property
+    def topic(self) -> str | None:
+        """The topic that it was published to, if any."""
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
@@ -1082,6 +1152,10 @@ class Failure:
     @property
     def event_type(self) -> type[Any]:
         """The class of the event."""
+
+    @property
+    def topic(self) -> str | None:
+        """The topic that it was published to, if any."""
 
     @property
     def handler(self) -> Callable[[Any], object] | None:

@@ -99,6 +99,10 @@ class Handlers:
     def __init__(self) -> None: ...
     @overload
     def on(
+        self, event_type: str, /, *event_types: str, **options: Unpack[_Options[Any]]
+    ) -> _Declare[Any]: ...
+    @overload
+    def on(
         self, event_type: TypeForm[_Event], /, **options: Unpack[_Options[_Event]]
     ) -> _Declare[_Event]:
         """Declare the decorated function as a handler, and return it unchanged.
@@ -106,7 +110,7 @@ class Handlers:
         Parameters
         ----------
         *event_types
-            One or several types, as for `EventBus.on`.
+            One or several types, or patterns of topics, as for `EventBus.on`.
         **options
             The options of `EventBus.subscribe`: `name`, `priority`, `when`, `once`, `weak`,
             `exact`, `on_error`.
@@ -170,6 +174,10 @@ class Handlers:
     def __len__(self) -> int:
         """Count the declarations."""
 
+@overload
+def handles(
+    event_type: str, /, *event_types: str, **options: Unpack[_Options[Any]]
+) -> _Handles[Any]: ...
 @overload
 def handles(
     event_type: TypeForm[_Event], /, **options: Unpack[_Options[_Event]]

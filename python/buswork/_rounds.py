@@ -72,7 +72,12 @@ class Round:
         publish = self._publish
         try:
             effect = attempt.judge(
-                publish.bus, publish.event, publish.event_type, self._site(), error
+                publish.bus,
+                publish.event,
+                publish.event_type,
+                publish.topic,
+                self._site(),
+                error,
             )
         except BaseException as straight:  # noqa: BLE001 - kept, and raised at the end
             self.abort(straight)
@@ -133,7 +138,8 @@ class Round:
         """Wait for all handlers; then say what came of them."""
         await self._wait()
         deliveries = tuple(delivery for _, delivery in sorted(self._deliveries, key=_by_place))
-        return AsyncBus._report(self._publish.event_type, deliveries)  # noqa: SLF001
+        publish = self._publish
+        return AsyncBus._report(publish.event_type, publish.topic, deliveries)  # noqa: SLF001
 
     async def _wait(self) -> None:
         publish, running = self._publish, self._running
@@ -183,8 +189,7 @@ class Round:
         return [error for _, error in sorted(self._failures, key=_by_place)]
 
     def _group(self, errors: list[Exception]) -> HandlerErrors:
-        name = self._publish.event_type.__qualname__
-        return group(name, self._publish.handlers, errors)
+        return group(self._publish.event_name, self._publish.handlers, errors)
 
     def _site(self) -> str:
         return place(self._publish.code, self._publish.instruction)

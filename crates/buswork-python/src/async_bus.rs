@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use buswork::SkipReason;
 use pyo3::prelude::*;
-use pyo3::types::{PyCode, PyDict, PyTuple, PyType};
+use pyo3::types::{PyCode, PyDict, PyString, PyTuple, PyType};
 
 use crate::admission::admit;
 use crate::attempt::Attempted;
@@ -25,6 +25,7 @@ use crate::report::Report;
 use crate::running::{Publish, Running};
 use crate::subscriber::Entry;
 use crate::tasks::Tasks;
+use crate::topics;
 
 /// The native half of `AsyncEventBus`.
 #[pyclass(frozen, subclass, extends = Bus, module = "buswork._buswork")]
@@ -45,10 +46,11 @@ impl AsyncBus {
 
     /// Starts every handler of an event, in call order. Returns `None` when all of them have ended
     /// well, and else, or for a report, the round that is to be finished.
-    #[pyo3(name = "_start")]
+    #[pyo3(name = "_start", signature = (event, topic, code, instruction, for_report))]
     fn start<'py>(
         this: &Bound<'py, Self>,
         event: &Bound<'py, PyAny>,
+        topic: Option<&Bound<'py, PyString>>,
         code: &Bound<'py, PyCode>,
         instruction: usize,
         for_report: bool,
@@ -59,14 +61,15 @@ impl AsyncBus {
             bus.background().note_loop(&running)?;
         }
         let class = event.get_type();
-        let plan = plan::plan(bus, &class)?;
+        let topic = topic.map(topics::topic).transpose()?;
+        let plan = plan::plan_for(bus, &class, topic)?;
         let mut entered = Link::enter(py, bus, &class)?;
         let _level = if entered.is_nested() {
             Some(Level::enter(py)?)
         } else {
             None
         };
-        mind(&plan, &class, event, || {
+        mind(&plan, &class, event, topic, || {
             let place = imports::place(py).ok()?.call1((code, instruction)).ok()?;
             place.extract().ok()
         })?;
@@ -74,6 +77,7 @@ impl AsyncBus {
             this,
             event,
             class: &class,
+            topic,
             site: (code, instruction),
             for_report,
             link: entered.link(),
@@ -91,10 +95,16 @@ impl AsyncBus {
     }
 
     /// Have every handler of the event's type run later, on the running loop or the bus's own.
-    fn post(this: &Bound<'_, Self>, event: &Bound<'_, PyAny>) -> PyResult<()> {
+    #[pyo3(signature = (event, *, topic = None))]
+    fn post(
+        this: &Bound<'_, Self>,
+        event: &Bound<'_, PyAny>,
+        topic: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<()> {
         let bus = this.as_super();
+        let topic = topic.map(topics::topic).transpose()?;
         let event_loop = bus.get().background().loop_for_post(this.py())?;
-        post::post(bus, event, Some(&event_loop))
+        post::post(bus, event, topic, Some(&event_loop))
     }
 
     /// Makes a loop the bus's home, and takes posts.
@@ -150,10 +160,15 @@ impl AsyncBus {
 
     /// What came of a publish.
     #[staticmethod]
-    #[pyo3(name = "_report")]
-    fn report(event_type: Bound<'_, PyType>, deliveries: Bound<'_, PyTuple>) -> Report {
+    #[pyo3(name = "_report", signature = (event_type, topic, deliveries))]
+    fn report(
+        event_type: Bound<'_, PyType>,
+        topic: Option<String>,
+        deliveries: Bound<'_, PyTuple>,
+    ) -> Report {
         Report {
             event_type: event_type.unbind(),
+            topic,
             deliveries: deliveries.unbind(),
         }
     }
@@ -164,6 +179,7 @@ struct Starting<'a, 'py> {
     this: &'a Bound<'py, AsyncBus>,
     event: &'a Bound<'py, PyAny>,
     class: &'a Bound<'py, PyType>,
+    topic: Option<&'a str>,
     site: (&'a Bound<'py, PyCode>, usize),
     for_report: bool,
     link: &'a Bound<'py, Link>,
@@ -299,6 +315,7 @@ impl<'py> Starting<'_, 'py> {
                 bus: self.this.clone().unbind(),
                 event: self.event.clone().unbind(),
                 event_type: self.class.clone().unbind(),
+                topic: self.topic.map(str::to_owned),
                 link: self.link.clone().unbind(),
                 code: self.site.0.clone().unbind(),
                 instruction: self.site.1,

@@ -98,16 +98,18 @@ impl Attempt {
 impl Attempt {
     /// Does with the failure what its subscription or the bus says: `"collect"`, `"stop"`, or
     /// `"done"` when nothing is left to do. An error of this goes straight through.
+    #[pyo3(signature = (bus, event, event_type, topic, site, error))]
     fn judge<'py>(
         &self,
         bus: &Bound<'py, Bus>,
         event: &Bound<'py, PyAny>,
         event_type: &Bound<'py, PyType>,
+        topic: Option<&str>,
         site: String,
         error: Bound<'py, PyAny>,
     ) -> PyResult<&'static str> {
         let py = event.py();
-        let publication = Publication::at(bus.get(), event_type, event, Some(site));
+        let publication = Publication::at(bus.get(), event_type, event, topic, Some(site));
         let bound = |object: &Option<Py<PyAny>>| object.as_ref().map(|it| it.bind(py).clone());
         let fault = Fault {
             error: PyErr::from_value(error),

@@ -8,7 +8,7 @@ use buswork::entry::Options;
 use pyo3::exceptions::{PyLookupError, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::background::{Background, Phase};
 use crate::collection;
@@ -25,6 +25,7 @@ use crate::registration::{
 use crate::routing;
 use crate::subscriber::{Entry, Subscriber, Table};
 use crate::subscription::Subscription;
+use crate::topics;
 use crate::weak::WeakHandler;
 
 /// What `__init__` and `set_unhandled` say.
@@ -44,6 +45,7 @@ pub(crate) struct Bus {
     is_made: AtomicBool,
     table: Arc<Table>,
     background: Arc<Background>,
+    recent_topics: topics::Recent,
     number: usize,
     /// Whether it awaits what handlers return.
     is_async: bool,
@@ -66,6 +68,7 @@ impl Bus {
             is_made: AtomicBool::new(true),
             background: Background::new(number, &table),
             table,
+            recent_topics: topics::Recent::new(),
             number,
             is_async,
             max_depth: AtomicU32::new(100),
@@ -143,6 +146,15 @@ impl Bus {
         Ok(nearest.map_or(general, |(_, unhandled)| *unhandled))
     }
 
+    /// What happens to unheard events of topics: what is said of all events.
+    pub(crate) fn unhandled_topics(&self) -> Unhandled {
+        self.settings().unhandled
+    }
+
+    pub(crate) fn recent_topics(&self) -> &topics::Recent {
+        &self.recent_topics
+    }
+
     /// The cache token that a plan has to keep; `None` on a bus that has nothing to do with ABCs.
     /// Looks at the subscribed ABCs anew when it is another than before. Runs foreign code.
     pub(crate) fn token(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
@@ -213,7 +225,8 @@ impl Bus {
             weak.as_ref().and_then(|weak| weak.function.as_ref()),
             wishes.when.as_ref(),
             on_error,
-            types.classes.as_any(),
+            types.types.as_any(),
+            types.patterns.clone(),
             wishes.name.unwrap_or_else(|| default_name(handler)),
             location(handler),
             wishes.flags.exact,
@@ -245,7 +258,7 @@ impl Bus {
                 Ok(Subscription::new(
                     &entry,
                     &self.table,
-                    types.classes.clone().unbind(),
+                    types.types.clone().unbind(),
                 ))
             }
             Err((_, subscriber)) => Err(PyValueError::new_err(format!(
@@ -262,7 +275,7 @@ impl Bus {
     ) -> PyResult<()> {
         let py = handler.py();
         let identity = identity(handler)?;
-        for (key, class) in types.keys.iter().zip(types.classes.iter()) {
+        for key in &types.keys {
             if !self.table.knows(key, identity) {
                 continue;
             }
@@ -270,11 +283,12 @@ impl Bus {
                 let Some(known) = entry.handler().handler(py) else {
                     continue;
                 };
-                if is_same(&known, handler)? {
+                if let Some(what) = types.shared(*key, &entry)
+                    && is_same(&known, handler)?
+                {
                     let message = format!(
-                        "{} is subscribed to {} already and will run twice: cancel the first subscription, if that is not meant",
+                        "{} is subscribed to {what} already and will run twice: cancel the first subscription, if that is not meant",
                         default_name(handler),
-                        imports::class_name(class.cast::<PyType>()?),
                     );
                     let category = py.get_type::<PyUserWarning>();
                     imports::warn(py)?.call1((message, category, 1))?;
@@ -377,7 +391,7 @@ impl Bus {
         let types = EventTypes::read(py, event_types.iter())?;
         Ok(On {
             bus: this.clone().unbind(),
-            types: types.classes.unbind(),
+            types: types.types.unbind(),
             callables: (when.map(Bound::unbind), on_error.map(Bound::unbind)),
             name,
             priority,
@@ -402,12 +416,10 @@ impl Bus {
             if !is_same(&known, handler)? {
                 continue;
             }
-            let same_types = entry.keys().len() == types.keys.len()
-                && entry.keys().iter().all(|key| types.keys.contains(key));
-            if same_types {
+            if types.are_those_of(&entry) {
                 collection::end(py, &self.table, &entry);
                 found = true;
-            } else {
+            } else if types.shared(types.keys[0], &entry).is_some() {
                 among_others = entry.handler().types(py);
             }
         }
@@ -415,10 +427,10 @@ impl Bus {
             return Ok(());
         }
         let name = default_name(handler);
-        let asked = imports::class_names(&types.classes);
+        let asked = imports::type_names(&types.types);
         Err(PyLookupError::new_err(match among_others {
             Some(classes) => {
-                let together = imports::class_names(classes.cast::<PyTuple>()?);
+                let together = imports::type_names(classes.cast::<PyTuple>()?);
                 format!(
                     "{name} is subscribed to {together} in one subscription, not to {asked} alone: unsubscribe({together}, ...), or cancel the subscription"
                 )
@@ -442,13 +454,13 @@ impl Bus {
 
     /// Say what happens to unheard events of a type and its subclasses.
     fn set_unhandled(&self, event_type: &Bound<'_, PyAny>, policy: &str) -> PyResult<()> {
-        let types = EventTypes::one(event_type)?;
+        let types = EventTypes::classes(event_type, "set_unhandled")?;
         let unhandled = Unhandled::parse(policy)?;
         if types.is_virtual {
             self.use_abcs();
         }
-        for class in types.classes.iter() {
-            let class = class.cast_into::<PyType>()?.unbind();
+        for class in types.classes {
+            let class = class.unbind();
             let mut settings = self.settings();
             let by_type = &mut settings.unhandled_by_type;
             match by_type.iter_mut().find(|(known, _)| known.is(&class)) {
@@ -463,10 +475,14 @@ impl Bus {
     /// List the subscriptions of an event type, in call order.
     fn handlers(&self, event_type: &Bound<'_, PyAny>) -> PyResult<Vec<Subscription>> {
         let py = event_type.py();
-        let types = EventTypes::one(event_type)?;
         let mut entries = Vec::new();
-        for class in types.classes.iter() {
-            let plan = plan::plan(self, class.cast::<PyType>()?)?;
+        if let Ok(topic) = event_type.cast::<PyString>() {
+            let plan = topics::plan(self, topics::topic(topic)?);
+            let handles = plan.entries().iter();
+            return Ok(handles.filter_map(|entry| self.handle(py, entry)).collect());
+        }
+        for class in EventTypes::one(event_type)?.classes {
+            let plan = plan::plan(self, &class)?;
             if !plan.extra().refuses_classes {
                 entries.extend_from_slice(plan.entries());
             }

@@ -18,13 +18,17 @@ use crate::routing::TypeKey;
 use crate::subscriber::Plan;
 
 /// Publishes, and reports what came of each delivery.
-pub(crate) fn deliver(bus: &Bus, event: &Bound<'_, PyAny>) -> PyResult<Report> {
+pub(crate) fn deliver(
+    bus: &Bus,
+    event: &Bound<'_, PyAny>,
+    topic: Option<&str>,
+) -> PyResult<Report> {
     let py = event.py();
     let class = event.get_type();
-    let plan = plan::plan(bus, &class)?;
+    let plan = plan::plan_for(bus, &class, topic)?;
     in_chain(py, bus, TypeKey::of(&class), |publishing| {
-        mind(&plan, &class, event, || exception::site(py))?;
-        walk(publishing, &plan, &class, event)
+        mind(&plan, &class, event, topic, || exception::site(py))?;
+        walk(publishing, &plan, &class, event, topic)
     })
 }
 
@@ -33,9 +37,10 @@ fn walk(
     plan: &Plan,
     class: &Bound<'_, PyType>,
     event: &Bound<'_, PyAny>,
+    topic: Option<&str>,
 ) -> PyResult<Report> {
     let py = event.py();
-    let publication = Publication::new(publishing.bus, class, event);
+    let publication = Publication::new(publishing.bus, class, event, topic);
     let mut isolation = Isolation::new();
     let mut deliveries = Vec::with_capacity(plan.entries().len());
     let mut stopped = false;
@@ -63,6 +68,7 @@ fn walk(
     }
     Ok(Report {
         event_type: class.clone().unbind(),
+        topic: topic.map(str::to_owned),
         deliveries: PyTuple::new(py, deliveries)?.unbind(),
     })
 }

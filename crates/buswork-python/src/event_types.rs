@@ -1,5 +1,6 @@
 //! What can be subscribed to, and what everything else is told.
 
+use buswork::topic::Pattern;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
@@ -7,10 +8,15 @@ use pyo3::types::{PyString, PyTuple, PyType};
 use crate::imports;
 use crate::registration::default_name;
 use crate::routing::{self, TypeKey};
+use crate::subscriber::Entry;
+use crate::topics;
 
-/// Event types as given, flattened: classes, each once, in the order given.
+/// Event types as given, flattened: classes and patterns of topics, each once, in the order given.
 pub(crate) struct EventTypes<'py> {
-    pub(crate) classes: Bound<'py, PyTuple>,
+    pub(crate) types: Bound<'py, PyTuple>,
+    pub(crate) classes: Vec<Bound<'py, PyType>>,
+    pub(crate) patterns: Box<[Pattern]>,
+    /// The keys of the classes, and one for all patterns.
     pub(crate) keys: Box<[TypeKey]>,
     /// Whether one of them decides itself who its subclasses are.
     pub(crate) is_virtual: bool,
@@ -19,7 +25,8 @@ pub(crate) struct EventTypes<'py> {
 }
 
 impl<'py> EventTypes<'py> {
-    /// Reads event types: classes, ABCs, method-only runtime protocols, and unions of them.
+    /// Reads event types: classes, ABCs, method-only runtime protocols, unions of them, and patterns
+    /// of topics.
     pub(crate) fn read<'a>(
         py: Python<'py>,
         given: impl IntoIterator<Item = Bound<'py, PyAny>>,
@@ -27,15 +34,28 @@ impl<'py> EventTypes<'py> {
     where
         'py: 'a,
     {
-        let mut classes: Vec<Bound<'py, PyType>> = Vec::new();
+        let mut types: Vec<Bound<'py, PyAny>> = Vec::new();
+        let mut patterns: Vec<Pattern> = Vec::new();
         for one in given {
-            flatten(&one, &mut classes)?;
+            if let Ok(text) = one.cast::<PyString>() {
+                let pattern = topics::pattern(text)?;
+                if !patterns.contains(&pattern) {
+                    patterns.push(pattern);
+                    types.push(one);
+                }
+            } else {
+                flatten(&one, &mut types)?;
+            }
         }
-        if classes.is_empty() {
+        if types.is_empty() {
             return Err(PyTypeError::new_err(
                 "no event type given: name the class of the events, as in on(OrderPlaced)",
             ));
         }
+        let classes: Vec<Bound<'py, PyType>> = types
+            .iter()
+            .filter_map(|one| one.cast::<PyType>().ok().cloned())
+            .collect();
         let (mut is_virtual, mut is_open) = (false, false);
         for class in &classes {
             if !routing::is_virtual(class)? {
@@ -51,13 +71,26 @@ impl<'py> EventTypes<'py> {
                     .map_err(|error| refused(class, &error))?;
             }
         }
-        let keys = classes.iter().map(TypeKey::of).collect();
+        let topics = (!patterns.is_empty()).then_some(TypeKey::TOPICS);
+        let keys = classes.iter().map(TypeKey::of).chain(topics).collect();
         Ok(Self {
-            classes: PyTuple::new(py, classes)?,
+            types: PyTuple::new(py, types)?,
+            classes,
+            patterns: patterns.into(),
             keys,
             is_virtual,
             is_open,
         })
+    }
+
+    /// Reads classes alone, for what concerns no topics.
+    pub(crate) fn classes(given: &Bound<'py, PyAny>, what: &str) -> PyResult<Self> {
+        if given.is_instance_of::<PyString>() {
+            return Err(PyTypeError::new_err(format!(
+                "{what} takes a class, and not a topic: got {given:?}"
+            )));
+        }
+        Self::one(given)
     }
 
     /// Reads one event type.
@@ -66,23 +99,48 @@ impl<'py> EventTypes<'py> {
     }
 }
 
-fn flatten<'py>(given: &Bound<'py, PyAny>, classes: &mut Vec<Bound<'py, PyType>>) -> PyResult<()> {
+impl EventTypes<'_> {
+    /// Whether a subscription was made to exactly these.
+    pub(crate) fn are_those_of(&self, entry: &Entry) -> bool {
+        let patterns = &entry.handler().patterns;
+        entry.keys().len() == self.keys.len()
+            && entry.keys().iter().all(|key| self.keys.contains(key))
+            && patterns.len() == self.patterns.len()
+            && patterns.iter().all(|one| self.patterns.contains(one))
+    }
+
+    /// The name of what a subscription under the same key has in common with these.
+    pub(crate) fn shared(&self, key: TypeKey, entry: &Entry) -> Option<String> {
+        if key == TypeKey::TOPICS {
+            let patterns = &entry.handler().patterns;
+            let shared = self.patterns.iter().find(|one| patterns.contains(one))?;
+            return Some(format!("{:?}", shared.as_str()));
+        }
+        let class = self
+            .classes
+            .iter()
+            .find(|class| TypeKey::of(class) == key)?;
+        Some(imports::class_name(class))
+    }
+}
+
+fn flatten<'py>(given: &Bound<'py, PyAny>, types: &mut Vec<Bound<'py, PyAny>>) -> PyResult<()> {
     let py = given.py();
     if let Ok(class) = given.cast::<PyType>()
         && !given.is(imports::typing_any(py)?)
         && !is_parametrised(given)?
     {
-        if !classes.iter().any(|known| known.is(class)) {
-            classes.push(class.clone());
+        if !types.iter().any(|known| known.is(class)) {
+            types.push(class.clone().into_any());
         }
         return Ok(());
     }
     if is_alias(given) {
-        return flatten(&given.getattr("__value__")?, classes);
+        return flatten(&given.getattr("__value__")?, types);
     }
     if is_union(given)? {
         for member in given.getattr("__args__")?.try_iter()? {
-            flatten(&member?, classes)?;
+            flatten(&member?, types)?;
         }
         return Ok(());
     }
@@ -137,17 +195,11 @@ fn advice(given: &Bound<'_, PyAny>) -> PyResult<String> {
     if given.get_type().is(imports::function_type(py)?) {
         let name = default_name(given);
         return Ok(format!(
-            "the event type must be a class, got the function {name}: name the type in brackets, as in @bus.on(OrderPlaced)"
+            "the event type must be a class or a topic, got the function {name}: name the type in brackets, as in @bus.on(OrderPlaced)"
         ));
     }
     if given.is_none() {
-        return Ok("the event type must be a class, got None: subscribe to type(None) if None itself is the event".into());
-    }
-    if let Ok(text) = given.cast::<PyString>() {
-        return Ok(format!(
-            "the event type must be a class, got the string {:.60?}: pass the class itself, not its name",
-            text.to_string_lossy()
-        ));
+        return Ok("the event type must be a class or a topic, got None: subscribe to type(None) if None itself is the event".into());
     }
     if let Ok(Some(origin)) = given.getattr_opt("__origin__")
         && let Ok(class) = origin.cast::<PyType>()
@@ -166,10 +218,10 @@ fn advice(given: &Bound<'_, PyAny>) -> PyResult<String> {
     let module = given.get_type().module();
     if module.is_ok_and(|module| module == "typing") {
         return Ok(format!(
-            "the event type must be a class, and {given} is none at run time: pass a class"
+            "the event type must be a class or a topic, and {given} is none at run time: pass a class"
         ));
     }
     Ok(format!(
-        "the event type must be a class, got an instance of {kind}: pass the class itself, {kind}"
+        "the event type must be a class or a topic, got an instance of {kind}: pass the class itself, {kind}"
     ))
 }

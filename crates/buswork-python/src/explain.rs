@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyString, PyTuple, PyType};
 
 use crate::bus::Bus;
 use crate::event_types::EventTypes;
@@ -13,17 +13,68 @@ use crate::plan;
 use crate::policy::Unhandled;
 use crate::routing::TypeKey;
 use crate::subscriber::Entry;
+use crate::topics;
 
 pub(crate) fn explain(bus: &Bus, event_type: &Bound<'_, PyAny>) -> PyResult<String> {
-    let types = EventTypes::one(event_type)?;
+    if let Ok(topic) = event_type.cast::<PyString>() {
+        return Ok(explain_topic(event_type.py(), bus, topics::topic(topic)?));
+    }
     let mut text = String::new();
-    for class in types.classes.iter() {
+    for class in EventTypes::one(event_type)?.classes {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&explain_class(bus, class.cast::<PyType>()?)?);
+        text.push_str(&explain_class(bus, &class)?);
     }
     Ok(text)
+}
+
+fn explain_topic(py: Python<'_>, bus: &Bus, topic: &str) -> String {
+    let plan = topics::plan(bus, topic);
+    let runs = plan.entries();
+    let mut text = heading(topic, runs.len());
+    for (place, entry) in runs.iter().enumerate() {
+        let mut patterns = entry.handler().patterns.iter();
+        let pattern = patterns.find(|pattern| pattern.matches(topic));
+        let matched = pattern.map_or_else(String::new, |one| format!("subscribed to {one}"));
+        let why = reason(py, entry, &matched);
+        write_line(&mut text, &format!("{}.", place + 1), entry, &why);
+    }
+    let key = TypeKey::TOPICS;
+    let others = bus.table().subscribed_to(&key);
+    let unrelated = others.len().saturating_sub(runs.len());
+    if unrelated > 0 {
+        let noun = if unrelated == 1 {
+            "subscription"
+        } else {
+            "subscriptions"
+        };
+        let _ = write!(
+            text,
+            "\n  {unrelated} other {noun} to patterns that it does not match"
+        );
+    }
+    if runs.is_empty() {
+        text.push_str(fate(bus.unhandled_topics()));
+    }
+    text
+}
+
+fn heading(name: &str, handlers: usize) -> String {
+    match handlers {
+        0 => format!("{name}: no handler"),
+        1 => format!("{name}: 1 handler"),
+        count => format!("{name}: {count} handlers, in this order"),
+    }
+}
+
+/// What becomes of an event that has no handler.
+fn fate(unhandled: Unhandled) -> &'static str {
+    match unhandled {
+        Unhandled::Ignore => "\n  an event of this type is ignored (unhandled=\"ignore\")",
+        Unhandled::Warn => "\n  an event of this type is warned of in the log (unhandled=\"warn\")",
+        Unhandled::Raise => "\n  publishing one raises UnhandledEvent (unhandled=\"raise\")",
+    }
 }
 
 fn explain_class(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<String> {
@@ -36,13 +87,9 @@ fn explain_class(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<String> {
         ));
     }
     let runs = plan.entries();
-    let mut text = match runs.len() {
-        0 => format!("{name}: no handler"),
-        1 => format!("{name}: 1 handler"),
-        count => format!("{name}: {count} handlers, in this order"),
-    };
+    let mut text = heading(&name, runs.len());
     for (place, entry) in runs.iter().enumerate() {
-        let why = reason(py, entry, class)?;
+        let why = reason(py, entry, &matched(py, entry, class)?);
         write_line(&mut text, &format!("{}.", place + 1), entry, &why);
     }
     let others = bus.table().entries();
@@ -68,13 +115,7 @@ fn explain_class(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<String> {
         );
     }
     if runs.is_empty() {
-        text.push_str(match bus.unhandled(class)? {
-            Unhandled::Ignore => "\n  an event of this type is ignored (unhandled=\"ignore\")",
-            Unhandled::Warn => {
-                "\n  an event of this type is warned of in the log (unhandled=\"warn\")"
-            }
-            Unhandled::Raise => "\n  publishing one raises UnhandledEvent (unhandled=\"raise\")",
-        });
+        text.push_str(fate(bus.unhandled(class)?));
     }
     Ok(text)
 }
@@ -86,14 +127,14 @@ fn write_line(text: &mut String, mark: &str, entry: &Entry, why: &str) {
 }
 
 /// Why an entry of the plan runs, or why not after all.
-fn reason(py: Python<'_>, entry: &Entry, class: &Bound<'_, PyType>) -> PyResult<String> {
+fn reason(py: Python<'_>, entry: &Entry, matched: &str) -> String {
     let mut why = match entry.check() {
         Ok(()) => "runs, ",
         Err(buswork::SkipReason::Paused) => "does not run, it is paused; ",
         Err(_) => "does not run, it has ended; ",
     }
     .to_owned();
-    why.push_str(&matched(py, entry, class)?);
+    why.push_str(matched);
     let subscriber = entry.handler();
     if entry.priority() != 0 {
         let _ = write!(why, ", priority {}", entry.priority());
@@ -110,7 +151,7 @@ fn reason(py: Python<'_>, entry: &Entry, class: &Bound<'_, PyType>) -> PyResult<
     if let Some(on_error) = &subscriber.on_error {
         let _ = write!(why, ", on_error: {}", on_error.word());
     }
-    Ok(why)
+    why
 }
 
 fn matched(py: Python<'_>, entry: &Entry, class: &Bound<'_, PyType>) -> PyResult<String> {
@@ -122,7 +163,9 @@ fn matched(py: Python<'_>, entry: &Entry, class: &Bound<'_, PyType>) -> PyResult
         return Ok("ended".to_owned());
     };
     for subscribed in types.cast::<PyTuple>()?.iter() {
-        let subscribed = subscribed.cast::<PyType>()?;
+        let Ok(subscribed) = subscribed.cast::<PyType>() else {
+            continue;
+        };
         let name = imports::class_name(subscribed);
         if class.mro().iter().any(|ancestor| ancestor.is(subscribed)) {
             return Ok(format!("subscribed to its base class {name}"));
@@ -142,7 +185,9 @@ fn near_miss(py: Python<'_>, entry: &Entry, class: &Bound<'_, PyType>) -> PyResu
         return Ok(None);
     };
     for subscribed in types.cast::<PyTuple>()?.iter() {
-        let subscribed = subscribed.cast::<PyType>()?;
+        let Ok(subscribed) = subscribed.cast::<PyType>() else {
+            continue;
+        };
         let name = imports::class_name(subscribed);
         if entry.handler().exact && class.is_subclass(subscribed)? {
             return Ok(Some(format!(

@@ -44,6 +44,7 @@ pub(crate) struct Publication<'a, 'py> {
     /// What the event's class was when the publish began; a handler may change it.
     class: &'a Bound<'py, PyType>,
     event: &'a Bound<'py, PyAny>,
+    topic: Option<&'a str>,
     site: OnceCell<Option<String>>,
 }
 
@@ -52,11 +53,13 @@ impl<'a, 'py> Publication<'a, 'py> {
         bus: &'a Bus,
         class: &'a Bound<'py, PyType>,
         event: &'a Bound<'py, PyAny>,
+        topic: Option<&'a str>,
     ) -> Self {
         Self {
             bus,
             class,
             event,
+            topic,
             site: OnceCell::new(),
         }
     }
@@ -66,12 +69,14 @@ impl<'a, 'py> Publication<'a, 'py> {
         bus: &'a Bus,
         class: &'a Bound<'py, PyType>,
         event: &'a Bound<'py, PyAny>,
+        topic: Option<&'a str>,
         site: Option<String>,
     ) -> Self {
         Self {
             bus,
             class,
             event,
+            topic,
             site: OnceCell::from(site),
         }
     }
@@ -176,6 +181,7 @@ impl<'a, 'py> Publication<'a, 'py> {
                 .map(Bound::unbind),
             name: entry.handler().name.clone(),
             error: error.value(py).clone().into_any().unbind(),
+            topic: self.topic.map(str::to_owned),
             site: self.site().map(str::to_owned),
         };
         let failure = Bound::new(py, failure)?;
@@ -231,7 +237,7 @@ impl<'a, 'py> Publication<'a, 'py> {
         if let Some(place) = &entry.handler().location {
             let _ = write!(note, " ({place})");
         }
-        let _ = write!(note, " of {}", imports::class_name(self.class));
+        let _ = write!(note, " of {}", event_name(self.class, self.topic));
         if let Some(site) = self.site() {
             let _ = write!(note, ", published at {site}");
         }
@@ -284,11 +290,21 @@ pub(crate) fn log_line(py: Python<'_>, level: &str, line: &str) -> PyResult<()> 
     Ok(())
 }
 
+/// What an event is called in messages: its class, and its topic if it has one.
+pub(crate) fn event_name(class: &Bound<'_, PyType>, topic: Option<&str>) -> String {
+    let class = imports::class_name(class);
+    match topic {
+        None => class,
+        Some(topic) => format!("{class} on {topic}"),
+    }
+}
+
 /// The `HandlerErrors` of a publish.
 #[cold]
 pub(crate) fn group(
     py: Python<'_>,
     class: &Bound<'_, PyType>,
+    topic: Option<&str>,
     handlers: usize,
     errors: Vec<PyErr>,
 ) -> PyErr {
@@ -296,7 +312,7 @@ pub(crate) fn group(
         .into_iter()
         .map(|error| error.into_value(py))
         .collect();
-    let arguments = (imports::class_name(class), handlers, members);
+    let arguments = (event_name(class, topic), handlers, members);
     match imports::group(py).and_then(|group| group.call1(arguments)) {
         Ok(group) => PyErr::from_value(group),
         Err(error) => error,
@@ -316,6 +332,8 @@ pub(crate) struct Failure {
     name: String,
     #[pyo3(get)]
     error: Py<PyAny>,
+    #[pyo3(get)]
+    topic: Option<String>,
     #[pyo3(get)]
     site: Option<String>,
 }

@@ -138,11 +138,14 @@ pub(crate) fn class_name(class: &Bound<'_, PyType>) -> String {
     )
 }
 
-/// The names of several classes, as `A | B`.
-pub(crate) fn class_names(classes: &Bound<'_, PyTuple>) -> String {
-    let names: Vec<String> = classes
+/// The names of several classes and patterns of topics, as `A | B`.
+pub(crate) fn type_names(types: &Bound<'_, PyTuple>) -> String {
+    let names: Vec<String> = types
         .iter()
-        .filter_map(|class| Some(class_name(class.cast::<PyType>().ok()?)))
+        .map(|one| match one.cast::<PyType>() {
+            Ok(class) => class_name(class),
+            Err(_) => format!("{one:?}"),
+        })
         .collect();
     names.join(" | ")
 }

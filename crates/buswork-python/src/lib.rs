@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | order, isolation, recursion, liveness, `once` | the crate `buswork` |
 //! | which subscriptions an event's class has (MRO, ABCs) | [`routing`] |
+//! | which subscriptions a topic has | [`topics`] |
 //! | who owns which Python reference, and how the collector sees it | [`collection`] |
 //! | the fast road of a publish | [`publish`], [`tens`], [`admission`] |
 //! | the careful road, for a report | [`deliver`] |
@@ -58,6 +59,7 @@ mod subscription;
 mod sync_bus;
 mod tasks;
 mod tens;
+mod topics;
 mod weak;
 mod workers;
 

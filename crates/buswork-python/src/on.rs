@@ -76,7 +76,7 @@ impl On {
     fn __repr__(&self, py: Python<'_>) -> String {
         format!(
             "<decorator on {}>",
-            imports::class_names(self.types.bind(py))
+            imports::type_names(self.types.bind(py))
         )
     }
 

@@ -18,6 +18,7 @@ use crate::imports;
 use crate::policy::Unhandled;
 use crate::routing::{self, TypeKey};
 use crate::subscriber::{Entry, Plan, follow};
+use crate::topics;
 
 /// How many handlers a shipped function calls.
 pub(crate) const TEN: usize = 10;
@@ -25,7 +26,7 @@ pub(crate) const TEN: usize = 10;
 /// The decisions that go with a plan.
 pub(crate) struct Decisions {
     /// Weak reference to the class, whose callback evicts the plan.
-    _class: Py<PyAny>,
+    _class: Option<Py<PyAny>>,
     pub(crate) tens: Vec<Ten>,
     /// Whether the fast road has nothing to look at before it runs the plan.
     pub(crate) is_plain: bool,
@@ -43,6 +44,18 @@ pub(crate) struct Ten {
 }
 
 impl Decisions {
+    /// The decisions for a topic, which is no class.
+    pub(crate) fn of_topic(unhandled: Unhandled) -> Self {
+        Self {
+            _class: None,
+            tens: Vec::new(),
+            is_plain: false,
+            unhandled,
+            refuses_classes: false,
+            token: None,
+        }
+    }
+
     /// Whether no ABC got a new virtual subclass since this was decided.
     pub(crate) fn is_current(&self, py: Python<'_>) -> PyResult<bool> {
         match &self.token {
@@ -59,6 +72,18 @@ impl Decisions {
             visit.call(&ten.function)?;
         }
         Ok(())
+    }
+}
+
+/// The plan for events of `class`, or of a topic.
+pub(crate) fn plan_for(
+    bus: &Bus,
+    class: &Bound<'_, PyType>,
+    topic: Option<&str>,
+) -> PyResult<Arc<Plan>> {
+    match topic {
+        None => plan(bus, class),
+        Some(topic) => Ok(topics::plan(bus, topic)),
     }
 }
 
@@ -104,7 +129,7 @@ fn compile(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
                 .any(|key| *key != object && lineage.contains(key))
         });
     let decisions = Decisions {
-        _class: routing::watch(bus.table(), class)?.unbind(),
+        _class: Some(routing::watch(bus.table(), class)?.unbind()),
         tens: if bus.is_async() {
             Vec::new()
         } else {

@@ -22,12 +22,14 @@ use crate::publish::mind;
 pub(crate) fn post(
     this: &Bound<'_, Bus>,
     event: &Bound<'_, PyAny>,
+    topic: Option<&str>,
     event_loop: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
     let (py, bus) = (this.py(), this.get());
     let class = event.get_type();
-    let plan = plan::plan(bus, &class)?;
-    mind(&plan, &class, event, || exception::site(py))?;
+    let plan = plan::plan_for(bus, &class, topic)?;
+    mind(&plan, &class, event, topic, || exception::site(py))?;
+    let topic: Option<Arc<str>> = topic.map(Arc::from);
     if plan.entries().is_empty() {
         return Ok(());
     }
@@ -41,6 +43,7 @@ pub(crate) fn post(
         event: event.clone().unbind(),
         entry: Arc::clone(entry),
         context: context.unbind(),
+        topic: topic.clone(),
         place,
     };
     if let [entry] = plan.entries() {

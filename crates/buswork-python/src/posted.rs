@@ -22,6 +22,7 @@ pub(crate) struct Posted {
     pub(crate) entry: Arc<Entry>,
     /// A copy of the poster's, for this delivery alone.
     pub(crate) context: Py<PyAny>,
+    pub(crate) topic: Option<Arc<str>>,
     pub(crate) place: Option<Place>,
 }
 
@@ -84,7 +85,13 @@ impl Posted {
     pub(crate) fn judge(&self, py: Python<'_>, fault: Fault<'_>) -> PyResult<()> {
         let place = self.place.as_ref().and_then(|place| place.text(py));
         let event = self.event.bind(py);
-        Publication::at(self.bus.bind(py).get(), &event.get_type(), event, place)
-            .judge_posted(&self.entry, fault)
+        Publication::at(
+            self.bus.bind(py).get(),
+            &event.get_type(),
+            event,
+            self.topic.as_deref(),
+            place,
+        )
+        .judge_posted(&self.entry, fault)
     }
 }

@@ -21,6 +21,7 @@ use crate::policy::Unhandled;
 use crate::routing::TypeKey;
 use crate::subscriber::{Entry, Plan};
 use crate::tens::walk_tens;
+use crate::topics;
 
 /// The publishes in progress on a thread, over all buses. A refusal is the text of its exception.
 type Chain = buswork::chain::Chain<TypeKey, Arc<str>>;
@@ -114,7 +115,7 @@ pub(crate) fn publish(bus: &Bus, event: &Bound<'_, PyAny>) -> PyResult<()> {
     let key = TypeKey::of(&class);
     bus.table().with_plan(&key, |plan| match plan {
         Some(plan) if plan.extra().is_plain => in_chain(event.py(), bus, key, |publishing| {
-            run(publishing, plan, &class, event)
+            run(publishing, plan, &class, event, None)
         }),
         _ => publish_carefully(bus, &class, event),
     })
@@ -130,8 +131,20 @@ fn publish_carefully(
 ) -> PyResult<()> {
     let (plan, key) = (plan::plan(bus, class)?, TypeKey::of(class));
     in_chain(event.py(), bus, key, |publishing| {
-        mind(&plan, class, event, || exception::site(event.py()))?;
-        run(publishing, &plan, class, event)
+        mind(&plan, class, event, None, || exception::site(event.py()))?;
+        run(publishing, &plan, class, event, None)
+    })
+}
+
+/// Publishes to a topic: every handler of a pattern that matches runs.
+#[cold]
+#[inline(never)]
+pub(crate) fn publish_topic(bus: &Bus, event: &Bound<'_, PyAny>, topic: &str) -> PyResult<()> {
+    let (py, class) = (event.py(), event.get_type());
+    let plan = topics::plan(bus, topic);
+    in_chain(py, bus, TypeKey::of(&class), |publishing| {
+        mind(&plan, &class, event, Some(topic), || exception::site(py))?;
+        run(publishing, &plan, &class, event, Some(topic))
     })
 }
 
@@ -141,6 +154,7 @@ pub(crate) fn mind(
     plan: &Plan,
     class: &Bound<'_, PyType>,
     event: &Bound<'_, PyAny>,
+    topic: Option<&str>,
     site: impl FnOnce() -> Option<String>,
 ) -> PyResult<()> {
     let py = class.py();
@@ -155,10 +169,7 @@ pub(crate) fn mind(
     if !plan.entries().is_empty() || plan.extra().unhandled == Unhandled::Ignore {
         return Ok(());
     }
-    let name = imports::class_name(class);
-    let message = format!(
-        "nobody handles {name}: subscribe a handler, or allow it with set_unhandled({name}, \"ignore\")"
-    );
+    let message = nobody(class, topic);
     if plan.extra().unhandled == Unhandled::Raise {
         return Err(raise(imports::unhandled_event(py), &message));
     }
@@ -166,6 +177,19 @@ pub(crate) fn mind(
     let logged = format!("{message} (published at {site})");
     imports::logger(py)?.call_method1("warning", ("%s", logged))?;
     Ok(())
+}
+
+/// What is said of an event that nobody is subscribed to.
+fn nobody(class: &Bound<'_, PyType>, topic: Option<&str>) -> String {
+    if let Some(topic) = topic {
+        return format!(
+            "nobody handles the topic {topic}: subscribe a handler to it, or make the bus with unhandled=\"ignore\""
+        );
+    }
+    let name = imports::class_name(class);
+    format!(
+        "nobody handles {name}: subscribe a handler, or allow it with set_unhandled({name}, \"ignore\")"
+    )
 }
 
 /// Where a walk met its first failure. Boxed, so that the way without one carries no more than a
@@ -184,9 +208,10 @@ fn run(
     plan: &Plan,
     class: &Bound<'_, PyType>,
     event: &Bound<'_, PyAny>,
+    topic: Option<&str>,
 ) -> PyResult<()> {
     walk(publishing, plan, class, event)?
-        .or_else(|failed| recover(publishing, plan, class, event, *failed))
+        .or_else(|failed| recover(publishing, plan, class, event, topic, *failed))
 }
 
 /// Runs the plan up to the first failure. The outer error goes straight through.
@@ -231,11 +256,12 @@ fn recover<'py>(
     plan: &Plan,
     class: &Bound<'py, PyType>,
     event: &Bound<'py, PyAny>,
+    topic: Option<&str>,
     failed: Failed<'py>,
 ) -> PyResult<()> {
     let py = event.py();
     let mut isolation = Isolation::new();
-    let publication = Publication::new(publishing.bus, class, event);
+    let publication = Publication::new(publishing.bus, class, event, topic);
     let entries = plan.entries();
     let Failed { index, fault } = failed;
     let mut goes_on = publication.judge(&entries[index], fault, &mut isolation)?;
@@ -252,7 +278,7 @@ fn recover<'py>(
     match isolation.outcome() {
         Outcome::Clean => Ok(()),
         Outcome::Bare(error) => Err(error),
-        Outcome::Group(errors) => Err(group(py, class, entries.len(), errors)),
+        Outcome::Group(errors) => Err(group(py, class, topic, entries.len(), errors)),
     }
 }
 

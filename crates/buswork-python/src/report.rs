@@ -5,14 +5,15 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use crate::failure::group;
-use crate::imports;
+use crate::failure::{event_name, group};
 
 /// What came of one `deliver`: each delivery, in call order.
 #[pyclass(frozen, module = "buswork")]
 pub(crate) struct Report {
     #[pyo3(get)]
     pub(crate) event_type: Py<PyType>,
+    #[pyo3(get)]
+    pub(crate) topic: Option<String>,
     #[pyo3(get)]
     pub(crate) deliveries: Py<PyTuple>,
 }
@@ -44,6 +45,7 @@ impl Report {
         Err(group(
             py,
             self.event_type.bind(py),
+            self.topic.as_deref(),
             deliveries.len(),
             errors,
         ))
@@ -58,7 +60,7 @@ impl Report {
                 _ => skipped += 1,
             }
         }
-        let name = imports::class_name(self.event_type.bind(py));
+        let name = event_name(self.event_type.bind(py), self.topic.as_deref());
         Ok(format!(
             "<Report on {name}: {ok} ok, {failed} failed, {skipped} skipped>"
         ))

@@ -24,6 +24,9 @@ use crate::subscriber::{Entry, Table};
 pub(crate) struct TypeKey(usize);
 
 impl TypeKey {
+    /// The key of all subscriptions to topics; no class has this address.
+    pub(crate) const TOPICS: Self = Self(1);
+
     pub(crate) fn of(class: &Bound<'_, PyType>) -> Self {
         Self(class.as_ptr() as usize)
     }
@@ -91,7 +94,9 @@ pub(crate) fn look_again_at(py: Python<'_>, table: &Table, entry: &Arc<Entry>) -
         return Ok(());
     };
     for class in types.cast::<PyTuple>()?.iter() {
-        let class = class.cast::<PyType>()?;
+        let Ok(class) = class.cast::<PyType>() else {
+            continue;
+        };
         if is_virtual(class)? && is_open(class)? {
             subscriber.open();
             drop(table.search(entry));
@@ -109,7 +114,9 @@ pub(crate) fn matches(entry: &Entry, class: &Bound<'_, PyType>) -> PyResult<bool
     };
     let key = TypeKey::of(class);
     for subscribed in types.cast::<PyTuple>()?.iter() {
-        let subscribed = subscribed.cast::<PyType>()?;
+        let Ok(subscribed) = subscribed.cast::<PyType>() else {
+            continue;
+        };
         if TypeKey::of(subscribed) == key {
             return Ok(true);
         }

@@ -9,6 +9,7 @@ use pyo3::types::{PyCode, PyType};
 use crate::async_bus::AsyncBus;
 use crate::attempt::Attempt;
 use crate::causal::Link;
+use crate::failure::event_name;
 use crate::tasks::Tasks;
 
 /// A publish of the async bus that is not done at once.
@@ -17,6 +18,7 @@ pub(crate) struct Publish {
     pub(crate) bus: Py<AsyncBus>,
     pub(crate) event: Py<PyAny>,
     pub(crate) event_type: Py<PyType>,
+    pub(crate) topic: Option<String>,
     pub(crate) link: Py<Link>,
     /// Where it was called: the code, and the instruction in it.
     pub(crate) code: Py<PyCode>,
@@ -28,6 +30,12 @@ pub(crate) struct Publish {
 
 #[pymethods]
 impl Publish {
+    /// What the event is called in messages.
+    #[getter]
+    fn event_name(&self, py: Python<'_>) -> String {
+        event_name(self.event_type.bind(py), self.topic.as_deref())
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.bus)?;
         visit.call(&self.event)?;

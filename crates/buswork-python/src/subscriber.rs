@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use buswork::SkipReason;
+use buswork::topic::Pattern;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakref, PyWeakrefMethods};
@@ -30,8 +31,9 @@ pub(crate) struct Subscriber {
     lane: OnceLock<Slot>,
     when: Option<Slot>,
     pub(crate) on_error: Option<OnError>,
-    /// The classes subscribed to, a tuple.
+    /// The classes and patterns subscribed to, a tuple.
     types: Slot,
+    pub(crate) patterns: Box<[Pattern]>,
     pub(crate) name: String,
     /// Where the handler's code begins, `file:line`.
     pub(crate) location: Option<String>,
@@ -57,6 +59,7 @@ impl Subscriber {
         when: Option<&Bound<'_, PyAny>>,
         on_error: Option<OnError>,
         types: &Bound<'_, PyAny>,
+        patterns: Box<[Pattern]>,
         name: String,
         location: Option<String>,
         exact: bool,
@@ -70,6 +73,7 @@ impl Subscriber {
             when: when.map(Slot::new).transpose()?,
             on_error,
             types: Slot::new(types)?,
+            patterns,
             name,
             location,
             exact,
@@ -142,7 +146,7 @@ impl Subscriber {
         self.when.as_ref().and_then(|when| when.get(py))
     }
 
-    /// The classes subscribed to; `None` when the subscription has ended.
+    /// The classes and patterns subscribed to; `None` when the subscription has ended.
     pub(crate) fn types<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.types.get(py)
     }

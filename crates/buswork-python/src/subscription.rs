@@ -112,7 +112,7 @@ impl Subscription {
         let mut text = format!(
             "<Subscription {} on {}",
             self.name(),
-            imports::class_names(self.types.bind(py))
+            imports::type_names(self.types.bind(py))
         );
         if let Some(place) = self.location() {
             text.push_str(" at ");

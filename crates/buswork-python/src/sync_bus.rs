@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::background::Phase;
 use crate::bus::Bus;
@@ -11,6 +11,7 @@ use crate::post;
 use crate::posted::is_delivering;
 use crate::publish;
 use crate::report::Report;
+use crate::topics;
 
 /// An event bus: publish an event, and every handler subscribed to its type runs.
 #[pyclass(frozen, subclass, extends = Bus, module = "buswork")]
@@ -31,13 +32,28 @@ impl EventBus {
 
     /// Run every handler of the event's type, before it returns; then raise what failed.
     #[inline]
-    fn publish(this: &Bound<'_, Self>, event: &Bound<'_, PyAny>) -> PyResult<()> {
-        publish::publish(this.as_super().get(), event)
+    #[pyo3(signature = (event, *, topic = None))]
+    fn publish(
+        this: &Bound<'_, Self>,
+        event: &Bound<'_, PyAny>,
+        topic: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<()> {
+        let bus = this.as_super().get();
+        match topic {
+            None => publish::publish(bus, event),
+            Some(topic) => publish::publish_topic(bus, event, topics::topic(topic)?),
+        }
     }
 
     /// Have every handler of the event's type run later, on threads of the bus.
-    fn post(this: &Bound<'_, Self>, event: &Bound<'_, PyAny>) -> PyResult<()> {
-        post::post(this.as_super(), event, None)
+    #[pyo3(signature = (event, *, topic = None))]
+    fn post(
+        this: &Bound<'_, Self>,
+        event: &Bound<'_, PyAny>,
+        topic: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<()> {
+        let topic = topic.map(topics::topic).transpose()?;
+        post::post(this.as_super(), event, topic, None)
     }
 
     /// Wait until no delivery is pending.
@@ -73,8 +89,14 @@ impl EventBus {
     }
 
     /// Publish, and report what came of each delivery.
-    fn deliver(this: &Bound<'_, Self>, event: &Bound<'_, PyAny>) -> PyResult<Report> {
-        deliver::deliver(this.as_super().get(), event)
+    #[pyo3(signature = (event, *, topic = None))]
+    fn deliver(
+        this: &Bound<'_, Self>,
+        event: &Bound<'_, PyAny>,
+        topic: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<Report> {
+        let topic = topic.map(topics::topic).transpose()?;
+        deliver::deliver(this.as_super().get(), event, topic)
     }
 }
 

@@ -136,6 +136,13 @@ impl<K, H> Gathered<K, H> {
         !self.searching.is_empty()
     }
 
+    /// Leaves out the entries that `keep` says no to. Nothing is locked meanwhile.
+    #[must_use]
+    pub fn filter(mut self, mut keep: impl FnMut(&Entry<K, H>) -> bool) -> Self {
+        self.entries.retain(|entry| keep(entry));
+        self
+    }
+
     /// Keeps those of the searching entries that `matches` says match, then arranges all.
     ///
     /// # Errors
