@@ -6,6 +6,9 @@ import os
 
 from hypothesis import settings
 
+# Runs pytest within pytest, for the tests of the plugin.
+pytest_plugins = ["pytester"]
+
 IS_SOAK = bool(os.environ.get("BUSWORK_SOAK"))
 
 # A soak prints how to run a failing example again (`print_blob`).

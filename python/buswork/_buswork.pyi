@@ -22,6 +22,7 @@ from typing import (
 from typing_extensions import TypeForm
 
 from buswork._handlers import SubscriptionGroup
+from buswork._middleware import Layered
 from buswork._rounds import Round
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "Failure",
     "Gate",
     "Link",
+    "Passage",
+    "Passing",
     "Publish",
     "Report",
     "Runner",
@@ -41,6 +44,7 @@ __all__ = [
     "Worker",
     "finish_posts",
     "forget_posts",
+    "topic_matches",
 ]
 
 _Event = TypeVar("_Event")
@@ -51,6 +55,7 @@ _Event4 = TypeVar("_Event4")
 _Result = TypeVar("_Result")
 _Result_co = TypeVar("_Result_co", covariant=True)
 _Parameters = ParamSpec("_Parameters")
+_Layer = TypeVar("_Layer", bound=Callable[[Any, Callable[[Any], Any]], object])
 
 _OnError: TypeAlias = Literal["raise", "log", "stop"] | Callable[[Failure], object]
 _Unhandled: TypeAlias = Literal["ignore", "warn", "raise"]
@@ -440,6 +445,64 @@ class Bus:
         ['count', 'audit']
         """
 
+    def add_middleware(self, layer: _Layer) -> _Layer:
+        """Wrap each publish of this bus in a layer, and return the layer unchanged.
+
+        A layer is called with the event and `call_next`, and goes on by calling that with the
+        event, or with another one. What it does not pass on, no handler gets. It sees what
+        `call_next` raises, and may raise itself. Layers that were added first are outermost. On the
+        async bus a layer is a coroutine function, and awaits `call_next`.
+
+        A layer wraps a publish, not a delivery: it is called once an event, however many handlers
+        there are, and also if there is none. `call_next` returns the `Report` of a `deliver`, and
+        else `None`; what a layer returns is ignored. An event that is posted goes through the
+        layers in the background, in the order of the posts, before its deliveries; what a layer
+        raises there is logged.
+
+        Parameters
+        ----------
+        layer
+            A callable that takes an event and `call_next`.
+
+        Raises
+        ------
+        TypeError
+            When it is not callable, does not take two arguments, or is a coroutine function on a
+            bus that awaits nothing.
+
+        Notes
+        -----
+        A publish in progress keeps the layers that it started with. Not promised: that a layer
+        sees events which were published before it was added, or deliveries of a journal or a
+        broker.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> _ = bus.subscribe(str, print)
+        >>> @bus.add_middleware
+        ... def shout(event, call_next):
+        ...     call_next(event.upper())
+        >>> bus.publish("hello")
+        HELLO
+        """
+
+    def remove_middleware(self, layer: Callable[[Any, Callable[[Any], Any]], object]) -> None:
+        """Take a layer away that `add_middleware` has added.
+
+        Raises
+        ------
+        LookupError
+            When it is no layer of this bus.
+        """
+
+    @property
+    def _watcher(self) -> Any:
+        """Who watches the bus for tests: `buswork.testing`."""
+
+    @_watcher.setter
+    def _watcher(self, watcher: object) -> None: ...
     @property
     def pending(self) -> int:
         """How many posted deliveries wait, or are in progress."""
@@ -824,8 +887,8 @@ class AsyncBus(Bus):
         code: CodeType,
         instruction: int,
         for_report: Literal[True],
-    ) -> Round:
-        """Start every handler of an event; return the round that is to be finished, if any."""
+    ) -> Round | Layered:
+        """Start every handler of an event; return what is to be finished, if anything is."""
 
     @overload
     def _start(
@@ -835,7 +898,22 @@ class AsyncBus(Bus):
         code: CodeType,
         instruction: int,
         for_report: Literal[False],
-    ) -> Round | None: ...
+    ) -> Round | Layered | None: ...
+    def _start_within(
+        self,
+        event: object,
+        topic: str | None,
+        code: CodeType,
+        instruction: int,
+        for_report: bool,
+        muted: Callable[[object], bool] | None,
+        link: Link,
+    ) -> Round | None:
+        """Do the same behind the last layer."""
+
+    def _enter_link(self, event: object) -> Link:
+        """Make the link of a publish that goes through middleware."""
+
     @staticmethod
     def _report(
         event_type: type[Any], topic: str | None, deliveries: tuple[Delivery, ...]
@@ -900,6 +978,8 @@ class Publish:
     @property
     def link(self) -> Link: ...
     @property
+    def owns_link(self) -> bool: ...
+    @property
     def code(self) -> CodeType: ...
     @property
     def instruction(self) -> int: ...
@@ -923,6 +1003,24 @@ class Running:
 
     def cancel(self) -> None:
         """Cancel them all."""
+
+@final
+class Passage:
+    """What `call_next` is in the last layer of a publish."""
+
+    def __call__(self, event: object) -> Report | None:
+        """Go on."""
+
+@final
+class Passing:
+    """An event on its way through the layers, in the background."""
+
+    @property
+    def layers(self) -> tuple[Callable[[Any, Callable[[Any], Any]], object], ...]: ...
+    @property
+    def event(self) -> Any: ...
+    @property
+    def passage(self) -> Passage: ...
 
 @final
 class Worker:
@@ -963,6 +1061,9 @@ def finish_posts() -> None:
 
 def forget_posts() -> None:
     """Forget what is pending, in a forked child."""
+
+def topic_matches(pattern: str, topic: str) -> bool:
+    """Say whether a topic matches a pattern."""
 
 @final
 class Gate:
@@ -1110,12 +1211,15 @@ class Delivery:
         """Whether the handler returned, failed, or was not called."""
 
     @property
-    def reason(self) -> Literal["cancelled", "paused", "when", "once", "gone", "stopped"] | None:
+    def reason(
+        self,
+    ) -> Literal["cancelled", "paused", "when", "once", "gone", "stopped", "muted"] | None:
         """Why it was skipped, in one word; `None` unless it was.
 
         `"cancelled"` or `"once"`: the subscription ended after the publish began. `"paused"`: it
         is paused. `"when"`: its predicate said no. `"gone"`: the object that it was bound to
         weakly has died. `"stopped"`: an earlier failure under `on_error="stop"` ended the publish.
+        `"muted"`: a test has muted it.
         """
 
     @property

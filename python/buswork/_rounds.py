@@ -153,7 +153,8 @@ class Round:
                 except (CancelledError, RecursionError) as error:
                     self.abort(error)
         finally:
-            publish.link.end()
+            if publish.owns_link:
+                publish.link.end()
             running.cancel()  # Nobody is left, unless the coroutine was closed.
         if self._straight is not None or self._cancelled is not None:
             self._raise_straight()

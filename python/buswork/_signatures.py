@@ -15,6 +15,7 @@ _EXPECTED = {
     "handler": "with one argument, the event: a handler takes the event",
     "when": "with one argument, the event: a predicate takes the event and says yes or no",
     "on_error": "with one argument, the Failure: on_error takes the failure",
+    "layer": "with two arguments, the event and call_next: layer(event, call_next)",
 }
 
 
@@ -33,6 +34,15 @@ def objection_anywhere(given: Any, role: str, counts: tuple[int, ...] = (1,)) ->
     """
     try:
         return _objection_anywhere(given, role, counts)
+    except Exception:  # noqa: BLE001 - as above
+        return None
+
+
+def layer_objection(given: Any, *, is_async: bool) -> str | None:
+    """Say why a callable cannot be middleware, or `None` when it can."""
+    try:
+        objection = None if is_async else must_be_awaited(given, "handler")
+        return objection or _objection_anywhere(given, "layer", (2,))
     except Exception:  # noqa: BLE001 - as above
         return None
 

@@ -23,9 +23,10 @@ use crate::posted::is_delivering;
 use crate::publish::mind;
 use crate::report::Report;
 use crate::running::{Publish, Running};
-use crate::subscriber::Entry;
+use crate::subscriber::{Entry, Plan};
 use crate::tasks::Tasks;
 use crate::topics;
+use crate::watch::{self, Muting};
 
 /// The native half of `AsyncEventBus`.
 #[pyclass(frozen, subclass, extends = Bus, module = "buswork._buswork")]
@@ -45,7 +46,7 @@ impl AsyncBus {
     }
 
     /// Starts every handler of an event, in call order. Returns `None` when all of them have ended
-    /// well, and else, or for a report, the round that is to be finished.
+    /// well, and else, or for a report, or where there is middleware, what is to be finished.
     #[pyo3(name = "_start", signature = (event, topic, code, instruction, for_report))]
     fn start<'py>(
         this: &Bound<'py, Self>,
@@ -63,17 +64,22 @@ impl AsyncBus {
         let class = event.get_type();
         let topic = topic.map(topics::topic).transpose()?;
         let plan = plan::plan_for(bus, &class, topic)?;
+        let verb = if for_report { "deliver" } else { "publish" };
+        let muting = watch::ask(bus, &plan, verb, event, topic)?;
+        if plan.extra().surroundings.has_layers && !matches!(muting, Muting::Everybody) {
+            let site = (code, instruction);
+            let muted = muting.some();
+            let layers = bus.layers(py);
+            let arguments = (this, layers, event, topic, site, for_report, muted);
+            return imports::layered(py)?.call1(arguments).map(Some);
+        }
         let mut entered = Link::enter(py, bus, &class)?;
         let _level = if entered.is_nested() {
             Some(Level::enter(py)?)
         } else {
             None
         };
-        mind(&plan, &class, event, topic, || {
-            let place = imports::place(py).ok()?.call1((code, instruction)).ok()?;
-            place.extract().ok()
-        })?;
-        let mut starting = Starting {
+        let starting = Starting {
             this,
             event,
             class: &class,
@@ -81,17 +87,61 @@ impl AsyncBus {
             site: (code, instruction),
             for_report,
             link: entered.link(),
-            handlers: plan.entries().len(),
+            owns_link: true,
+            muting,
+            handlers: 0,
             round: None,
             running: None,
             tasks: None,
         };
-        starting.run(plan.entries())?;
-        let round = starting.round;
+        let round = starting.start(&plan)?;
         if round.is_some() {
             entered.go_on();
         }
         Ok(round)
+    }
+
+    /// The same, behind the last layer, within the link that the publish has.
+    #[pyo3(name = "_start_within", signature = (event, topic, code, instruction, for_report, muted, link))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a publish, and where it is on its way"
+    )]
+    fn start_within<'py>(
+        this: &Bound<'py, Self>,
+        event: &Bound<'py, PyAny>,
+        topic: Option<&str>,
+        code: &Bound<'py, PyCode>,
+        instruction: usize,
+        for_report: bool,
+        muted: Option<&Bound<'py, PyAny>>,
+        link: &Bound<'py, Link>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let bus = this.as_super().get();
+        let class = event.get_type();
+        let plan = plan::plan_for(bus, &class, topic)?;
+        Starting {
+            this,
+            event,
+            class: &class,
+            topic,
+            site: (code, instruction),
+            for_report,
+            link,
+            owns_link: false,
+            muting: Muting::of(muted),
+            handlers: 0,
+            round: None,
+            running: None,
+            tasks: None,
+        }
+        .start(&plan)
+    }
+
+    /// Enters a publish that goes through middleware.
+    #[pyo3(name = "_enter_link")]
+    fn enter_link(this: &Bound<'_, Self>, event: &Bound<'_, PyAny>) -> PyResult<Py<Link>> {
+        Link::begin(this.py(), this.as_super().get(), &event.get_type()).map(Bound::unbind)
     }
 
     /// Have every handler of the event's type run later, on the running loop or the bus's own.
@@ -183,6 +233,9 @@ struct Starting<'a, 'py> {
     site: (&'a Bound<'py, PyCode>, usize),
     for_report: bool,
     link: &'a Bound<'py, Link>,
+    /// Whether the publish that has the link ends with the round.
+    owns_link: bool,
+    muting: Muting<'py>,
     handlers: usize,
     /// Made when something fails or waits, and for a report.
     round: Option<Bound<'py, PyAny>>,
@@ -193,6 +246,20 @@ struct Starting<'a, 'py> {
 }
 
 impl<'py> Starting<'_, 'py> {
+    fn start(mut self, plan: &Arc<Plan>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = self.event.py();
+        let (code, instruction) = self.site;
+        if !matches!(self.muting, Muting::Everybody) {
+            mind(plan, self.class, self.event, self.topic, || {
+                let place = imports::place(py).ok()?.call1((code, instruction)).ok()?;
+                place.extract().ok()
+            })?;
+        }
+        self.handlers = plan.entries().len();
+        self.run(plan.entries())?;
+        Ok(self.round)
+    }
+
     fn run(&mut self, entries: &[Arc<Entry>]) -> PyResult<()> {
         if self.for_report {
             self.round()?;
@@ -201,6 +268,10 @@ impl<'py> Starting<'_, 'py> {
         for (place, entry) in entries.iter().enumerate() {
             if !goes_on {
                 self.skip(place, entry, SkipReason::Stopped)?;
+                continue;
+            }
+            if self.muting.has(self.event.py(), entry)? {
+                self.skip(place, entry, SkipReason::Muted)?;
                 continue;
             }
             let started = self.deliver(place, entry).and_then(|goes_on| {
@@ -317,6 +388,7 @@ impl<'py> Starting<'_, 'py> {
                 event_type: self.class.clone().unbind(),
                 topic: self.topic.map(str::to_owned),
                 link: self.link.clone().unbind(),
+                owns_link: self.owns_link,
                 code: self.site.0.clone().unbind(),
                 instruction: self.site.1,
                 handlers: self.handlers,

@@ -55,6 +55,14 @@ pub(crate) enum Phase {
     Closed,
 }
 
+/// Whether deliveries have to ask for room. Those of an event that went through middleware need
+/// not: room was made for the event when it was posted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    Sought,
+    Found,
+}
+
 /// What is to be done when the lock is released.
 #[derive(Default)]
 pub(crate) struct Wakes {
@@ -100,13 +108,14 @@ impl Background {
         py: Python<'_>,
         event_loop: Option<&Bound<'_, PyAny>>,
         deliveries: impl ExactSizeIterator<Item = Posted>,
+        room: Room,
     ) -> PyResult<()> {
         let runner = event_loop.map_or(THREADS, |one| one.as_ptr() as usize);
         let mut state = self.state();
         if state.phase != Phase::Open {
             state = self.check_phase(state)?;
         }
-        if !state.backlog.has_room(deliveries.len()) {
+        if !state.backlog.has_room(deliveries.len()) && room == Room::Sought {
             match self.make_room(py, state, deliveries.len())? {
                 Some(with_room) => state = with_room,
                 None => return Ok(()),

@@ -2,13 +2,13 @@
 //! convert, call and convert back.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use buswork::entry::Options;
 use pyo3::exceptions::{PyLookupError, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::background::{Background, Phase};
 use crate::collection;
@@ -23,19 +23,11 @@ use crate::registration::{
     check_handler, check_predicate, default_name, identity, is_same, location,
 };
 use crate::routing;
+use crate::settings::Settings;
 use crate::subscriber::{Entry, Subscriber, Table};
 use crate::subscription::Subscription;
 use crate::topics;
 use crate::weak::WeakHandler;
-
-/// What `__init__` and `set_unhandled` say.
-struct Settings {
-    on_error: Arc<OnError>,
-    unhandled: Unhandled,
-    unhandled_by_type: Vec<(Py<PyType>, Unhandled)>,
-    /// The cache token under which the subscribed ABCs were looked at last.
-    looked_at: Option<Py<PyAny>>,
-}
 
 /// What every bus has.
 #[pyclass(frozen, subclass, dict, weakref, module = "buswork._buswork")]
@@ -51,8 +43,8 @@ pub(crate) struct Bus {
     is_async: bool,
     max_depth: AtomicU32,
     /// Whether an ABC or a protocol was ever named, so that each plan has to keep a cache token.
-    uses_abcs: AtomicBool,
-    settings: Mutex<Settings>,
+    pub(crate) uses_abcs: AtomicBool,
+    pub(crate) settings: Mutex<Settings>,
 }
 
 impl Bus {
@@ -73,12 +65,7 @@ impl Bus {
             is_async,
             max_depth: AtomicU32::new(100),
             uses_abcs: AtomicBool::new(false),
-            settings: Mutex::new(Settings {
-                on_error: Arc::new(OnError::Raise),
-                unhandled: Unhandled::Ignore,
-                unhandled_by_type: Vec::new(),
-                looked_at: None,
-            }),
+            settings: Mutex::default(),
         })
     }
 
@@ -108,70 +95,8 @@ impl Bus {
         self.max_depth.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn on_error(&self) -> Arc<OnError> {
-        Arc::clone(&self.settings().on_error)
-    }
-
-    /// What happens to unheard events of `class`: what was said of the nearest class in its MRO,
-    /// or of an ABC, or of all. Runs foreign code for ABCs.
-    pub(crate) fn unhandled(&self, class: &Bound<'_, PyType>) -> PyResult<Unhandled> {
-        let py = class.py();
-        let (general, by_type) = {
-            let settings = self.settings();
-            let by_type: Vec<_> = settings
-                .unhandled_by_type
-                .iter()
-                .map(|(class, unhandled)| (class.clone_ref(py), *unhandled))
-                .collect();
-            (settings.unhandled, by_type)
-        };
-        for ancestor in class.mro() {
-            if let Some((_, unhandled)) = by_type.iter().find(|(class, _)| class.is(&ancestor)) {
-                return Ok(*unhandled);
-            }
-        }
-        let mut nearest: Option<&(Py<PyType>, Unhandled)> = None;
-        for said in &by_type {
-            if !class.is_subclass(said.0.bind(py))? {
-                continue;
-            }
-            let is_nearer = match nearest {
-                None => true,
-                Some((other, _)) => said.0.bind(py).is_subclass(other.bind(py))?,
-            };
-            if is_nearer {
-                nearest = Some(said);
-            }
-        }
-        Ok(nearest.map_or(general, |(_, unhandled)| *unhandled))
-    }
-
-    /// What happens to unheard events of topics: what is said of all events.
-    pub(crate) fn unhandled_topics(&self) -> Unhandled {
-        self.settings().unhandled
-    }
-
     pub(crate) fn recent_topics(&self) -> &topics::Recent {
         &self.recent_topics
-    }
-
-    /// The cache token that a plan has to keep; `None` on a bus that has nothing to do with ABCs.
-    /// Looks at the subscribed ABCs anew when it is another than before. Runs foreign code.
-    pub(crate) fn token(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        if !self.uses_abcs.load(Ordering::Acquire) {
-            return Ok(None);
-        }
-        let token = routing::cache_token(py)?;
-        let looked_at = {
-            let settings = self.settings();
-            settings.looked_at.as_ref().map(|token| token.clone_ref(py))
-        };
-        if !looked_at.is_some_and(|known| known.bind(py).eq(&token).unwrap_or(false)) {
-            routing::look_again(py, &self.table)?;
-            let old = self.settings().looked_at.replace(token.clone().unbind());
-            drop(old);
-        }
-        Ok(Some(token.unbind()))
     }
 
     /// Notes that an ABC or a protocol is named. Plans without a token are made anew.
@@ -179,21 +104,6 @@ impl Bus {
         if !self.uses_abcs.swap(true, Ordering::AcqRel) {
             drop(self.table.evict_all());
         }
-    }
-
-    pub(crate) fn settings_visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Ok(settings) = self.settings.try_lock() else {
-            return Ok(());
-        };
-        settings.on_error.visit(visit)?;
-        for (class, _) in &settings.unhandled_by_type {
-            visit.call(class)?;
-        }
-        Ok(())
-    }
-
-    fn settings(&self) -> MutexGuard<'_, Settings> {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn handle(&self, py: Python<'_>, entry: &Arc<Entry>) -> Option<Subscription> {
@@ -337,11 +247,7 @@ impl Bus {
         let unhandled = Unhandled::parse(unhandled)?;
         self.background.configure(max_pending, overflow);
         self.max_depth.store(max_depth, Ordering::Relaxed);
-        let old = {
-            let mut settings = self.settings();
-            settings.unhandled = unhandled;
-            std::mem::replace(&mut settings.on_error, on_error)
-        };
+        let old = self.set_defaults(on_error, unhandled);
         drop(self.table.evict_all());
         drop(old);
         Ok(())
@@ -460,13 +366,7 @@ impl Bus {
             self.use_abcs();
         }
         for class in types.classes {
-            let class = class.unbind();
-            let mut settings = self.settings();
-            let by_type = &mut settings.unhandled_by_type;
-            match by_type.iter_mut().find(|(known, _)| known.is(&class)) {
-                Some((_, known)) => *known = unhandled,
-                None => by_type.push((class, unhandled)),
-            }
+            self.set_unhandled_of(class.unbind(), unhandled);
         }
         drop(self.table.evict_all());
         Ok(())
@@ -500,6 +400,37 @@ impl Bus {
         explain::explain(self, event_type)
     }
 
+    /// Wrap each publish in a layer, inside of those that were added before. Returns it.
+    fn add_middleware<'py>(&self, layer: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = layer.py();
+        imports::load_for_layers(py)?;
+        imports::check_layer(py)?.call1((&layer, self.is_async))?;
+        self.add_layer(&layer)?;
+        Ok(layer)
+    }
+
+    /// Take a layer away.
+    fn remove_middleware(&self, layer: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.remove_layer(layer)? {
+            return Ok(());
+        }
+        Err(PyLookupError::new_err(format!(
+            "{} is no middleware of this bus",
+            default_name(layer)
+        )))
+    }
+
+    /// Who watches this bus for tests.
+    #[getter(_watcher)]
+    fn get_watcher<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.watcher(py)
+    }
+
+    #[setter(_watcher)]
+    fn put_watcher(&self, watcher: Option<Py<PyAny>>) {
+        self.set_watcher(watcher);
+    }
+
     /// How many posted deliveries wait, or are in progress.
     #[getter]
     fn pending(&self) -> usize {
@@ -529,14 +460,7 @@ impl Bus {
 
     fn __clear__(&self, py: Python<'_>) {
         collection::clear(py, &self.table);
-        let old = {
-            let mut settings = self.settings();
-            let by_type = std::mem::take(&mut settings.unhandled_by_type);
-            (
-                std::mem::replace(&mut settings.on_error, Arc::new(OnError::Raise)),
-                by_type,
-            )
-        };
+        let old = self.take_settings();
         drop(old);
     }
 }

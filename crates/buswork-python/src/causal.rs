@@ -147,6 +147,21 @@ impl Link {
         bus: &Bus,
         class: &Bound<'py, PyType>,
     ) -> PyResult<Entered<'py>> {
+        let link = Self::begin(py, bus, class)?;
+        let set = context::set(imports::chain(py)?, link.as_any())?;
+        Ok(Entered {
+            link,
+            goes_on: false,
+            _set: set,
+        })
+    }
+
+    /// Makes the link of a publish on `bus`, to be ended by whoever asked for it.
+    pub(crate) fn begin<'py>(
+        py: Python<'py>,
+        bus: &Bus,
+        class: &Bound<'py, PyType>,
+    ) -> PyResult<Bound<'py, Self>> {
         let outer = Self::in_progress(py)?;
         if let Some(outer) = &outer {
             outer.get().verdict(py)?;
@@ -179,13 +194,7 @@ impl Link {
             chain,
             has_ended: AtomicBool::new(false),
         };
-        let link = Bound::new(py, link)?;
-        let set = context::set(imports::chain(py)?, link.as_any())?;
-        Ok(Entered {
-            link,
-            goes_on: false,
-            _set: set,
-        })
+        Bound::new(py, link)
     }
 
     /// Whether a publish on the bus numbered `bus` is in progress, in the current context.

@@ -11,25 +11,46 @@ use crate::admission::deliver_guarded;
 use crate::bus::Bus;
 use crate::exception;
 use crate::failure::Publication;
+use crate::passage::{self, Verb};
+use crate::place::Origin;
 use crate::plan;
 use crate::publish::{Publishing, in_chain, mind};
 use crate::report::{Delivery, Report};
 use crate::routing::TypeKey;
 use crate::subscriber::Plan;
+use crate::watch::{self, Muting};
 
 /// Publishes, and reports what came of each delivery.
 pub(crate) fn deliver(
-    bus: &Bus,
+    this: &Bound<'_, Bus>,
     event: &Bound<'_, PyAny>,
     topic: Option<&str>,
-) -> PyResult<Report> {
-    let py = event.py();
-    let class = event.get_type();
+) -> PyResult<Py<Report>> {
+    let (py, bus, class) = (this.py(), this.get(), event.get_type());
     let plan = plan::plan_for(bus, &class, topic)?;
-    in_chain(py, bus, TypeKey::of(&class), |publishing| {
-        mind(&plan, &class, event, topic, || exception::site(py))?;
-        walk(publishing, &plan, &class, event, topic)
-    })
+    let muting = watch::ask(bus, &plan, "deliver", event, topic)?;
+    if plan.extra().surroundings.has_layers && !matches!(muting, Muting::Everybody) {
+        let report = passage::publish(this, event, topic, &muting, Verb::Deliver)?;
+        return report.map_or_else(|| Py::new(py, Report::empty(&class, topic)), Ok);
+    }
+    let origin = Origin { topic, place: None };
+    let report = in_chain(py, bus, TypeKey::of(&class), |publishing| {
+        deliver_within(publishing, event, origin, &muting)
+    })?;
+    Py::new(py, report)
+}
+
+/// Delivers within a chain that has been entered, and behind every layer.
+pub(crate) fn deliver_within(
+    publishing: &Publishing<'_>,
+    event: &Bound<'_, PyAny>,
+    origin: Origin<'_>,
+    muting: &Muting<'_>,
+) -> PyResult<Report> {
+    let (py, class) = (event.py(), event.get_type());
+    let plan = plan::plan_for(publishing.bus, &class, origin.topic)?;
+    mind(&plan, &class, event, origin.topic, || exception::site(py))?;
+    walk(publishing, &plan, &class, event, origin, muting)
 }
 
 fn walk(
@@ -37,10 +58,11 @@ fn walk(
     plan: &Plan,
     class: &Bound<'_, PyType>,
     event: &Bound<'_, PyAny>,
-    topic: Option<&str>,
+    origin: Origin<'_>,
+    muting: &Muting<'_>,
 ) -> PyResult<Report> {
     let py = event.py();
-    let publication = Publication::new(publishing.bus, class, event, topic);
+    let publication = Publication::new(publishing.bus, class, event, origin);
     let mut isolation = Isolation::new();
     let mut deliveries = Vec::with_capacity(plan.entries().len());
     let mut stopped = false;
@@ -50,6 +72,10 @@ fn walk(
         let name = entry.handler().name.clone();
         if stopped {
             deliveries.push(Delivery::skipped(handler, name, SkipReason::Stopped));
+            continue;
+        }
+        if muting.has(py, entry)? {
+            deliveries.push(Delivery::skipped(handler, name, SkipReason::Muted));
             continue;
         }
         let started = Instant::now();
@@ -68,7 +94,7 @@ fn walk(
     }
     Ok(Report {
         event_type: class.clone().unbind(),
-        topic: topic.map(str::to_owned),
+        topic: origin.topic.map(str::to_owned),
         deliveries: PyTuple::new(py, deliveries)?.unbind(),
     })
 }

@@ -14,6 +14,7 @@ use crate::awaitable;
 use crate::bus::Bus;
 use crate::exception;
 use crate::imports;
+use crate::place::Origin;
 use crate::policy::OnError;
 use crate::publish::Publishing;
 use crate::subscriber::Entry;
@@ -44,7 +45,7 @@ pub(crate) struct Publication<'a, 'py> {
     /// What the event's class was when the publish began; a handler may change it.
     class: &'a Bound<'py, PyType>,
     event: &'a Bound<'py, PyAny>,
-    topic: Option<&'a str>,
+    origin: Origin<'a>,
     site: OnceCell<Option<String>>,
 }
 
@@ -53,13 +54,13 @@ impl<'a, 'py> Publication<'a, 'py> {
         bus: &'a Bus,
         class: &'a Bound<'py, PyType>,
         event: &'a Bound<'py, PyAny>,
-        topic: Option<&'a str>,
+        origin: Origin<'a>,
     ) -> Self {
         Self {
             bus,
             class,
             event,
-            topic,
+            origin,
             site: OnceCell::new(),
         }
     }
@@ -76,14 +77,17 @@ impl<'a, 'py> Publication<'a, 'py> {
             bus,
             class,
             event,
-            topic,
+            origin: Origin { topic, place: None },
             site: OnceCell::from(site),
         }
     }
 
     fn site(&self) -> Option<&str> {
         self.site
-            .get_or_init(|| exception::site(self.event.py()))
+            .get_or_init(|| match self.origin.place {
+                None => exception::site(self.event.py()),
+                Some(place) => place.text(self.event.py()),
+            })
             .as_deref()
     }
 
@@ -181,7 +185,7 @@ impl<'a, 'py> Publication<'a, 'py> {
                 .map(Bound::unbind),
             name: entry.handler().name.clone(),
             error: error.value(py).clone().into_any().unbind(),
-            topic: self.topic.map(str::to_owned),
+            topic: self.origin.topic.map(str::to_owned),
             site: self.site().map(str::to_owned),
         };
         let failure = Bound::new(py, failure)?;
@@ -237,7 +241,7 @@ impl<'a, 'py> Publication<'a, 'py> {
         if let Some(place) = &entry.handler().location {
             let _ = write!(note, " ({place})");
         }
-        let _ = write!(note, " of {}", event_name(self.class, self.topic));
+        let _ = write!(note, " of {}", event_name(self.class, self.origin.topic));
         if let Some(site) = self.site() {
             let _ = write!(note, ", published at {site}");
         }

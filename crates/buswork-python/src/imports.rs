@@ -57,6 +57,15 @@ imported! {
 }
 
 imported! {
+    load_for_layers;
+    check_layer: "buswork._middleware", "check";
+    through: "buswork._middleware", "through";
+    pass: "buswork._middleware", "pass_in_background";
+    pass_async: "buswork._middleware", "pass_on_loop";
+    layered: "buswork._middleware", "Layered";
+}
+
+imported! {
     load;
     /// Says where an instruction stands.
     place: "buswork._place", "place";

@@ -10,6 +10,8 @@
 //! | who owns which Python reference, and how the collector sees it | [`collection`] |
 //! | the fast road of a publish | [`publish`], [`tens`], [`admission`] |
 //! | the careful road, for a report | [`deliver`] |
+//! | middleware | [`passage`] |
+//! | what tests see, and whom they mute | [`watch`] |
 //! | what a failure turns into | [`failure`] |
 //! | how async handlers are started, and what their publish awaits | [`async_bus`], [`gate`] |
 //! | the causal chain of the async bus | [`causal`] |
@@ -42,6 +44,7 @@ mod handling;
 mod imports;
 mod loops;
 mod on;
+mod passage;
 mod place;
 mod plan;
 mod policy;
@@ -53,6 +56,7 @@ mod report;
 mod routing;
 mod runner;
 mod running;
+mod settings;
 mod slot;
 mod subscriber;
 mod subscription;
@@ -60,6 +64,7 @@ mod sync_bus;
 mod tasks;
 mod tens;
 mod topics;
+mod watch;
 mod weak;
 mod workers;
 
@@ -82,6 +87,8 @@ mod _buswork {
     #[pymodule_export]
     use crate::gate::Gate;
     #[pymodule_export]
+    use crate::passage::{Passage, Passing};
+    #[pymodule_export]
     use crate::report::{Delivery, Report};
     #[pymodule_export]
     use crate::runner::Runner;
@@ -91,6 +98,8 @@ mod _buswork {
     use crate::subscription::Subscription;
     #[pymodule_export]
     use crate::sync_bus::EventBus;
+    #[pymodule_export]
+    use crate::topics::topic_matches;
     #[pymodule_export]
     use crate::workers::Worker;
 }

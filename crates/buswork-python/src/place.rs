@@ -7,6 +7,14 @@ use pyo3::types::PyCode;
 
 use crate::imports;
 
+/// What is known of a publish besides its event.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Origin<'a> {
+    pub(crate) topic: Option<&'a str>,
+    /// Where it was made, if that is not where the running code is.
+    pub(crate) place: Option<&'a Place>,
+}
+
 /// A place in Python code: the code, and the instruction in it.
 pub(crate) struct Place {
     code: Py<PyCode>,

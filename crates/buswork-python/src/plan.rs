@@ -17,6 +17,7 @@ use crate::failure;
 use crate::imports;
 use crate::policy::Unhandled;
 use crate::routing::{self, TypeKey};
+use crate::settings::Surroundings;
 use crate::subscriber::{Entry, Plan, follow};
 use crate::topics;
 
@@ -33,6 +34,7 @@ pub(crate) struct Decisions {
     pub(crate) unhandled: Unhandled,
     /// Events of this class are classes, and nobody is subscribed to `type`: a wrong use.
     pub(crate) refuses_classes: bool,
+    pub(crate) surroundings: Surroundings,
     /// What `abc.get_cache_token()` said, on a bus that has to do with ABCs or protocols.
     token: Option<Py<PyAny>>,
 }
@@ -45,13 +47,27 @@ pub(crate) struct Ten {
 
 impl Decisions {
     /// The decisions for a topic, which is no class.
-    pub(crate) fn of_topic(unhandled: Unhandled) -> Self {
+    pub(crate) fn of_topic(bus: &Bus) -> Self {
         Self {
             _class: None,
             tens: Vec::new(),
             is_plain: false,
-            unhandled,
+            unhandled: bus.unhandled_topics(),
             refuses_classes: false,
+            surroundings: bus.surroundings(),
+            token: None,
+        }
+    }
+
+    /// The decisions for some of the handlers, for once.
+    pub(crate) fn careful(&self) -> Self {
+        Self {
+            _class: None,
+            tens: Vec::new(),
+            is_plain: false,
+            unhandled: self.unhandled,
+            refuses_classes: self.refuses_classes,
+            surroundings: self.surroundings,
             token: None,
         }
     }
@@ -128,6 +144,8 @@ fn compile(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
                 .iter()
                 .any(|key| *key != object && lineage.contains(key))
         });
+    let surroundings = bus.surroundings();
+    let is_special = entries.is_empty() || refuses_classes || surroundings.are_there();
     let decisions = Decisions {
         _class: Some(routing::watch(bus.table(), class)?.unbind()),
         tens: if bus.is_async() {
@@ -135,9 +153,10 @@ fn compile(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
         } else {
             tens(py, entries)?
         },
-        is_plain: !(entries.is_empty() || refuses_classes) && token.is_none(),
+        is_plain: !is_special && token.is_none(),
         unhandled,
         refuses_classes,
+        surroundings,
         token,
     };
     Ok(bus.table().install(key, &lineage, arranged, decisions))

@@ -7,16 +7,19 @@ use pyo3::exceptions::{PyTimeoutError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDelta;
 
-use crate::background::Background;
+use crate::background::{Background, Room};
 use crate::bus::Bus;
 use crate::context;
 use crate::ending;
 use crate::exception;
 use crate::imports;
-use crate::place::Place;
+use crate::passage::{self, Passing};
+use crate::place::{Origin, Place};
 use crate::plan;
 use crate::posted::Posted;
 use crate::publish::mind;
+use crate::subscriber::Plan;
+use crate::watch::{self, Muting};
 
 /// Has every handler of the event's type called later, by the threads of the bus or by a loop.
 pub(crate) fn post(
@@ -28,14 +31,79 @@ pub(crate) fn post(
     let (py, bus) = (this.py(), this.get());
     let class = event.get_type();
     let plan = plan::plan_for(bus, &class, topic)?;
-    mind(&plan, &class, event, topic, || exception::site(py))?;
-    let topic: Option<Arc<str>> = topic.map(Arc::from);
-    if plan.entries().is_empty() {
+    let muting = watch::ask(bus, &plan, "post", event, topic)?;
+    if matches!(muting, Muting::Everybody) {
         return Ok(());
     }
-    let background = bus.background();
-    ending::remember(py, background)?;
+    ending::remember(py, bus.background())?;
+    if plan.extra().surroundings.has_layers {
+        return post_to_layers(this, event, topic, &muting, event_loop);
+    }
     let place = Place::here(py);
+    enqueue(
+        this,
+        &plan,
+        event,
+        topic,
+        &muting,
+        place,
+        event_loop,
+        Room::Sought,
+    )
+}
+
+/// Posts an event behind its layers.
+pub(crate) fn post_within(
+    this: &Bound<'_, Bus>,
+    event: &Bound<'_, PyAny>,
+    origin: Origin<'_>,
+    muting: &Muting<'_>,
+) -> PyResult<()> {
+    let (py, bus) = (this.py(), this.get());
+    let plan = plan::plan_for(bus, &event.get_type(), origin.topic)?;
+    let event_loop = if bus.is_async() {
+        Some(bus.background().loop_for_post(py)?)
+    } else {
+        None
+    };
+    let place = origin.place.map(|place| place.clone_ref(py));
+    let room = Room::Found;
+    enqueue(
+        this,
+        &plan,
+        event,
+        origin.topic,
+        muting,
+        place,
+        event_loop.as_ref(),
+        room,
+    )
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one post, and all that is known of it"
+)]
+fn enqueue(
+    this: &Bound<'_, Bus>,
+    plan: &Arc<Plan>,
+    event: &Bound<'_, PyAny>,
+    topic: Option<&str>,
+    muting: &Muting<'_>,
+    place: Option<Place>,
+    event_loop: Option<&Bound<'_, PyAny>>,
+    room: Room,
+) -> PyResult<()> {
+    let (py, background) = (this.py(), this.get().background());
+    mind(plan, &event.get_type(), event, topic, || {
+        exception::site(py)
+    })?;
+    let some = muting.of_plan(py, plan)?;
+    let entries = some.as_ref().unwrap_or(plan).entries();
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let topic: Option<Arc<str>> = topic.map(Arc::from);
     let context = context::copy_current(py)?;
     begin_chain(&context)?;
     let posted = |entry, context: Bound<'_, PyAny>, place| Posted {
@@ -46,16 +114,41 @@ pub(crate) fn post(
         topic: topic.clone(),
         place,
     };
-    if let [entry] = plan.entries() {
+    if let [entry] = entries {
         let one = posted(entry, context, place);
-        return background.add(py, event_loop, std::iter::once(one));
+        return background.add(py, event_loop, std::iter::once(one), room);
     }
-    let mut all = Vec::with_capacity(plan.entries().len());
-    for entry in plan.entries() {
+    let mut all = Vec::with_capacity(entries.len());
+    for entry in entries {
         let place = place.as_ref().map(|place| place.clone_ref(py));
         all.push(posted(entry, context::copy(&context)?, place));
     }
-    background.add(py, event_loop, all.into_iter())
+    background.add(py, event_loop, all.into_iter(), room)
+}
+
+/// Posts an event to the layers, which run in the background, one event at a time: to a line of
+/// their own, as if they were a handler.
+fn post_to_layers(
+    this: &Bound<'_, Bus>,
+    event: &Bound<'_, PyAny>,
+    topic: Option<&str>,
+    muting: &Muting<'_>,
+    event_loop: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let (py, bus) = (this.py(), this.get());
+    let passing = Bound::new(py, Passing::new(this, event, topic, muting)?)?;
+    let context = context::copy_current(py)?;
+    begin_chain(&context)?;
+    let posted = Posted {
+        bus: this.clone().unbind(),
+        event: passing.into_any().unbind(),
+        entry: passage::entry(py, bus.is_async())?,
+        context: context.unbind(),
+        topic: topic.map(Arc::from),
+        place: Place::here(py),
+    };
+    bus.background()
+        .add(py, event_loop, std::iter::once(posted), Room::Sought)
 }
 
 /// A posted delivery begins a causal chain of its own, also when a handler has posted it.

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use crate::bus::Bus;
 use crate::context;
 use crate::failure::{Fault, Publication};
+use crate::passage::Passing;
 use crate::place::Place;
 use crate::publish::{deliver_one, in_chain};
 use crate::routing::TypeKey;
@@ -84,7 +85,10 @@ impl Posted {
     #[cold]
     pub(crate) fn judge(&self, py: Python<'_>, fault: Fault<'_>) -> PyResult<()> {
         let place = self.place.as_ref().and_then(|place| place.text(py));
-        let event = self.event.bind(py);
+        let mut event = self.event.bind(py);
+        if let Ok(passing) = event.cast::<Passing>() {
+            event = passing.get().event.bind(py);
+        }
         Publication::at(
             self.bus.bind(py).get(),
             &event.get_type(),

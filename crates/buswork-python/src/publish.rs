@@ -16,12 +16,14 @@ use crate::calling::{self, Called, call};
 use crate::exception;
 use crate::failure::{Fault, Publication, group};
 use crate::imports;
+use crate::passage::{self, Verb};
+use crate::place::Origin;
 use crate::plan;
 use crate::policy::Unhandled;
 use crate::routing::TypeKey;
 use crate::subscriber::{Entry, Plan};
 use crate::tens::walk_tens;
-use crate::topics;
+use crate::watch::{self, Muting};
 
 /// The publishes in progress on a thread, over all buses. A refusal is the text of its exception.
 type Chain = buswork::chain::Chain<TypeKey, Arc<str>>;
@@ -71,6 +73,14 @@ pub(crate) fn in_chain<R>(
     })
 }
 
+/// Runs `publish` as part of the link that is this thread's innermost.
+pub(crate) fn within_chain<R>(
+    bus: &Bus,
+    publish: impl FnOnce(&Publishing<'_>) -> PyResult<R>,
+) -> PyResult<R> {
+    CHAIN.with(|chain| publish(&Publishing { bus, chain }))
+}
+
 /// Whether this thread runs a handler of a publish on `bus`.
 pub(crate) fn is_publishing(bus: &Bus) -> bool {
     CHAIN.with(|chain| chain.is_in_progress(bus.number()))
@@ -109,43 +119,56 @@ fn raise(class: PyResult<&Bound<'_, PyAny>>, message: &str) -> PyErr {
 
 /// Publishes: every handler of the event's class runs, then failures are raised together.
 #[inline]
-pub(crate) fn publish(bus: &Bus, event: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn publish(this: &Bound<'_, Bus>, event: &Bound<'_, PyAny>) -> PyResult<()> {
+    let bus = this.get();
     // Held to the end: a handler may give the event another `__class__`.
     let class = event.get_type();
     let key = TypeKey::of(&class);
     bus.table().with_plan(&key, |plan| match plan {
         Some(plan) if plan.extra().is_plain => in_chain(event.py(), bus, key, |publishing| {
-            run(publishing, plan, &class, event, None)
+            run(publishing, plan, &class, event, Origin::default())
         }),
-        _ => publish_carefully(bus, &class, event),
+        _ => publish_carefully(this, event, None),
     })
 }
 
-/// The publish of an event whose plan is not compiled, or not current, or special.
+/// The publish of an event whose plan is not compiled, or not current, or special; or to a topic.
 #[cold]
 #[inline(never)]
-fn publish_carefully(
-    bus: &Bus,
-    class: &Bound<'_, PyType>,
+pub(crate) fn publish_carefully(
+    this: &Bound<'_, Bus>,
     event: &Bound<'_, PyAny>,
+    topic: Option<&str>,
 ) -> PyResult<()> {
-    let (plan, key) = (plan::plan(bus, class)?, TypeKey::of(class));
-    in_chain(event.py(), bus, key, |publishing| {
-        mind(&plan, class, event, None, || exception::site(event.py()))?;
-        run(publishing, &plan, class, event, None)
+    let (py, bus, class) = (this.py(), this.get(), event.get_type());
+    let plan = plan::plan_for(bus, &class, topic)?;
+    let muting = watch::ask(bus, &plan, "publish", event, topic)?;
+    if matches!(muting, Muting::Everybody) {
+        return Ok(());
+    }
+    if plan.extra().surroundings.has_layers {
+        return passage::publish(this, event, topic, &muting, Verb::Publish).map(drop);
+    }
+    let origin = Origin { topic, place: None };
+    in_chain(py, bus, TypeKey::of(&class), |publishing| {
+        publish_within(publishing, event, origin, &muting)
     })
 }
 
-/// Publishes to a topic: every handler of a pattern that matches runs.
-#[cold]
-#[inline(never)]
-pub(crate) fn publish_topic(bus: &Bus, event: &Bound<'_, PyAny>, topic: &str) -> PyResult<()> {
+/// Publishes within a chain that has been entered, and behind every layer.
+pub(crate) fn publish_within(
+    publishing: &Publishing<'_>,
+    event: &Bound<'_, PyAny>,
+    origin: Origin<'_>,
+    muting: &Muting<'_>,
+) -> PyResult<()> {
     let (py, class) = (event.py(), event.get_type());
-    let plan = topics::plan(bus, topic);
-    in_chain(py, bus, TypeKey::of(&class), |publishing| {
-        mind(&plan, &class, event, Some(topic), || exception::site(py))?;
-        run(publishing, &plan, &class, event, Some(topic))
-    })
+    let mut plan = plan::plan_for(publishing.bus, &class, origin.topic)?;
+    mind(&plan, &class, event, origin.topic, || exception::site(py))?;
+    if let Some(some) = muting.of_plan(py, &plan)? {
+        plan = some;
+    }
+    run(publishing, &plan, &class, event, origin)
 }
 
 /// What has to be looked at before the handlers of a special plan run: a class published instead
@@ -208,10 +231,10 @@ fn run(
     plan: &Plan,
     class: &Bound<'_, PyType>,
     event: &Bound<'_, PyAny>,
-    topic: Option<&str>,
+    origin: Origin<'_>,
 ) -> PyResult<()> {
     walk(publishing, plan, class, event)?
-        .or_else(|failed| recover(publishing, plan, class, event, topic, *failed))
+        .or_else(|failed| recover(publishing, plan, class, event, origin, *failed))
 }
 
 /// Runs the plan up to the first failure. The outer error goes straight through.
@@ -256,12 +279,12 @@ fn recover<'py>(
     plan: &Plan,
     class: &Bound<'py, PyType>,
     event: &Bound<'py, PyAny>,
-    topic: Option<&str>,
+    origin: Origin<'_>,
     failed: Failed<'py>,
 ) -> PyResult<()> {
     let py = event.py();
     let mut isolation = Isolation::new();
-    let publication = Publication::new(publishing.bus, class, event, topic);
+    let publication = Publication::new(publishing.bus, class, event, origin);
     let entries = plan.entries();
     let Failed { index, fault } = failed;
     let mut goes_on = publication.judge(&entries[index], fault, &mut isolation)?;
@@ -278,7 +301,7 @@ fn recover<'py>(
     match isolation.outcome() {
         Outcome::Clean => Ok(()),
         Outcome::Bare(error) => Err(error),
-        Outcome::Group(errors) => Err(group(py, class, topic, entries.len(), errors)),
+        Outcome::Group(errors) => Err(group(py, class, origin.topic, entries.len(), errors)),
     }
 }
 

@@ -18,6 +18,17 @@ pub(crate) struct Report {
     pub(crate) deliveries: Py<PyTuple>,
 }
 
+impl Report {
+    /// The report of an event that a layer stopped.
+    pub(crate) fn empty(class: &Bound<'_, PyType>, topic: Option<&str>) -> Self {
+        Self {
+            event_type: class.clone().unbind(),
+            topic: topic.map(str::to_owned),
+            deliveries: PyTuple::empty(class.py()).unbind(),
+        }
+    }
+}
+
 #[pymethods]
 impl Report {
     #[getter]

@@ -20,6 +20,8 @@ pub(crate) struct Publish {
     pub(crate) event_type: Py<PyType>,
     pub(crate) topic: Option<String>,
     pub(crate) link: Py<Link>,
+    /// Whether its publish ends when all handlers have.
+    pub(crate) owns_link: bool,
     /// Where it was called: the code, and the instruction in it.
     pub(crate) code: Py<PyCode>,
     pub(crate) instruction: usize,

@@ -38,10 +38,11 @@ impl EventBus {
         event: &Bound<'_, PyAny>,
         topic: Option<&Bound<'_, PyString>>,
     ) -> PyResult<()> {
-        let bus = this.as_super().get();
         match topic {
-            None => publish::publish(bus, event),
-            Some(topic) => publish::publish_topic(bus, event, topics::topic(topic)?),
+            None => publish::publish(this.as_super(), event),
+            Some(topic) => {
+                publish::publish_carefully(this.as_super(), event, Some(topics::topic(topic)?))
+            }
         }
     }
 
@@ -94,9 +95,9 @@ impl EventBus {
         this: &Bound<'_, Self>,
         event: &Bound<'_, PyAny>,
         topic: Option<&Bound<'_, PyString>>,
-    ) -> PyResult<Report> {
+    ) -> PyResult<Py<Report>> {
         let topic = topic.map(topics::topic).transpose()?;
-        deliver::deliver(this.as_super().get(), event, topic)
+        deliver::deliver(this.as_super(), event, topic)
     }
 }
 

@@ -29,6 +29,15 @@ pub(crate) fn topic<'a>(text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
     Ok(topic)
 }
 
+/// Whether a topic matches a pattern; for tests.
+#[pyfunction]
+pub(crate) fn topic_matches(
+    pattern: &Bound<'_, PyString>,
+    topic: &Bound<'_, PyString>,
+) -> PyResult<bool> {
+    Ok(self::pattern(pattern)?.matches(self::topic(topic)?))
+}
+
 /// A string as UTF-8, which half of a surrogate pair is not.
 fn readable<'a>(text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
     text.to_str().map_err(|error| {
@@ -59,7 +68,7 @@ pub(crate) fn plan(bus: &Bus, topic: &str) -> Arc<Plan> {
     });
     let Ok(arranged) = gathered.arrange(|_| Ok::<_, std::convert::Infallible>(false));
     let generation = arranged.generation();
-    let plan = arranged.into_plan(Decisions::of_topic(bus.unhandled_topics()));
+    let plan = arranged.into_plan(Decisions::of_topic(bus));
     bus.recent_topics().put(topic, generation, &plan);
     plan
 }

@@ -30,18 +30,21 @@ pub enum SkipReason {
     Gone,
     /// An earlier handler failed under the policy "stop".
     Stopped,
+    /// It is muted for a test.
+    Muted,
 }
 
 impl SkipReason {
     /// The reason that a word says: the inverse of [`as_str`](Self::as_str).
     pub fn from_word(word: &str) -> Option<Self> {
-        const ALL: [SkipReason; 6] = [
+        const ALL: [SkipReason; 7] = [
             SkipReason::Cancelled,
             SkipReason::Paused,
             SkipReason::When,
             SkipReason::Once,
             SkipReason::Gone,
             SkipReason::Stopped,
+            SkipReason::Muted,
         ];
         ALL.into_iter().find(|reason| reason.as_str() == word)
     }
@@ -55,6 +58,7 @@ impl SkipReason {
             Self::Once => "once",
             Self::Gone => "gone",
             Self::Stopped => "stopped",
+            Self::Muted => "muted",
         }
     }
 }

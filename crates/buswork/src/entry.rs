@@ -69,6 +69,11 @@ impl<K, H> Entry<K, H> {
         }
     }
 
+    /// An entry that stands in no table, and in no order: its sequence is the highest.
+    pub fn detached(handler: H) -> Self {
+        Self::new(Box::new([]), Options::default(), u64::MAX, handler)
+    }
+
     /// What the owner calls.
     #[inline]
     pub fn handler(&self) -> &H {

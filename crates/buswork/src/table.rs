@@ -50,6 +50,17 @@ impl<K, H, X> Plan<K, H, X> {
     }
 }
 
+impl<K, H, X> Plan<K, H, X> {
+    /// A plan of some of these entries, for its owner alone.
+    #[must_use]
+    pub fn of_some(&self, keep: impl FnMut(&&Arc<Entry<K, H>>) -> bool, extra: X) -> Self {
+        Self {
+            entries: self.entries.iter().filter(keep).cloned().collect(),
+            extra,
+        }
+    }
+}
+
 impl<K, H, X> fmt::Debug for Plan<K, H, X> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
