@@ -50,14 +50,22 @@ pub struct Ticket {
 
 struct Line<R, J> {
     waiting: VecDeque<Waiting<R, J>>,
-    /// The delivery in progress: its number and its runner.
-    running: Option<(u64, R)>,
+    running: Option<Running<R>>,
 }
 
 struct Waiting<R, J> {
     number: u64,
     runner: R,
+    weight: usize,
     job: J,
+}
+
+/// The delivery in progress.
+#[derive(Clone, Copy)]
+struct Running<R> {
+    number: u64,
+    runner: R,
+    weight: usize,
 }
 
 /// Deliveries that are pending: waiting, or in progress. See the [module](self).
@@ -111,10 +119,17 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
     }
 
     /// Adds a delivery to the end of a line. Says whether its runner has something new to do.
+    #[inline]
     pub fn push(&mut self, line: u64, runner: R, job: J) -> bool {
+        self.push_as(1, line, runner, job)
+    }
+
+    /// As [`push`](Self::push), for a job that stands for so many deliveries: those of one event
+    /// that passes the middleware first, say.
+    pub fn push_as(&mut self, deliveries: usize, line: u64, runner: R, job: J) -> bool {
         let number = self.next_number;
         self.next_number += 1;
-        self.pending += 1;
+        self.pending += deliveries;
         let spare = &mut self.spare;
         let place = self.lines.entry(line).or_insert_with(|| Line {
             waiting: spare.pop().unwrap_or_default(),
@@ -124,6 +139,7 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
         place.waiting.push_back(Waiting {
             number,
             runner,
+            weight: deliveries,
             job,
         });
         if is_ready {
@@ -137,7 +153,11 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
         let number = self.ready.get_mut(&runner)?.pop_front()?;
         let line = self.lines.get_mut(&number)?;
         let first = line.waiting.pop_front()?;
-        line.running = Some((first.number, runner));
+        line.running = Some(Running {
+            number: first.number,
+            runner,
+            weight: first.weight,
+        });
         let ticket = Ticket {
             line: number,
             number: first.number,
@@ -149,20 +169,30 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
     /// Nothing happens for a delivery that was [abandoned](Self::abandon) meanwhile.
     pub fn done(&mut self, ticket: Ticket) -> Option<R> {
         let line = self.lines.get_mut(&ticket.line)?;
-        if line.running.map(|(number, _)| number) != Some(ticket.number) {
-            return None;
-        }
-        line.running = None;
-        self.pending -= 1;
+        let running = line
+            .running
+            .take_if(|running| running.number == ticket.number)?;
+        self.pending -= running.weight;
         self.go_on(ticket.line)
     }
 
     /// Whether `runner` has something to do.
     #[inline]
     pub fn is_ready(&self, runner: R) -> bool {
-        self.ready
-            .get(&runner)
-            .is_some_and(|lines| !lines.is_empty())
+        self.ready(runner) > 0
+    }
+
+    /// How many lines wait for `runner` to take their next delivery.
+    #[inline]
+    pub fn ready(&self, runner: R) -> usize {
+        self.ready.get(&runner).map_or(0, VecDeque::len)
+    }
+
+    /// The runners that have something to do, in no order.
+    pub fn ready_runners(&self) -> Vec<R> {
+        let ready = self.ready.iter();
+        let ready = ready.filter(|(_, lines)| !lines.is_empty());
+        ready.map(|(runner, _)| *runner).collect()
     }
 
     /// How many deliveries are waiting or in progress.
@@ -183,6 +213,9 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
 
     /// Takes out the oldest deliveries that wait until there is room for so many more, or none
     /// waits any longer. They are counted as dropped.
+    ///
+    /// What follows in a line may be for another runner than what was dropped, who is not told:
+    /// where there are several, wake the [`ready_runners`](Self::ready_runners) afterwards.
     pub fn make_room(&mut self, deliveries: usize) -> Vec<J> {
         let mut dropped = Vec::new();
         while !self.has_room(deliveries) {
@@ -197,8 +230,8 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
                 break;
             };
             dropped.push(oldest.job);
-            self.pending -= 1;
-            self.dropped += 1;
+            self.pending -= oldest.weight;
+            self.note_dropped(oldest.weight);
             self.requeue(line, runner);
         }
         dropped
@@ -217,18 +250,17 @@ impl<R: Copy + Eq + Hash, J> Backlog<R, J> {
             let Some(line) = self.lines.get_mut(&number) else {
                 continue;
             };
-            let before = abandoned.len();
             for waiting in std::mem::take(&mut line.waiting) {
                 if waiting.runner == runner {
+                    self.pending -= waiting.weight;
                     abandoned.push((waiting.number, waiting.job));
                 } else {
                     line.waiting.push_back(waiting);
                 }
             }
-            self.pending -= abandoned.len() - before;
-            if line.running.is_some_and(|(_, running)| running == runner) {
-                line.running = None;
-                self.pending -= 1;
+            let running = line.running.take_if(|running| running.runner == runner);
+            if let Some(running) = running {
+                self.pending -= running.weight;
                 woken.extend(self.go_on(number));
             } else if was_first == Some(runner) {
                 woken.extend(self.go_on(number));

@@ -1,8 +1,10 @@
 //! The bus for Rust, through its public face; a file a behaviour.
 
+mod backlog;
 mod deliver;
 mod observe;
 mod publish;
+mod random;
 mod recursion;
 mod scenarios;
 mod shop;
