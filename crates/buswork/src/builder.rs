@@ -4,26 +4,32 @@ use std::any::{Any, type_name};
 use std::fmt;
 use std::panic::Location;
 
-use crate::bus::{EventBus, NewSubscription, Predicate};
+use crate::backlog::Overflow;
+use crate::bus::EventBus;
 use crate::entry::Options;
 use crate::handler::Handler;
+use crate::inner::{Inner, Limits};
+use crate::plan::{Callee, Predicate, Subscriber};
 use crate::policy::{OnError, Unhandled};
 use crate::subscription::Subscription;
 use crate::sync::Arc;
+use crate::topic::Pattern;
 
-/// Options of a subscription to `E`, from [`EventBus::on`].
+/// Options of a subscription to `E`, from [`EventBus::on`] and [`EventBus::topic`].
 #[must_use = "nothing is subscribed before `subscribe`"]
 pub struct SubscriptionBuilder<'bus, E> {
-    bus: &'bus EventBus,
+    bus: &'bus Arc<Inner>,
+    pattern: Option<Pattern>,
     options: Options,
     when: Option<Predicate<E>>,
     on_error: Option<OnError>,
 }
 
 impl<'bus, E: Any> SubscriptionBuilder<'bus, E> {
-    pub(crate) fn new(bus: &'bus EventBus) -> Self {
+    pub(crate) fn new(bus: &'bus Arc<Inner>, pattern: Option<Pattern>) -> Self {
         Self {
             bus,
+            pattern,
             options: Options::default(),
             when: None,
             on_error: None,
@@ -68,19 +74,19 @@ impl<'bus, E: Any> SubscriptionBuilder<'bus, E> {
     /// When the given name is taken on this bus.
     #[track_caller]
     pub fn subscribe<H: Handler<E>>(self, handler: H) -> Subscription {
-        let name = self
-            .options
-            .name
-            .clone()
-            .unwrap_or_else(|| type_name::<H>().into());
-        self.bus.add(NewSubscription {
-            handler: Box::new(handler),
-            when: self.when,
-            name,
-            on_error: self.on_error,
-            options: self.options,
+        let name = self.options.name.clone();
+        let subscriber = Subscriber {
+            callee: Arc::new(Callee {
+                handler: Box::new(handler),
+                when: self.when,
+            }),
+            name: name.unwrap_or_else(|| type_name::<H>().into()),
+            event: type_name::<E>(),
             location: Location::caller(),
-        })
+            on_error: self.on_error,
+            pattern: self.pattern,
+        };
+        self.bus.add::<E>(subscriber, self.options)
     }
 }
 
@@ -89,6 +95,7 @@ impl<E> fmt::Debug for SubscriptionBuilder<'_, E> {
         formatter
             .debug_struct("SubscriptionBuilder")
             .field("event", &type_name::<E>())
+            .field("pattern", &self.pattern)
             .field("options", &self.options)
             .field("on_error", &self.on_error)
             .finish_non_exhaustive()
@@ -109,9 +116,10 @@ impl<E> fmt::Debug for SubscriptionBuilder<'_, E> {
 #[derive(Debug, Clone)]
 #[must_use = "no bus is made before `build`"]
 pub struct BusBuilder {
-    max_depth: u32,
-    on_error: OnError,
-    unhandled: Unhandled,
+    pub(crate) max_depth: u32,
+    pub(crate) on_error: OnError,
+    pub(crate) unhandled: Unhandled,
+    pub(crate) limits: Limits,
 }
 
 impl BusBuilder {
@@ -133,9 +141,23 @@ impl BusBuilder {
         self
     }
 
+    /// How many posted deliveries may be pending, waiting or in progress. 10,000 unless set.
+    pub fn max_pending(mut self, max_pending: usize) -> Self {
+        self.limits.max_pending = max_pending;
+        self
+    }
+
+    /// What a post does when there is no room for its deliveries. It waits unless this is set.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.limits.overflow = overflow;
+        self
+    }
+
     /// The bus.
     pub fn build(self) -> EventBus {
-        EventBus::with(self.max_depth, self.on_error, self.unhandled)
+        EventBus {
+            inner: Inner::new(self),
+        }
     }
 }
 
@@ -145,6 +167,10 @@ impl Default for BusBuilder {
             max_depth: 100,
             on_error: OnError::default(),
             unhandled: Unhandled::default(),
+            limits: Limits {
+                max_pending: 10_000,
+                overflow: Overflow::Wait,
+            },
         }
     }
 }

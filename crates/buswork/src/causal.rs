@@ -21,6 +21,11 @@ impl From<Refusal> for Error {
     }
 }
 
+/// Whether this thread is inside a publish or a posted delivery of that bus.
+pub(crate) fn is_inside(bus: usize) -> bool {
+    CHAIN.with(|chain| chain.is_inside(bus))
+}
+
 /// A publish in progress; dropping it leaves the chain.
 pub(crate) struct Publishing(Entered);
 

@@ -129,6 +129,13 @@ impl<L: Copy + PartialEq, R: Clone> Chain<L, R> {
         self.is_tripped.get()
     }
 
+    /// Whether a publish on that bus is in progress.
+    pub fn is_inside(&self, bus: usize) -> bool {
+        let innermost = self.innermost.get();
+        innermost.is_some_and(|link| link.bus == bus)
+            || self.enclosing.borrow().iter().any(|link| link.bus == bus)
+    }
+
     /// Puts `outer` among the enclosing ones. Returns the number of the next publish, and how deep
     /// it is on `bus`.
     #[inline(never)]

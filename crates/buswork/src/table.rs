@@ -37,6 +37,15 @@ pub struct Plan<K, H, X> {
 }
 
 impl<K, H, X> Plan<K, H, X> {
+    /// A plan for its owner alone, whom the table does not know. The entries are to be in call
+    /// order.
+    pub fn new(entries: Vec<Arc<Entry<K, H>>>, extra: X) -> Self {
+        Self {
+            entries: entries.into_boxed_slice(),
+            extra,
+        }
+    }
+
     /// The entries in call order.
     #[inline]
     pub fn entries(&self) -> &[Arc<Entry<K, H>>] {
@@ -185,10 +194,7 @@ impl<K, H> Arranged<K, H> {
 
     /// A plan for its owner alone, whom the table does not know.
     pub fn into_plan<X>(self, extra: X) -> Arc<Plan<K, H, X>> {
-        Arc::new(Plan {
-            entries: self.entries.into_boxed_slice(),
-            extra,
-        })
+        Arc::new(Plan::new(self.entries, extra))
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod backlog;
 mod deliver;
+mod middleware;
 mod observe;
+mod post;
 mod publish;
 mod random;
 mod recursion;
@@ -10,6 +12,7 @@ mod scenarios;
 mod shop;
 mod subscribe;
 mod threads;
+mod topics;
 
 use std::sync::{Arc, Mutex};
 
