@@ -90,7 +90,9 @@ fn slow_handlers_hold_up_no_others() {
     });
     bus.post(order(1)).unwrap();
     is_done.recv().unwrap();
-    assert_eq!(bus.pending(), SLOW as usize);
+    while bus.pending() > SLOW as usize {
+        thread::yield_now();
+    }
     // All of them are inside at the same time.
     meeting.wait();
     bus.drain(LONG).unwrap();
