@@ -2,6 +2,7 @@
 
 use std::any::{Any, type_name};
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::Location;
 
 use crate::backlog::Overflow;
@@ -15,20 +16,23 @@ use crate::subscription::Subscription;
 use crate::sync::Arc;
 use crate::topic::Pattern;
 
-/// Options of a subscription to `E`, from [`EventBus::on`] and [`EventBus::topic`].
+/// Options of a subscription to `E` on a bus of kind `B`, from [`EventBus::on`],
+/// [`AsyncEventBus::on`](crate::AsyncEventBus::on), and their `topic`.
 #[must_use = "nothing is subscribed before `subscribe`"]
-pub struct SubscriptionBuilder<'bus, E> {
-    bus: &'bus Arc<Inner>,
+pub struct SubscriptionBuilder<'bus, E, B = EventBus> {
+    pub(crate) bus: &'bus Arc<Inner>,
+    kind: PhantomData<fn() -> B>,
     pattern: Option<Pattern>,
     options: Options,
     when: Option<Predicate<E>>,
     on_error: Option<OnError>,
 }
 
-impl<'bus, E: Any> SubscriptionBuilder<'bus, E> {
+impl<'bus, E: Any, B> SubscriptionBuilder<'bus, E, B> {
     pub(crate) fn new(bus: &'bus Arc<Inner>, pattern: Option<Pattern>) -> Self {
         Self {
             bus,
+            kind: PhantomData,
             pattern,
             options: Options::default(),
             when: None,
@@ -68,21 +72,19 @@ impl<'bus, E: Any> SubscriptionBuilder<'bus, E> {
         self
     }
 
-    /// Subscribes the handler.
-    ///
-    /// # Panics
-    /// When the given name is taken on this bus.
-    #[track_caller]
-    pub fn subscribe<H: Handler<E>>(self, handler: H) -> Subscription {
+    /// Adds a subscription whose bus calls what `callee` makes of the predicate.
+    pub(crate) fn add<C: Any + Send + Sync>(
+        self,
+        handler: &'static str,
+        location: &'static Location<'static>,
+        callee: impl FnOnce(Option<Predicate<E>>) -> C,
+    ) -> Subscription {
         let name = self.options.name.clone();
         let subscriber = Subscriber {
-            callee: Arc::new(Callee {
-                handler: Box::new(handler),
-                when: self.when,
-            }),
-            name: name.unwrap_or_else(|| type_name::<H>().into()),
+            callee: Arc::new(callee(self.when)),
+            name: name.unwrap_or_else(|| handler.into()),
             event: type_name::<E>(),
-            location: Location::caller(),
+            location,
             on_error: self.on_error,
             pattern: self.pattern,
         };
@@ -90,7 +92,22 @@ impl<'bus, E: Any> SubscriptionBuilder<'bus, E> {
     }
 }
 
-impl<E> fmt::Debug for SubscriptionBuilder<'_, E> {
+impl<E: Any> SubscriptionBuilder<'_, E> {
+    /// Subscribes the handler.
+    ///
+    /// # Panics
+    /// When the given name is taken on this bus.
+    #[track_caller]
+    pub fn subscribe<H: Handler<E>>(self, handler: H) -> Subscription {
+        let handler = Box::new(handler);
+        self.add(type_name::<H>(), Location::caller(), |when| Callee {
+            handler,
+            when,
+        })
+    }
+}
+
+impl<E, B> fmt::Debug for SubscriptionBuilder<'_, E, B> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("SubscriptionBuilder")
@@ -102,7 +119,7 @@ impl<E> fmt::Debug for SubscriptionBuilder<'_, E> {
     }
 }
 
-/// Settings of a bus, from [`EventBus::builder`].
+/// Settings of a bus of kind `B`, from [`EventBus::builder`] and [`AsyncEventBus::builder`](crate::AsyncEventBus::builder).
 ///
 /// # Examples
 /// ```
@@ -115,14 +132,15 @@ impl<E> fmt::Debug for SubscriptionBuilder<'_, E> {
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "no bus is made before `build`"]
-pub struct BusBuilder {
+pub struct BusBuilder<B = EventBus> {
+    kind: PhantomData<fn() -> B>,
     pub(crate) max_depth: u32,
     pub(crate) on_error: OnError,
     pub(crate) unhandled: Unhandled,
     pub(crate) limits: Limits,
 }
 
-impl BusBuilder {
+impl<B> BusBuilder<B> {
     /// How deep publishes may be nested in one causal chain. 100 unless set.
     pub fn max_depth(mut self, max_depth: u32) -> Self {
         self.max_depth = max_depth;
@@ -152,7 +170,9 @@ impl BusBuilder {
         self.limits.overflow = overflow;
         self
     }
+}
 
+impl BusBuilder {
     /// The bus.
     pub fn build(self) -> EventBus {
         EventBus {
@@ -161,9 +181,10 @@ impl BusBuilder {
     }
 }
 
-impl Default for BusBuilder {
+impl<B> Default for BusBuilder<B> {
     fn default() -> Self {
         Self {
+            kind: PhantomData,
             max_depth: 100,
             on_error: OnError::default(),
             unhandled: Unhandled::default(),

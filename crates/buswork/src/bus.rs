@@ -125,20 +125,17 @@ impl EventBus {
 
     /// Sets, or with `None` takes away, the observer of this bus.
     pub fn observe(&self, observer: Option<Arc<dyn Observer>>) {
-        let old = std::mem::replace(&mut self.inner.settings().observer, observer);
-        drop(self.inner.table.evict_all());
-        drop(old);
+        self.inner
+            .change(|settings| std::mem::replace(&mut settings.observer, observer));
     }
 
     /// Adds a layer around every publish of this bus, inside of those that were added before.
     pub fn add_middleware(&self, layer: impl Middleware) {
-        let mut settings = self.inner.settings();
         let layer: Arc<dyn Middleware> = Arc::new(layer);
-        let layers = settings.layers.iter().cloned().chain([layer]).collect();
-        let old = std::mem::replace(&mut settings.layers, layers);
-        drop(settings);
-        drop(self.inner.table.evict_all());
-        drop(old);
+        self.inner.change(|settings| {
+            let layers = settings.layers.iter().cloned().chain([layer]).collect();
+            std::mem::replace(&mut settings.layers, layers)
+        });
     }
 
     fn plan<E: Any>(&self) -> Arc<Plan> {

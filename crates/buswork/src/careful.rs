@@ -97,11 +97,9 @@ impl EventBus {
             };
             publishing.verdict()?;
             if let Some(failure) = &delivery.failure {
-                let subscriber = step.entry.handler();
-                let judged = self
-                    .inner
-                    .judge(subscriber, failure.clone(), &mut isolation);
-                stopped = judged.is_break();
+                let judged = self.inner.judge(step.entry.handler(), failure.clone());
+                stopped = judged
+                    .is_some_and(|(failure, effect)| isolation.record(failure, effect).is_break());
             }
             if let Some(observer) = observer {
                 observer.delivered(published, &delivery);

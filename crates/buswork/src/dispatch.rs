@@ -89,8 +89,9 @@ impl EventBus {
             publishing.verdict()?;
             let entry = &steps[next - 1].entry;
             let failure = failure(entry.handler(), site, cause);
-            let judged = self.inner.judge(entry.handler(), failure, &mut isolation);
-            if judged.is_break() {
+            if let Some((failure, effect)) = self.inner.judge(entry.handler(), failure)
+                && isolation.record(failure, effect).is_break()
+            {
                 break;
             }
             failed = self.call(steps, &mut next, event);

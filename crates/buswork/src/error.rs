@@ -32,7 +32,7 @@ enum Kind {
     },
     Recursion {
         cycle: Vec<&'static str>,
-        max_depth: u32,
+        limit: Limit,
     },
     Refused(BoxError),
     MalformedTopic(MalformedTopic),
@@ -51,6 +51,15 @@ enum Kind {
     InsideHandler {
         verb: &'static str,
     },
+}
+
+/// What a cycle of publishes ran into.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Limit {
+    /// So many are nested.
+    Depth(u32),
+    /// So many of one chain are in progress at one depth.
+    Crowd { crowd: u32, depth: u32 },
 }
 
 impl Error {
@@ -79,8 +88,8 @@ impl Error {
         Self::new(Kind::Unhandled { event, topic, site })
     }
 
-    pub(crate) fn recursion(cycle: Vec<&'static str>, max_depth: u32) -> Self {
-        Self::new(Kind::Recursion { cycle, max_depth })
+    pub(crate) fn recursion(cycle: Vec<&'static str>, limit: Limit) -> Self {
+        Self::new(Kind::Recursion { cycle, limit })
     }
 
     pub(crate) fn malformed_topic(why: MalformedTopic) -> Self {
@@ -135,7 +144,8 @@ impl Error {
         matches!(*self.kind, Kind::Unhandled { .. })
     }
 
-    /// Whether publishes were nested deeper than the bus allows.
+    /// Whether publishes were nested deeper than the bus allows; on the async bus also, whether those
+    /// of a cycle became too many.
     pub fn is_recursion(&self) -> bool {
         matches!(*self.kind, Kind::Recursion { .. })
     }
@@ -206,10 +216,17 @@ impl fmt::Display for Error {
                     ", published at {site}: subscribe a handler, or allow it with set_unhandled::<{event}>(Unhandled::Ignore)"
                 )
             }
-            Kind::Recursion { cycle, max_depth } => {
-                let cycle = cycle.iter().map(|&name| name.to_owned());
-                formatter.write_str(&too_deep(*max_depth, cycle))
-            }
+            Kind::Recursion { cycle, limit } => match *limit {
+                Limit::Depth(max_depth) => {
+                    let cycle = cycle.iter().map(|&name| name.to_owned());
+                    formatter.write_str(&too_deep(max_depth, cycle))
+                }
+                Limit::Crowd { crowd, depth } => write!(
+                    formatter,
+                    "{crowd} publishes of one chain are in progress, {depth} deep: {}; break the cycle",
+                    cycle.join(" -> ")
+                ),
+            },
             Kind::Refused(cause) => write!(formatter, "a layer refused the event: {cause}"),
             Kind::MalformedTopic(why) => why.fmt(formatter),
             Kind::QueueFull { event, max_pending } => write!(

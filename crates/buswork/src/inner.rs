@@ -1,7 +1,6 @@
 //! What a bus is made of. Its handles, its subscriptions and its posted deliveries share it.
 
 use std::any::{Any, TypeId, type_name};
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,7 +10,7 @@ use crate::causal::Publishing;
 use crate::entry::{Entry, Options};
 use crate::error::Error;
 use crate::failure::{Cause, Failure, Panicked};
-use crate::isolation::{Effect, Isolation};
+use crate::isolation::Effect;
 use crate::plan::{Plan, Subscriber, Table, Topic};
 use crate::policy::{OnError, Unhandled};
 use crate::posting::Workers;
@@ -41,7 +40,7 @@ pub(crate) struct Limits {
 }
 
 impl Inner {
-    pub(crate) fn new(builder: BusBuilder) -> Arc<Self> {
+    pub(crate) fn new<B>(builder: BusBuilder<B>) -> Arc<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         Arc::new(Self {
             table: Table::new(),
@@ -106,6 +105,14 @@ impl Inner {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Changes a setting, and forgets the plans that were compiled under the old one. What `change`
+    /// returns, the old value, is dropped where nothing is locked.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Settings) -> T) {
+        let old = change(&mut self.settings());
+        drop(self.table.evict_all());
+        drop(old);
+    }
+
     /// Forgets the plans of a type, and of its topics.
     pub(crate) fn evict<E: Any>(&self) {
         drop(self.table.evict(&TypeId::of::<E>()));
@@ -117,25 +124,20 @@ impl Inner {
         Publishing::enter(self.number, type_name::<E>(), self.max_depth)
     }
 
-    /// Does with a failure what its subscription, or else the bus, says.
+    /// Does with a failure what its subscription, or else the bus, says. Returns what the publisher
+    /// is to be told.
     pub(crate) fn judge(
         &self,
         subscriber: &Subscriber,
         failure: Failure,
-        isolation: &mut Isolation<Failure>,
-    ) -> ControlFlow<()> {
+    ) -> Option<(Failure, Effect)> {
         match subscriber.on_error.as_ref().unwrap_or(&self.on_error) {
-            OnError::Raise => isolation.record(failure, Effect::Collect),
-            OnError::Stop => isolation.record(failure, Effect::Stop),
-            OnError::Log => {
-                log::error!("{failure}");
-                ControlFlow::Continue(())
-            }
-            OnError::Call(function) => {
-                tell(function, &failure);
-                ControlFlow::Continue(())
-            }
+            OnError::Raise => return Some((failure, Effect::Collect)),
+            OnError::Stop => return Some((failure, Effect::Stop)),
+            OnError::Log => log::error!("{failure}"),
+            OnError::Call(function) => tell(function, &failure),
         }
+        None
     }
 
     /// The same for a posted delivery, whose publisher has gone on.

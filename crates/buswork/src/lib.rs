@@ -76,6 +76,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs, unreachable_pub)]
 
+mod async_bus;
 pub mod backlog;
 mod builder;
 mod bus;
@@ -106,6 +107,7 @@ pub mod table;
 pub mod topic;
 mod topics;
 
+pub use async_bus::{AsyncEventBus, AsyncHandler, AsyncMiddleware, AsyncNext, SharedEvent};
 pub use backlog::Overflow;
 pub use builder::{BusBuilder, SubscriptionBuilder};
 pub use bus::EventBus;

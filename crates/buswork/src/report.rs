@@ -95,6 +95,14 @@ impl Delivery {
         elapsed: Duration,
     ) -> Self {
         let failure = cause.map(|cause| failure(subscription.entry.handler(), site, cause));
+        Self::ended(subscription, failure, elapsed)
+    }
+
+    pub(crate) fn ended(
+        subscription: Subscription,
+        failure: Option<Failure>,
+        elapsed: Duration,
+    ) -> Self {
         let status = match failure {
             Some(_) => Status::Failed,
             None => Status::Ok,

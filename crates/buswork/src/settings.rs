@@ -5,6 +5,7 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::panic::Location;
 
+use crate::async_bus::AsyncLayers;
 use crate::middleware::{EventRef, Middleware};
 use crate::observe::{Observer, Published};
 use crate::policy::Unhandled;
@@ -17,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     /// The first one is outermost.
     pub(crate) layers: Arc<[Arc<dyn Middleware>]>,
+    pub(crate) async_layers: AsyncLayers,
 }
 
 impl Settings {
@@ -27,6 +29,7 @@ impl Settings {
             unhandled: self.unhandled.get(&key).copied().unwrap_or(default),
             observer: self.observer.clone(),
             layers: Arc::clone(&self.layers),
+            async_layers: Arc::clone(&self.async_layers),
             topic: topic.map(Into::into),
         }
     }
@@ -38,13 +41,14 @@ pub(crate) struct Special {
     pub(crate) unhandled: Unhandled,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) layers: Arc<[Arc<dyn Middleware>]>,
+    pub(crate) async_layers: AsyncLayers,
     pub(crate) topic: Option<Box<str>>,
 }
 
 impl Special {
     /// Whether somebody stands between the publisher and the handlers, or looks on.
     pub(crate) fn is_watched(&self) -> bool {
-        self.observer.is_some() || !self.layers.is_empty()
+        self.observer.is_some() || !self.layers.is_empty() || !self.async_layers.is_empty()
     }
 
     pub(crate) fn published<E>(&self, site: &'static Location<'static>) -> Published<'_> {

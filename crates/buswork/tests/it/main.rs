@@ -1,7 +1,11 @@
 //! The bus for Rust, through its public face; a file a behaviour.
 
+mod async_deliver;
+mod async_publish;
+mod async_recursion;
 mod backlog;
 mod deliver;
+mod executor;
 mod middleware;
 mod observe;
 mod post;

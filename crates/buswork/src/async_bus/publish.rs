@@ -1,0 +1,135 @@
+//! The future of an async publish: it keeps its place in the causal chain, and leads the event through
+//! the layers, if there are any.
+
+use std::any::Any;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use super::AsyncEventBus;
+use super::chained::Place;
+use super::handler::{AsyncCallee, BoxFuture};
+use super::middleware::{AsyncNext, SharedEvent};
+use super::running::{Ended, Running};
+use crate::error::Error;
+use crate::plan::Plan;
+use crate::report::Delivery;
+use crate::sync::Arc;
+
+pub(crate) struct Publish<E> {
+    bus: AsyncEventBus,
+    event: Arc<E>,
+    site: &'static Location<'static>,
+    is_reported: bool,
+    /// Set for a topic; a plan of a type is looked up when the publish begins.
+    plan: Option<Arc<Plan>>,
+    place: Place,
+    stage: Stage<E>,
+}
+
+enum Stage<E> {
+    New,
+    Running(Running<E>),
+    InLayers(BoxFuture<Result<(), Error>>, Slot),
+    Ended,
+}
+
+/// Where the deliveries are left that the layers know nothing of.
+type Slot = Arc<Mutex<Vec<Delivery>>>;
+
+impl<E: Any + Send + Sync> Publish<E> {
+    pub(crate) fn new(
+        bus: &AsyncEventBus,
+        event: Arc<E>,
+        site: &'static Location<'static>,
+    ) -> Self {
+        Self {
+            bus: bus.clone(),
+            event,
+            site,
+            is_reported: false,
+            plan: None,
+            place: Place::default(),
+            stage: Stage::New,
+        }
+    }
+
+    pub(crate) fn reported(mut self) -> Self {
+        self.is_reported = true;
+        self
+    }
+
+    pub(crate) fn on_plan(mut self, plan: Arc<Plan>) -> Self {
+        self.plan = Some(plan);
+        self
+    }
+
+    fn begin(&mut self) {
+        let plan = self.plan.take();
+        let plan = plan.unwrap_or_else(|| self.bus.inner.plan::<E, AsyncCallee<E>>());
+        let layers = Arc::clone(&plan.extra().special.async_layers);
+        let (bus, event) = (self.bus.clone(), Arc::clone(&self.event));
+        if layers.is_empty() {
+            let running = Running::new(bus, plan, event, self.site, self.is_reported);
+            self.stage = Stage::Running(running);
+            return;
+        }
+        let slot = Slot::default();
+        let (left, is_reported, site) = (Arc::clone(&slot), self.is_reported, self.site);
+        let shared = SharedEvent::new(Arc::clone(&event), &plan.extra().special, site);
+        let next = AsyncNext::new(layers, shared, move || {
+            Box::pin(async move {
+                let running = Running::new(bus, plan, event, site, is_reported);
+                let ended = running.await;
+                *left.lock().unwrap_or_else(PoisonError::into_inner) = ended.deliveries;
+                ended.result
+            })
+        });
+        self.stage = Stage::InLayers(Box::pin(next.run()), slot);
+    }
+
+    fn poll_stage(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
+        if matches!(self.stage, Stage::New) {
+            self.begin();
+        }
+        match &mut self.stage {
+            Stage::Running(running) => Pin::new(running).poll(context),
+            Stage::InLayers(layers, slot) => layers.as_mut().poll(context).map(|result| {
+                let mut left = slot.lock().unwrap_or_else(PoisonError::into_inner);
+                let deliveries = std::mem::take(&mut *left);
+                Ended { result, deliveries }
+            }),
+            Stage::New | Stage::Ended => Poll::Pending,
+        }
+    }
+}
+
+impl<E: Any + Send + Sync> Future for Publish<E> {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ended> {
+        let this = &mut *self;
+        let publishing = match this.bus.inner.enter::<E>() {
+            Ok(publishing) => publishing,
+            Err(error) => {
+                this.stage = Stage::Ended;
+                return Poll::Ready(Ended::of(Err(error)));
+            }
+        };
+        let (mut place, stage) = (std::mem::take(&mut this.place), &mut *this);
+        let mut polled = place.poll(&publishing, || match publishing.verdict() {
+            Ok(()) => stage.poll_stage(context),
+            Err(error) => Poll::Ready(Ended::of(Err(error))),
+        });
+        this.place = place;
+        if let Err(error) = publishing.verdict() {
+            polled = Poll::Ready(Ended::of(Err(error)));
+        }
+        if polled.is_ready() {
+            // The handlers that are left are dropped within the chain.
+            this.stage = Stage::Ended;
+        }
+        polled
+    }
+}
