@@ -3,8 +3,12 @@
 mod chained;
 mod handler;
 mod middleware;
+#[cfg(feature = "tokio")]
+mod post;
 mod publish;
 mod running;
+#[cfg(feature = "tokio")]
+mod tasks;
 mod topics;
 
 use std::any::{Any, TypeId, type_name};
@@ -28,6 +32,8 @@ pub use middleware::{AsyncMiddleware, AsyncNext, SharedEvent};
 use handler::{AsyncCallee, Call};
 pub(crate) use middleware::AsyncLayers;
 use publish::Publish;
+#[cfg(feature = "tokio")]
+pub(crate) use tasks::Background;
 
 /// An event bus whose handlers are asynchronous: they wait at the same time.
 ///

@@ -51,6 +51,10 @@ enum Kind {
     InsideHandler {
         verb: &'static str,
     },
+    #[cfg(feature = "tokio")]
+    NoRuntime {
+        event: &'static str,
+    },
 }
 
 /// What a cycle of publishes ran into.
@@ -114,6 +118,11 @@ impl Error {
 
     pub(crate) fn inside_handler(verb: &'static str) -> Self {
         Self::new(Kind::InsideHandler { verb })
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn no_runtime(event: &'static str) -> Self {
+        Self::new(Kind::NoRuntime { event })
     }
 
     fn new(kind: Kind) -> Self {
@@ -180,6 +189,12 @@ impl Error {
         matches!(*self.kind, Kind::InsideHandler { .. })
     }
 
+    /// Whether an async bus has no runtime to deliver a post on.
+    #[cfg(feature = "tokio")]
+    pub fn is_no_runtime(&self) -> bool {
+        matches!(*self.kind, Kind::NoRuntime { .. })
+    }
+
     /// The failures, in call order; empty unless [`is_handlers`](Self::is_handlers).
     pub fn failures(&self) -> &[Failure] {
         match &*self.kind {
@@ -244,6 +259,11 @@ impl fmt::Display for Error {
             Kind::InsideHandler { verb } => write!(
                 formatter,
                 "{verb} was called inside a handler of the same bus, and would wait for itself: call it where the bus is owned"
+            ),
+            #[cfg(feature = "tokio")]
+            Kind::NoRuntime { event } => write!(
+                formatter,
+                "{event} was posted outside of a tokio runtime: tell the bus which one to use, by AsyncEventBus::bind"
             ),
         }
     }

@@ -30,6 +30,9 @@ pub(crate) struct Inner {
     settings: Mutex<Settings>,
     /// Posted deliveries and the threads that work them off, from the first post on.
     pub(crate) workers: OnceLock<Arc<Workers>>,
+    /// The same of an async bus.
+    #[cfg(feature = "tokio")]
+    pub(crate) background: crate::async_bus::Background,
 }
 
 /// How many posted deliveries there is room for, and what happens to others.
@@ -51,6 +54,8 @@ impl Inner {
             limits: builder.limits,
             settings: Mutex::default(),
             workers: OnceLock::new(),
+            #[cfg(feature = "tokio")]
+            background: crate::async_bus::Background::default(),
         })
     }
 

@@ -8,4 +8,8 @@ mod workers;
 
 pub(crate) use deliveries::{LAYERS, Posted};
 pub(crate) use queue::Left;
+#[cfg(feature = "tokio")]
+pub(crate) use queue::{Asked, Queue, Refused, State};
 pub(crate) use workers::Workers;
+#[cfg(feature = "tokio")]
+pub(crate) use workers::is_worker;

@@ -22,10 +22,25 @@ pub(crate) struct Publish<E> {
     event: Arc<E>,
     site: &'static Location<'static>,
     is_reported: bool,
+    target: Target,
     /// Set for a topic; a plan of a type is looked up when the publish begins.
     plan: Option<Arc<Plan>>,
     place: Place,
     stage: Stage<E>,
+}
+
+/// Where the event goes.
+#[cfg_attr(
+    not(feature = "tokio"),
+    expect(dead_code, reason = "posted deliveries need a runtime")
+)]
+pub(crate) enum Target {
+    /// Through the layers, to every handler.
+    Handlers,
+    /// To one handler, since it was posted and has passed the layers.
+    Handler(usize),
+    /// Through the layers, to the queue of the posted deliveries.
+    Queue(Box<dyn FnOnce() + Send>),
 }
 
 enum Stage<E> {
@@ -37,6 +52,8 @@ enum Stage<E> {
 
 /// Where the deliveries are left that the layers know nothing of.
 type Slot = Arc<Mutex<Vec<Delivery>>>;
+/// What is behind the layers.
+type Innermost = Box<dyn FnOnce(Slot) -> BoxFuture<Result<(), Error>> + Send>;
 
 impl<E: Any + Send + Sync> Publish<E> {
     pub(crate) fn new(
@@ -49,6 +66,7 @@ impl<E: Any + Send + Sync> Publish<E> {
             event,
             site,
             is_reported: false,
+            target: Target::Handlers,
             plan: None,
             place: Place::default(),
             stage: Stage::New,
@@ -65,27 +83,49 @@ impl<E: Any + Send + Sync> Publish<E> {
         self
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn to(mut self, target: Target) -> Self {
+        self.target = target;
+        self
+    }
+
     fn begin(&mut self) {
         let plan = self.plan.take();
         let plan = plan.unwrap_or_else(|| self.bus.inner.plan::<E, AsyncCallee<E>>());
-        let layers = Arc::clone(&plan.extra().special.async_layers);
-        let (bus, event) = (self.bus.clone(), Arc::clone(&self.event));
-        if layers.is_empty() {
-            let running = Running::new(bus, plan, event, self.site, self.is_reported);
-            self.stage = Stage::Running(running);
-            return;
-        }
+        let special = &plan.extra().special;
+        let (bus, event, site) = (self.bus.clone(), Arc::clone(&self.event), self.site);
+        let running = |plan, is_reported| Running::new(bus, plan, event, site, is_reported);
+        let innermost: Innermost = match std::mem::replace(&mut self.target, Target::Handlers) {
+            Target::Handler(place) => {
+                self.stage = Stage::Running(running(plan, false).only(place));
+                return;
+            }
+            Target::Handlers if special.async_layers.is_empty() => {
+                self.stage = Stage::Running(running(plan, self.is_reported));
+                return;
+            }
+            Target::Handlers => {
+                let (plan, is_reported) = (Arc::clone(&plan), self.is_reported);
+                Box::new(move |left| {
+                    Box::pin(async move {
+                        let ended = running(plan, is_reported).await;
+                        *left.lock().unwrap_or_else(PoisonError::into_inner) = ended.deliveries;
+                        ended.result
+                    })
+                })
+            }
+            Target::Queue(push) => Box::new(move |_| {
+                Box::pin(async {
+                    push();
+                    Ok(())
+                })
+            }),
+        };
         let slot = Slot::default();
-        let (left, is_reported, site) = (Arc::clone(&slot), self.is_reported, self.site);
-        let shared = SharedEvent::new(Arc::clone(&event), &plan.extra().special, site);
-        let next = AsyncNext::new(layers, shared, move || {
-            Box::pin(async move {
-                let running = Running::new(bus, plan, event, site, is_reported);
-                let ended = running.await;
-                *left.lock().unwrap_or_else(PoisonError::into_inner) = ended.deliveries;
-                ended.result
-            })
-        });
+        let left = Arc::clone(&slot);
+        let shared = SharedEvent::new(Arc::clone(&self.event), special, site);
+        let layers = Arc::clone(&special.async_layers);
+        let next = AsyncNext::new(layers, shared, move || innermost(left));
         self.stage = Stage::InLayers(Box::pin(next.run()), slot);
     }
 

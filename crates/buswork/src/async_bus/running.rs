@@ -29,6 +29,8 @@ pub(crate) struct Running<E> {
     event: Arc<E>,
     site: &'static Location<'static>,
     is_started: bool,
+    /// Which handler, if it is the delivery of a posted event.
+    only: Option<usize>,
     /// Those that had not ended when they were started.
     pending: FuturesUnordered<Handling>,
     /// What the publisher is to be told, by place in the call order.
@@ -77,6 +79,7 @@ impl<E: Any + Send + Sync> Running<E> {
             event,
             site,
             is_started: false,
+            only: None,
             pending: FuturesUnordered::new(),
             failures: Vec::new(),
             is_stopped: false,
@@ -84,10 +87,21 @@ impl<E: Any + Send + Sync> Running<E> {
         }
     }
 
+    /// Runs one handler, and leaves to whoever posted the event what concerns it as a whole.
+    pub(crate) fn only(mut self, place: usize) -> Self {
+        self.only = Some(place);
+        self
+    }
+
     /// Starts the handlers in call order, each up to its first wait.
     fn start(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
         self.is_started = true;
         let plan = Arc::clone(&self.plan);
+        let steps = steps::<AsyncCallee<E>>(&plan);
+        if let Some(place) = self.only {
+            self.start_one(place, &steps[place], context);
+            return Ok(());
+        }
         if plan.extra().is_special {
             mind_unhandled::<E>(&plan, self.site)?;
             let special = &plan.extra().special;
@@ -95,7 +109,7 @@ impl<E: Any + Send + Sync> Running<E> {
                 observer.published(special.published::<E>(self.site));
             }
         }
-        for (place, step) in steps::<AsyncCallee<E>>(&plan).iter().enumerate() {
+        for (place, step) in steps.iter().enumerate() {
             if self.is_stopped || causal::is_refused() {
                 break;
             }
@@ -201,6 +215,7 @@ impl<E: Any + Send + Sync> Running<E> {
     fn end(&mut self) -> Ended {
         self.pending = FuturesUnordered::new();
         let places = self.deliveries.as_ref().map_or(0, Vec::len);
+        let places = if self.only.is_some() { 0 } else { places };
         for place in 0..places {
             let is_open = |deliveries: &Vec<Option<_>>| deliveries[place].is_none();
             if self.deliveries.as_ref().is_some_and(is_open) {

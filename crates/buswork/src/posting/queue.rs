@@ -33,7 +33,7 @@ pub(crate) struct State<J, S> {
     /// How many deliveries have ended since one of them was woken.
     freed: usize,
     /// How often it happened that nothing was pending any more.
-    quiets: u64,
+    pub(crate) quiets: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,8 +171,8 @@ impl<J, S> Queue<J, S> {
         }
     }
 
-    /// Ends a delivery. Its line goes on.
-    pub(crate) fn settle(&self, state: &mut State<J, S>, ticket: Ticket) {
+    /// Ends a delivery. Its line goes on. Says whether nothing is pending any more.
+    pub(crate) fn settle(&self, state: &mut State<J, S>, ticket: Ticket) -> bool {
         let _ = state.backlog.done(ticket);
         if !state.waiting.is_empty() {
             state.freed += 1;
@@ -180,13 +180,15 @@ impl<J, S> Queue<J, S> {
                 state.wake_poster();
             }
         }
-        if state.backlog.pending() == 0 {
+        let is_quiet = state.backlog.pending() == 0;
+        if is_quiet {
             state.quiets += 1;
             if state.phase == Phase::Closing {
                 state.phase = Phase::Closed;
             }
             self.quiet.notify_all();
         }
+        is_quiet
     }
 
     /// Waits until nothing is pending, at one moment at least. Returns what is left if that takes

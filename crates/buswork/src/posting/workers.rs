@@ -127,7 +127,7 @@ impl Workers {
         run(job);
         let mut state = self.queue.lock();
         state.staff.done(epoch);
-        self.queue.settle(&mut state, ticket);
+        let _ = self.queue.settle(&mut state, ticket);
         Some(state)
     }
 

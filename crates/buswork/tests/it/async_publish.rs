@@ -226,7 +226,7 @@ fn options_hold() {
     let names: Vec<_> = bus
         .handlers::<OrderPlaced>()
         .iter()
-        .map(|one| one.is_active())
+        .map(buswork::Subscription::is_active)
         .collect();
     assert_eq!(names, [true, false]);
     assert_eq!(format!("{bus:?}"), "AsyncEventBus(2 subscriptions)");

@@ -1,6 +1,8 @@
 //! The bus for Rust, through its public face; a file a behaviour.
 
 mod async_deliver;
+#[cfg(feature = "tokio")]
+mod async_post;
 mod async_publish;
 mod async_recursion;
 mod backlog;
