@@ -424,10 +424,8 @@ impl State {
 
     /// Wakes every loop that has something to do.
     pub(crate) fn wake_loops(&mut self, wakes: &mut Wakes) {
-        for runner in self.loops.runners() {
-            if self.backlog.is_ready(runner) {
-                self.wake_loop(runner, wakes);
-            }
+        for runner in self.backlog.ready_runners() {
+            self.wake_loop(runner, wakes);
         }
     }
 }

@@ -78,11 +78,6 @@ impl Loops {
         }
     }
 
-    pub(crate) fn runners(&self) -> Vec<usize> {
-        let known = self.known.iter();
-        known.map(|one| one.object.as_ptr() as usize).collect()
-    }
-
     /// Lets a loop go that has nothing to do. To be dropped without a lock.
     #[must_use]
     pub(crate) fn forget(&mut self, runner: usize) -> Option<Py<PyAny>> {

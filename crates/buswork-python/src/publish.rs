@@ -83,7 +83,7 @@ pub(crate) fn within_chain<R>(
 
 /// Whether this thread runs a handler of a publish on `bus`.
 pub(crate) fn is_publishing(bus: &Bus) -> bool {
-    CHAIN.with(|chain| chain.is_in_progress(bus.number()))
+    CHAIN.with(|chain| chain.is_inside(bus.number()))
 }
 
 struct Leaving<'a>(&'a Chain, Entered);

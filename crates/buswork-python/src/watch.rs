@@ -83,15 +83,12 @@ impl<'py> Muting<'py> {
         if matches!(self, Self::Nobody) {
             return Ok(None);
         }
-        let mut muted = Vec::new();
+        let mut rest = Vec::with_capacity(plan.entries().len());
         for entry in plan.entries() {
-            if self.has(py, entry)? {
-                muted.push(entry.sequence());
+            if !self.has(py, entry)? {
+                rest.push(Arc::clone(entry));
             }
         }
-        let is_left = |entry: &&Arc<Entry>| !muted.contains(&entry.sequence());
-        Ok(Some(Arc::new(
-            plan.of_some(is_left, plan.extra().careful()),
-        )))
+        Ok(Some(Arc::new(Plan::new(rest, plan.extra().careful()))))
     }
 }

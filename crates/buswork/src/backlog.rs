@@ -51,14 +51,22 @@ pub struct Ticket {
 struct Line<R, J> {
     name: u64,
     waiting: VecDeque<Waiting<R, J>>,
-    /// The delivery in progress: its number and its runner.
-    running: Option<(u64, R)>,
+    running: Option<Running<R>>,
 }
 
 struct Waiting<R, J> {
     number: u64,
     runner: R,
+    weight: usize,
     job: J,
+}
+
+/// The delivery in progress.
+#[derive(Clone, Copy)]
+struct Running<R> {
+    number: u64,
+    runner: R,
+    weight: usize,
 }
 
 impl<R: Copy, J> Line<R, J> {
@@ -134,9 +142,16 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
     /// Adds a delivery to the end of a line. Says whether its runner has something new to do.
     #[inline]
     pub fn push(&mut self, line: u64, runner: R, job: J) -> bool {
+        self.push_as(1, line, runner, job)
+    }
+
+    /// As [`push`](Self::push), for a job that stands for so many deliveries: those of one event
+    /// that passes the middleware first, say.
+    #[inline]
+    pub fn push_as(&mut self, deliveries: usize, line: u64, runner: R, job: J) -> bool {
         let number = self.next_number;
         self.next_number += 1;
-        self.pending += 1;
+        self.pending += deliveries;
         let place = match self.places.get(&line) {
             Some(&place) => place,
             None => self.begin(line),
@@ -146,6 +161,7 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
         line.waiting.push_back(Waiting {
             number,
             runner,
+            weight: deliveries,
             job,
         });
         if is_ready {
@@ -161,8 +177,12 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
         let place = ready.places.pop_front()?;
         let line = &mut self.lines[place];
         let first = line.waiting.pop_front()?;
-        let number = first.number;
-        line.running = Some((number, runner));
+        let Waiting { number, weight, .. } = first;
+        line.running = Some(Running {
+            number,
+            runner,
+            weight,
+        });
         Some((Ticket { place, number }, first.job))
     }
 
@@ -171,19 +191,31 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
     #[inline]
     pub fn done(&mut self, ticket: Ticket) -> Option<R> {
         let line = self.lines.get_mut(ticket.place)?;
-        if line.running.map(|(number, _)| number) != Some(ticket.number) {
-            return None;
-        }
-        line.running = None;
-        self.pending -= 1;
+        let running = line
+            .running
+            .take_if(|running| running.number == ticket.number)?;
+        self.pending -= running.weight;
         self.go_on(ticket.place)
     }
 
     /// Whether `runner` has something to do.
     #[inline]
     pub fn is_ready(&self, runner: R) -> bool {
+        self.ready(runner) > 0
+    }
+
+    /// How many lines wait for `runner` to take their next delivery.
+    #[inline]
+    pub fn ready(&self, runner: R) -> usize {
         let mut ready = self.ready.iter();
-        ready.any(|ready| ready.runner == runner && !ready.places.is_empty())
+        let ready = ready.find(|ready| ready.runner == runner);
+        ready.map_or(0, |ready| ready.places.len())
+    }
+
+    /// The runners that have something to do.
+    pub fn ready_runners(&self) -> Vec<R> {
+        let ready = self.ready.iter().filter(|ready| !ready.places.is_empty());
+        ready.map(|ready| ready.runner).collect()
     }
 
     /// How many deliveries are waiting or in progress.
@@ -204,6 +236,9 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
 
     /// Takes out the oldest deliveries that wait until there is room for so many more, or none
     /// waits any longer. They are counted as dropped.
+    ///
+    /// What follows in a line may be for another runner than what was dropped, who is not told:
+    /// where there are several, wake the [`ready_runners`](Self::ready_runners) afterwards.
     pub fn make_room(&mut self, deliveries: usize) -> Vec<J> {
         let mut dropped = Vec::new();
         while !self.has_room(deliveries) {
@@ -217,8 +252,8 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
                 break;
             };
             dropped.push(oldest.job);
-            self.pending -= 1;
-            self.dropped += 1;
+            self.pending -= oldest.weight;
+            self.note_dropped(oldest.weight);
             let is_ready_for = self.lines[place].first_runner();
             if was_ready_for.is_some() && is_ready_for != was_ready_for {
                 self.unqueue(place);
@@ -237,21 +272,19 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
         for place in 0..self.lines.len() {
             let line = &mut self.lines[place];
             let was_first = line.first_runner() == Some(runner);
-            let before = abandoned.len();
             for waiting in std::mem::take(&mut line.waiting) {
                 if waiting.runner == runner {
+                    self.pending -= waiting.weight;
                     abandoned.push((waiting.number, waiting.job));
                 } else {
                     line.waiting.push_back(waiting);
                 }
             }
-            self.pending -= abandoned.len() - before;
-            let was_running = line.running.is_some_and(|(_, running)| running == runner);
-            if was_running {
-                line.running = None;
-                self.pending -= 1;
+            let running = line.running.take_if(|running| running.runner == runner);
+            if let Some(running) = running {
+                self.pending -= running.weight;
             }
-            if was_running || was_first {
+            if running.is_some() || was_first {
                 woken.extend(self.go_on(place));
             }
         }

@@ -2,28 +2,38 @@
 
 use std::any::{Any, type_name};
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::Location;
 
-use crate::bus::{EventBus, NewSubscription, Predicate};
+use crate::backlog::Overflow;
+use crate::bus::EventBus;
 use crate::entry::Options;
 use crate::handler::Handler;
+use crate::inner::{Inner, Limits};
+use crate::plan::{Callee, Predicate, Subscriber};
 use crate::policy::{OnError, Unhandled};
 use crate::subscription::Subscription;
 use crate::sync::Arc;
+use crate::topic::Pattern;
 
-/// Options of a subscription to `E`, from [`EventBus::on`].
+/// Options of a subscription to `E` on a bus of kind `B`, from [`EventBus::on`],
+/// [`AsyncEventBus::on`](crate::AsyncEventBus::on), and their `topic`.
 #[must_use = "nothing is subscribed before `subscribe`"]
-pub struct SubscriptionBuilder<'bus, E> {
-    bus: &'bus EventBus,
+pub struct SubscriptionBuilder<'bus, E, B = EventBus> {
+    pub(crate) bus: &'bus Arc<Inner>,
+    kind: PhantomData<fn() -> B>,
+    pattern: Option<Pattern>,
     options: Options,
     when: Option<Predicate<E>>,
     on_error: Option<OnError>,
 }
 
-impl<'bus, E: Any> SubscriptionBuilder<'bus, E> {
-    pub(crate) fn new(bus: &'bus EventBus) -> Self {
+impl<'bus, E: Any, B> SubscriptionBuilder<'bus, E, B> {
+    pub(crate) fn new(bus: &'bus Arc<Inner>, pattern: Option<Pattern>) -> Self {
         Self {
             bus,
+            kind: PhantomData,
+            pattern,
             options: Options::default(),
             when: None,
             on_error: None,
@@ -62,40 +72,54 @@ impl<'bus, E: Any> SubscriptionBuilder<'bus, E> {
         self
     }
 
+    /// Adds a subscription whose bus calls what `callee` makes of the predicate.
+    pub(crate) fn add<C: Any + Send + Sync>(
+        self,
+        handler: &'static str,
+        location: &'static Location<'static>,
+        callee: impl FnOnce(Option<Predicate<E>>) -> C,
+    ) -> Subscription {
+        let name = self.options.name.clone();
+        let subscriber = Subscriber {
+            callee: Arc::new(callee(self.when)),
+            name: name.unwrap_or_else(|| handler.into()),
+            event: type_name::<E>(),
+            location,
+            on_error: self.on_error,
+            pattern: self.pattern,
+        };
+        self.bus.add::<E>(subscriber, self.options)
+    }
+}
+
+impl<E: Any> SubscriptionBuilder<'_, E> {
     /// Subscribes the handler.
     ///
     /// # Panics
     /// When the given name is taken on this bus.
     #[track_caller]
     pub fn subscribe<H: Handler<E>>(self, handler: H) -> Subscription {
-        let name = self
-            .options
-            .name
-            .clone()
-            .unwrap_or_else(|| type_name::<H>().into());
-        self.bus.add(NewSubscription {
-            handler: Box::new(handler),
-            when: self.when,
-            name,
-            on_error: self.on_error,
-            options: self.options,
-            location: Location::caller(),
+        let handler = Box::new(handler);
+        self.add(type_name::<H>(), Location::caller(), |when| Callee {
+            handler,
+            when,
         })
     }
 }
 
-impl<E> fmt::Debug for SubscriptionBuilder<'_, E> {
+impl<E, B> fmt::Debug for SubscriptionBuilder<'_, E, B> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("SubscriptionBuilder")
             .field("event", &type_name::<E>())
+            .field("pattern", &self.pattern)
             .field("options", &self.options)
             .field("on_error", &self.on_error)
             .finish_non_exhaustive()
     }
 }
 
-/// Settings of a bus, from [`EventBus::builder`].
+/// Settings of a bus of kind `B`, from [`EventBus::builder`] and [`AsyncEventBus::builder`](crate::AsyncEventBus::builder).
 ///
 /// # Examples
 /// ```
@@ -108,13 +132,15 @@ impl<E> fmt::Debug for SubscriptionBuilder<'_, E> {
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "no bus is made before `build`"]
-pub struct BusBuilder {
-    max_depth: u32,
-    on_error: OnError,
-    unhandled: Unhandled,
+pub struct BusBuilder<B = EventBus> {
+    kind: PhantomData<fn() -> B>,
+    pub(crate) max_depth: u32,
+    pub(crate) on_error: OnError,
+    pub(crate) unhandled: Unhandled,
+    pub(crate) limits: Limits,
 }
 
-impl BusBuilder {
+impl<B> BusBuilder<B> {
     /// How deep publishes may be nested in one causal chain. 100 unless set.
     pub fn max_depth(mut self, max_depth: u32) -> Self {
         self.max_depth = max_depth;
@@ -133,18 +159,39 @@ impl BusBuilder {
         self
     }
 
-    /// The bus.
-    pub fn build(self) -> EventBus {
-        EventBus::with(self.max_depth, self.on_error, self.unhandled)
+    /// How many posted deliveries may be pending, waiting or in progress. 10,000 unless set.
+    pub fn max_pending(mut self, max_pending: usize) -> Self {
+        self.limits.max_pending = max_pending;
+        self
+    }
+
+    /// What a post does when there is no room for its deliveries. It waits unless this is set.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.limits.overflow = overflow;
+        self
     }
 }
 
-impl Default for BusBuilder {
+impl BusBuilder {
+    /// The bus.
+    pub fn build(self) -> EventBus {
+        EventBus {
+            inner: Inner::new(self),
+        }
+    }
+}
+
+impl<B> Default for BusBuilder<B> {
     fn default() -> Self {
         Self {
+            kind: PhantomData,
             max_depth: 100,
             on_error: OnError::default(),
             unhandled: Unhandled::default(),
+            limits: Limits {
+                max_pending: 10_000,
+                overflow: Overflow::Wait,
+            },
         }
     }
 }

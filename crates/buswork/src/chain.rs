@@ -123,21 +123,46 @@ impl<L: Copy + PartialEq, R: Clone> Chain<L, R> {
         }
     }
 
-    /// Whether a publish on the bus numbered `bus` is in progress.
-    pub fn is_in_progress(&self, bus: usize) -> bool {
-        let enclosing = self.enclosing.borrow();
-        let links = self
-            .innermost
-            .get()
-            .into_iter()
-            .chain(enclosing.iter().copied());
-        links.into_iter().any(|link| link.bus == bus)
-    }
-
     /// Whether [`verdict`](Self::verdict) has a refusal to tell.
     #[inline]
     pub fn is_tripped(&self) -> bool {
         self.is_tripped.get()
+    }
+
+    /// Whether a publish on that bus is in progress.
+    pub fn is_inside(&self, bus: usize) -> bool {
+        let innermost = self.innermost.get();
+        innermost.is_some_and(|link| link.bus == bus)
+            || self.enclosing.borrow().iter().any(|link| link.bus == bus)
+    }
+
+    /// How deep the innermost publish is on its bus; 0 if there is none.
+    pub fn depth(&self) -> u32 {
+        self.innermost.get().map_or(0, |link| link.depth)
+    }
+
+    /// Whether the innermost publish has another of its event type further out.
+    pub fn goes_round(&self) -> bool {
+        let enclosing = self.enclosing.borrow();
+        self.innermost
+            .get()
+            .is_some_and(|link| enclosing.iter().any(|outer| outer.event == link.event))
+    }
+
+    /// Refuses the innermost publish after all: it, each enclosing one, and each further one in this
+    /// chain have the refusal as their verdict. `refusal` is made of the event types that go round.
+    #[cold]
+    pub fn trip(&self, refusal: impl FnOnce(Vec<L>) -> R) {
+        let enclosing = self.enclosing.borrow();
+        let path = enclosing.iter().map(|link| link.event);
+        let path: Vec<L> = path
+            .chain(self.innermost.get().map(|link| link.event))
+            .collect();
+        drop(enclosing);
+        if !path.is_empty() {
+            self.refusal.replace(Some(refusal(cycle(&path))));
+            self.is_tripped.set(true);
+        }
     }
 
     /// Puts `outer` among the enclosing ones. Returns the number of the next publish, and how deep

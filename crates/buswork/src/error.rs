@@ -1,14 +1,17 @@
-//! The crate's one error, and the failure of one delivery.
+//! The crate's one error.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::panic::Location;
+use std::time::Duration;
 
 use crate::chain::too_deep;
+use crate::failure::Failure;
 use crate::handler::BoxError;
-use crate::sync::Arc;
+use crate::posting::Left;
+use crate::topic::MalformedTopic;
 
-/// Why a publish did not end well. Ask it with the `is_*` methods, and with
+/// Why a publish, a post or a drain did not end well. Ask it with the `is_*` methods, and with
 /// [`failures`](Self::failures).
 #[derive(Debug)]
 pub struct Error {
@@ -24,45 +27,114 @@ enum Kind {
     },
     Unhandled {
         event: &'static str,
+        topic: Option<Box<str>>,
         site: &'static Location<'static>,
     },
     Recursion {
         cycle: Vec<&'static str>,
-        max_depth: u32,
+        limit: Limit,
     },
+    Refused(BoxError),
+    MalformedTopic(MalformedTopic),
+    QueueFull {
+        event: &'static str,
+        max_pending: usize,
+    },
+    Closed {
+        event: &'static str,
+    },
+    Timeout {
+        verb: &'static str,
+        timeout: Duration,
+        left: Vec<Left>,
+    },
+    InsideHandler {
+        verb: &'static str,
+    },
+    #[cfg(feature = "tokio")]
+    NoRuntime {
+        event: &'static str,
+    },
+}
+
+/// What a cycle of publishes ran into.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Limit {
+    /// So many are nested.
+    Depth(u32),
+    /// So many of one chain are in progress at one depth.
+    Crowd { crowd: u32, depth: u32 },
 }
 
 impl Error {
     pub(crate) fn handlers(event: &'static str, failures: Vec<Failure>) -> Self {
-        Self {
-            kind: Box::new(Kind::Handlers {
-                event,
-                failures,
-                stopped: false,
-            }),
-        }
+        Self::new(Kind::Handlers {
+            event,
+            failures,
+            stopped: false,
+        })
     }
 
     pub(crate) fn stopped(event: &'static str, failure: Failure) -> Self {
+        Self::new(Kind::Handlers {
+            event,
+            failures: vec![failure],
+            stopped: true,
+        })
+    }
+
+    pub(crate) fn unhandled(
+        event: &'static str,
+        topic: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> Self {
+        let topic = topic.map(Into::into);
+        Self::new(Kind::Unhandled { event, topic, site })
+    }
+
+    pub(crate) fn recursion(cycle: Vec<&'static str>, limit: Limit) -> Self {
+        Self::new(Kind::Recursion { cycle, limit })
+    }
+
+    pub(crate) fn malformed_topic(why: MalformedTopic) -> Self {
+        Self::new(Kind::MalformedTopic(why))
+    }
+
+    pub(crate) fn queue_full(event: &'static str, max_pending: usize) -> Self {
+        Self::new(Kind::QueueFull { event, max_pending })
+    }
+
+    pub(crate) fn closed(event: &'static str) -> Self {
+        Self::new(Kind::Closed { event })
+    }
+
+    pub(crate) fn timeout(verb: &'static str, timeout: Duration, left: Vec<Left>) -> Self {
+        Self::new(Kind::Timeout {
+            verb,
+            timeout,
+            left,
+        })
+    }
+
+    pub(crate) fn inside_handler(verb: &'static str) -> Self {
+        Self::new(Kind::InsideHandler { verb })
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn no_runtime(event: &'static str) -> Self {
+        Self::new(Kind::NoRuntime { event })
+    }
+
+    fn new(kind: Kind) -> Self {
         Self {
-            kind: Box::new(Kind::Handlers {
-                event,
-                failures: vec![failure],
-                stopped: true,
-            }),
+            kind: Box::new(kind),
         }
     }
 
-    pub(crate) fn unhandled(event: &'static str, site: &'static Location<'static>) -> Self {
-        Self {
-            kind: Box::new(Kind::Unhandled { event, site }),
-        }
-    }
-
-    pub(crate) fn recursion(cycle: Vec<&'static str>, max_depth: u32) -> Self {
-        Self {
-            kind: Box::new(Kind::Recursion { cycle, max_depth }),
-        }
+    /// The error of a layer that does not let an event through; see
+    /// [`Middleware`](crate::Middleware).
+    pub fn refused(cause: impl Into<BoxError>) -> Self {
+        Self::new(Kind::Refused(cause.into()))
     }
 
     /// Whether handlers failed; [`failures`](Self::failures) has them.
@@ -81,16 +153,53 @@ impl Error {
         matches!(*self.kind, Kind::Unhandled { .. })
     }
 
-    /// Whether publishes were nested deeper than the bus allows.
+    /// Whether publishes were nested deeper than the bus allows; on the async bus also, whether those
+    /// of a cycle became too many.
     pub fn is_recursion(&self) -> bool {
         matches!(*self.kind, Kind::Recursion { .. })
+    }
+
+    /// Whether a layer refused the event, by [`refused`](Self::refused).
+    pub fn is_refused(&self) -> bool {
+        matches!(*self.kind, Kind::Refused(_))
+    }
+
+    /// Whether a topic or a pattern is malformed.
+    pub fn is_malformed_topic(&self) -> bool {
+        matches!(*self.kind, Kind::MalformedTopic(_))
+    }
+
+    /// Whether there was no room for the deliveries of a post, and it could not wait.
+    pub fn is_queue_full(&self) -> bool {
+        matches!(*self.kind, Kind::QueueFull { .. })
+    }
+
+    /// Whether the bus takes no posts any more, since it was closed.
+    pub fn is_closed(&self) -> bool {
+        matches!(*self.kind, Kind::Closed { .. })
+    }
+
+    /// Whether deliveries were still pending when the time for a drain or a close was up.
+    pub fn is_timeout(&self) -> bool {
+        matches!(*self.kind, Kind::Timeout { .. })
+    }
+
+    /// Whether a handler waited for its own end, by a drain or a close of its bus.
+    pub fn is_inside_handler(&self) -> bool {
+        matches!(*self.kind, Kind::InsideHandler { .. })
+    }
+
+    /// Whether an async bus has no runtime to deliver a post on.
+    #[cfg(feature = "tokio")]
+    pub fn is_no_runtime(&self) -> bool {
+        matches!(*self.kind, Kind::NoRuntime { .. })
     }
 
     /// The failures, in call order; empty unless [`is_handlers`](Self::is_handlers).
     pub fn failures(&self) -> &[Failure] {
         match &*self.kind {
             Kind::Handlers { failures, .. } => failures,
-            Kind::Unhandled { .. } | Kind::Recursion { .. } => &[],
+            _ => &[],
         }
     }
 
@@ -99,7 +208,7 @@ impl Error {
     pub fn cycle(&self) -> &[&'static str] {
         match &*self.kind {
             Kind::Recursion { cycle, .. } => cycle,
-            Kind::Handlers { .. } | Kind::Unhandled { .. } => &[],
+            _ => &[],
         }
     }
 }
@@ -111,153 +220,101 @@ impl fmt::Display for Error {
                 event,
                 failures,
                 stopped,
-            } => {
-                let (count, noun) = match failures.len() {
-                    1 => (1, "handler"),
-                    count => (count, "handlers"),
-                };
-                write!(formatter, "{count} {noun} of {event} failed")?;
-                if *stopped {
-                    formatter.write_str(", and the rest did not run")?;
+            } => write_handlers(formatter, event, failures, *stopped),
+            Kind::Unhandled { event, topic, site } => {
+                write!(formatter, "nobody handles {event}")?;
+                if let Some(topic) = topic {
+                    write!(formatter, " on topic {topic}")?;
                 }
-                for failure in failures {
-                    write!(formatter, "\n- {failure}")?;
-                }
-                Ok(())
+                write!(
+                    formatter,
+                    ", published at {site}: subscribe a handler, or allow it with set_unhandled::<{event}>(Unhandled::Ignore)"
+                )
             }
-            Kind::Unhandled { event, site } => write!(
+            Kind::Recursion { cycle, limit } => match *limit {
+                Limit::Depth(max_depth) => {
+                    let cycle = cycle.iter().map(|&name| name.to_owned());
+                    formatter.write_str(&too_deep(max_depth, cycle))
+                }
+                Limit::Crowd { crowd, depth } => write!(
+                    formatter,
+                    "{crowd} publishes of one chain are in progress, {depth} deep: {}; break the cycle",
+                    cycle.join(" -> ")
+                ),
+            },
+            Kind::Refused(cause) => write!(formatter, "a layer refused the event: {cause}"),
+            Kind::MalformedTopic(why) => why.fmt(formatter),
+            Kind::QueueFull { event, max_pending } => write!(
                 formatter,
-                "nobody handles {event}, published at {site}: subscribe a handler, or allow it with set_unhandled::<{event}>(Unhandled::Ignore)"
+                "no room for {event}: {max_pending} deliveries are pending; wait for a drain, raise max_pending, or choose what to drop by overflow"
             ),
-            Kind::Recursion { cycle, max_depth } => {
-                let cycle = cycle.iter().map(|&name| name.to_owned());
-                formatter.write_str(&too_deep(*max_depth, cycle))
+            Kind::Closed { event } => {
+                write!(formatter, "{event} was posted to a bus that is closed")
             }
+            Kind::Timeout {
+                verb,
+                timeout,
+                left,
+            } => write_left(formatter, verb, *timeout, left),
+            Kind::InsideHandler { verb } => write!(
+                formatter,
+                "{verb} was called inside a handler of the same bus, and would wait for itself: call it where the bus is owned"
+            ),
+            #[cfg(feature = "tokio")]
+            Kind::NoRuntime { event } => write!(
+                formatter,
+                "{event} was posted outside of a tokio runtime: tell the bus which one to use, by AsyncEventBus::bind"
+            ),
         }
+    }
+}
+
+fn write_handlers(
+    formatter: &mut fmt::Formatter<'_>,
+    event: &str,
+    failures: &[Failure],
+    stopped: bool,
+) -> fmt::Result {
+    let (count, noun) = match failures.len() {
+        1 => (1, "handler"),
+        count => (count, "handlers"),
+    };
+    write!(formatter, "{count} {noun} of {event} failed")?;
+    if stopped {
+        formatter.write_str(", and the rest did not run")?;
+    }
+    for failure in failures {
+        write!(formatter, "\n- {failure}")?;
+    }
+    Ok(())
+}
+
+fn write_left(
+    formatter: &mut fmt::Formatter<'_>,
+    verb: &str,
+    timeout: Duration,
+    left: &[Left],
+) -> fmt::Result {
+    const SHOWN: usize = 10;
+    let total: usize = left.iter().map(Left::pending).sum();
+    write!(
+        formatter,
+        "{verb}: after {timeout:?} {total} deliveries are still pending"
+    )?;
+    for one in left.iter().take(SHOWN) {
+        write!(formatter, "\n- {one}")?;
+    }
+    match left.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => write!(formatter, "\n- and of {more} more"),
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.failures().first().map(|failure| failure as _)
-    }
-}
-
-/// The failure of one handler: which, of what, published where, and why. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Failure {
-    facts: Arc<Facts>,
-}
-
-#[derive(Debug)]
-struct Facts {
-    event: &'static str,
-    name: Arc<str>,
-    location: &'static Location<'static>,
-    site: &'static Location<'static>,
-    cause: Cause,
-}
-
-#[derive(Debug)]
-pub(crate) enum Cause {
-    Returned(BoxError),
-    Panicked(Panicked),
-}
-
-/// A handler's panic, as the error of its [`Failure`].
-#[derive(Debug)]
-pub(crate) struct Panicked {
-    message: String,
-}
-
-impl Panicked {
-    pub(crate) fn new(payload: &(dyn std::any::Any + Send)) -> Self {
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "(its payload is not text)".to_owned());
-        Self { message }
-    }
-}
-
-impl fmt::Display for Panicked {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "panicked: {}", self.message)
-    }
-}
-
-impl StdError for Panicked {}
-
-impl Failure {
-    pub(crate) fn new(
-        event: &'static str,
-        name: Arc<str>,
-        location: &'static Location<'static>,
-        site: &'static Location<'static>,
-        cause: Cause,
-    ) -> Self {
-        Self {
-            facts: Arc::new(Facts {
-                event,
-                name,
-                location,
-                site,
-                cause,
-            }),
+        match &*self.kind {
+            Kind::Refused(cause) => Some(&**cause),
+            _ => self.failures().first().map(|failure| failure as _),
         }
-    }
-
-    /// The type name of the event.
-    pub fn event_type(&self) -> &'static str {
-        self.facts.event
-    }
-
-    /// The handler's name: the given one, or its type's.
-    pub fn name(&self) -> &str {
-        &self.facts.name
-    }
-
-    /// Where the handler was subscribed.
-    pub fn location(&self) -> &'static Location<'static> {
-        self.facts.location
-    }
-
-    /// Where the event was published.
-    pub fn site(&self) -> &'static Location<'static> {
-        self.facts.site
-    }
-
-    /// What the handler returned, or its panic.
-    pub fn error(&self) -> &(dyn StdError + Send + Sync + 'static) {
-        match &self.facts.cause {
-            Cause::Returned(error) => &**error,
-            Cause::Panicked(panic) => panic,
-        }
-    }
-
-    /// Whether the handler panicked.
-    pub fn is_panic(&self) -> bool {
-        matches!(self.facts.cause, Cause::Panicked(_))
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{} (subscribed at {}) of {} published at {}: {}",
-            self.facts.name,
-            self.facts.location,
-            self.facts.event,
-            self.facts.site,
-            self.error()
-        )
-    }
-}
-
-impl StdError for Failure {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(self.error())
     }
 }

@@ -76,32 +76,46 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs, unreachable_pub)]
 
+mod async_bus;
 pub mod backlog;
 mod builder;
 mod bus;
+mod careful;
 mod causal;
 pub mod chain;
 mod delivery;
 mod dispatch;
 pub mod entry;
 mod error;
+mod failure;
 mod handler;
 mod hash;
+mod inner;
 pub mod isolation;
+mod middleware;
 mod observe;
 mod order;
+mod plan;
 mod policy;
+mod post;
+mod posting;
 mod report;
+mod settings;
 mod subscription;
 mod sync;
 pub mod table;
 pub mod topic;
+mod topics;
 
+pub use async_bus::{AsyncEventBus, AsyncHandler, AsyncMiddleware, AsyncNext, SharedEvent};
+pub use backlog::Overflow;
 pub use builder::{BusBuilder, SubscriptionBuilder};
 pub use bus::EventBus;
 pub use delivery::{SkipReason, Status};
-pub use error::{Error, Failure};
+pub use error::Error;
+pub use failure::Failure;
 pub use handler::{BoxError, Handler, Outcome};
+pub use middleware::{EventRef, Middleware, Next};
 pub use observe::{Observer, Published};
 pub use policy::{OnError, Unhandled};
 pub use report::{Delivery, Report};

@@ -10,9 +10,11 @@ use crate::report::Delivery;
 /// One publish, as an [`Observer`] sees it. The event itself is not shown.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub struct Published {
+pub struct Published<'a> {
     /// The type name of the event.
     pub event_type: &'static str,
+    /// The topic that it was published to, if any.
+    pub topic: Option<&'a str>,
     /// Where it was published.
     pub site: &'static Location<'static>,
 }
@@ -34,10 +36,10 @@ pub struct Published {
 /// struct Log(Mutex<Vec<String>>);
 ///
 /// impl Observer for Log {
-///     fn published(&self, publish: Published) {
+///     fn published(&self, publish: Published<'_>) {
 ///         self.0.lock().unwrap().push(format!("published {}", publish.event_type));
 ///     }
-///     fn delivered(&self, _: Published, delivery: &Delivery) {
+///     fn delivered(&self, _: Published<'_>, delivery: &Delivery) {
 ///         self.0.lock().unwrap().push(format!("{} {:?}", delivery.name(), delivery.status()));
 ///     }
 /// }
@@ -52,12 +54,12 @@ pub struct Published {
 /// ```
 pub trait Observer: Send + Sync {
     /// An event is published; its handlers have not run yet.
-    fn published(&self, publish: Published) {
+    fn published(&self, publish: Published<'_>) {
         let _ = publish;
     }
 
     /// A delivery has ended.
-    fn delivered(&self, publish: Published, delivery: &Delivery) {
+    fn delivered(&self, publish: Published<'_>, delivery: &Delivery) {
         let _ = (publish, delivery);
     }
 }

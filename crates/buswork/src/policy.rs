@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::sync::Arc;
 
 /// What a bus does with an event that nobody is subscribed to.

@@ -1,9 +1,12 @@
 //! What came of one publish, delivery by delivery.
 
+use std::panic::Location;
 use std::time::Duration;
 
-use crate::delivery::Status;
-use crate::error::{Error, Failure};
+use crate::delivery::{SkipReason, Status};
+use crate::error::Error;
+use crate::failure::{Cause, Failure};
+use crate::inner::failure;
 use crate::subscription::Subscription;
 
 /// What came of one [`deliver`](crate::EventBus::deliver): each delivery, in call order.
@@ -32,6 +35,16 @@ pub struct Report {
 }
 
 impl Report {
+    pub(crate) fn new(event: &'static str) -> Self {
+        let deliveries = Vec::new();
+        Self { event, deliveries }
+    }
+
+    /// Whether the failures of this error stand in here.
+    pub(crate) fn tells(&self, error: &Error) -> bool {
+        error.is_handlers() && self.failures().next().is_some()
+    }
+
     /// The type name of the event.
     pub fn event_type(&self) -> &'static str {
         self.event
@@ -75,6 +88,42 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    pub(crate) fn called(
+        subscription: Subscription,
+        site: &'static Location<'static>,
+        cause: Option<Cause>,
+        elapsed: Duration,
+    ) -> Self {
+        let failure = cause.map(|cause| failure(subscription.entry.handler(), site, cause));
+        Self::ended(subscription, failure, elapsed)
+    }
+
+    pub(crate) fn ended(
+        subscription: Subscription,
+        failure: Option<Failure>,
+        elapsed: Duration,
+    ) -> Self {
+        let status = match failure {
+            Some(_) => Status::Failed,
+            None => Status::Ok,
+        };
+        Self {
+            subscription,
+            status,
+            failure,
+            elapsed,
+        }
+    }
+
+    pub(crate) fn skipped(subscription: Subscription, reason: SkipReason) -> Self {
+        Self {
+            subscription,
+            status: Status::Skipped(reason),
+            failure: None,
+            elapsed: Duration::ZERO,
+        }
+    }
+
     /// Whose delivery this is.
     pub fn subscription(&self) -> &Subscription {
         &self.subscription

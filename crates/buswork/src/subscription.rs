@@ -5,9 +5,11 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Weak;
 
-use crate::bus::{Inner, Subscriber};
 use crate::entry::Entry;
+use crate::inner::Inner;
+use crate::plan::Subscriber;
 use crate::sync::Arc;
+use crate::topic::Pattern;
 
 /// A handler subscribed to a type, as a handle. Dropping it does nothing; take a
 /// [`guard`](Self::guard) to end the subscription with a scope.
@@ -68,6 +70,11 @@ impl Subscription {
     /// The type name of the events.
     pub fn event_type(&self) -> &'static str {
         self.entry.handler().event
+    }
+
+    /// The pattern of its topics, if it is subscribed to topics.
+    pub fn pattern(&self) -> Option<&str> {
+        self.entry.handler().pattern.as_ref().map(Pattern::as_str)
     }
 
     /// High runs first.

@@ -37,6 +37,15 @@ pub struct Plan<K, H, X> {
 }
 
 impl<K, H, X> Plan<K, H, X> {
+    /// A plan for its owner alone, whom the table does not know. The entries are to be in call
+    /// order.
+    pub fn new(entries: Vec<Arc<Entry<K, H>>>, extra: X) -> Self {
+        Self {
+            entries: entries.into_boxed_slice(),
+            extra,
+        }
+    }
+
     /// The entries in call order.
     #[inline]
     pub fn entries(&self) -> &[Arc<Entry<K, H>>] {
@@ -47,17 +56,6 @@ impl<K, H, X> Plan<K, H, X> {
     #[inline]
     pub fn extra(&self) -> &X {
         &self.extra
-    }
-}
-
-impl<K, H, X> Plan<K, H, X> {
-    /// A plan of some of these entries, for its owner alone.
-    #[must_use]
-    pub fn of_some(&self, keep: impl FnMut(&&Arc<Entry<K, H>>) -> bool, extra: X) -> Self {
-        Self {
-            entries: self.entries.iter().filter(keep).cloned().collect(),
-            extra,
-        }
     }
 }
 
@@ -203,10 +201,7 @@ impl<K, H> Arranged<K, H> {
 
     /// A plan for its owner alone, whom the table does not know.
     pub fn into_plan<X>(self, extra: X) -> Arc<Plan<K, H, X>> {
-        Arc::new(Plan {
-            entries: self.entries.into_boxed_slice(),
-            extra,
-        })
+        Arc::new(Plan::new(self.entries, extra))
     }
 }
 

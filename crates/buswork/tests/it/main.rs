@@ -1,13 +1,24 @@
 //! The bus for Rust, through its public face; a file a behaviour.
 
+mod async_deliver;
+#[cfg(feature = "tokio")]
+mod async_post;
+mod async_publish;
+mod async_recursion;
+mod backlog;
 mod deliver;
+mod executor;
+mod middleware;
 mod observe;
+mod post;
 mod publish;
+mod random;
 mod recursion;
 mod scenarios;
 mod shop;
 mod subscribe;
 mod threads;
+mod topics;
 
 use std::sync::{Arc, Mutex};
 

@@ -8,12 +8,12 @@ use crate::{OrderPlaced, order};
 struct Log(Mutex<Vec<String>>);
 
 impl Observer for Log {
-    fn published(&self, publish: Published) {
+    fn published(&self, publish: Published<'_>) {
         assert!(publish.site.file().ends_with("observe.rs"));
         self.0.lock().unwrap().push("published".into());
     }
 
-    fn delivered(&self, _: Published, delivery: &Delivery) {
+    fn delivered(&self, _: Published<'_>, delivery: &Delivery) {
         self.0
             .lock()
             .unwrap()

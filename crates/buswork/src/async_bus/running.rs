@@ -1,0 +1,316 @@
+//! The handlers of one async publish, from their start to the end of the last.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::AsyncEventBus;
+use super::handler::{AsyncCallee, BoxFuture, Call};
+use crate::causal;
+use crate::delivery::SkipReason;
+use crate::dispatch::settle;
+use crate::error::Error;
+use crate::failure::{Cause, Failure, Panicked};
+use crate::handler::BoxError;
+use crate::inner::failure;
+use crate::isolation::{Effect, Isolation};
+use crate::plan::{Plan, Step, mind_unhandled, steps};
+use crate::report::{Delivery, Report};
+use crate::sync::Arc;
+
+/// A publish that has been let through to the handlers.
+pub(crate) struct Running<E> {
+    bus: AsyncEventBus,
+    plan: Arc<Plan>,
+    event: Arc<E>,
+    site: &'static Location<'static>,
+    is_started: bool,
+    /// Which handler, if it is the delivery of a posted event.
+    only: Option<usize>,
+    /// Those that had not ended when they were started.
+    pending: FuturesUnordered<Handling>,
+    /// What the publisher is to be told, by place in the call order.
+    failures: Vec<(usize, Failure, Effect)>,
+    is_stopped: bool,
+    /// What came of each delivery, if it is reported or observed.
+    deliveries: Option<Vec<Option<Delivery>>>,
+}
+
+/// How a publish ended.
+pub(crate) struct Ended {
+    pub(crate) result: Result<(), Error>,
+    /// Empty unless they are reported.
+    pub(crate) deliveries: Vec<Delivery>,
+}
+
+impl Ended {
+    pub(crate) fn of(result: Result<(), Error>) -> Self {
+        let deliveries = Vec::new();
+        Self { result, deliveries }
+    }
+
+    pub(crate) fn into_report(self, event: &'static str) -> Result<Report, Error> {
+        let mut report = Report::new(event);
+        report.deliveries = self.deliveries;
+        match self.result {
+            Err(error) if !report.tells(&error) => Err(error),
+            _ => Ok(report),
+        }
+    }
+}
+
+impl<E: Any + Send + Sync> Running<E> {
+    pub(crate) fn new(
+        bus: AsyncEventBus,
+        plan: Arc<Plan>,
+        event: Arc<E>,
+        site: &'static Location<'static>,
+        is_reported: bool,
+    ) -> Self {
+        let is_kept = is_reported || plan.extra().special.observer.is_some();
+        let deliveries = is_kept.then(|| plan.entries().iter().map(|_| None).collect());
+        Self {
+            bus,
+            plan,
+            event,
+            site,
+            is_started: false,
+            only: None,
+            pending: FuturesUnordered::new(),
+            failures: Vec::new(),
+            is_stopped: false,
+            deliveries,
+        }
+    }
+
+    /// Runs one handler, and leaves to whoever posted the event what concerns it as a whole.
+    pub(crate) fn only(mut self, place: usize) -> Self {
+        self.only = Some(place);
+        self
+    }
+
+    /// Starts the handlers in call order, each up to its first wait.
+    fn start(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
+        self.is_started = true;
+        let plan = Arc::clone(&self.plan);
+        let steps = steps::<AsyncCallee<E>>(&plan);
+        if let Some(place) = self.only {
+            self.start_one(place, &steps[place], context);
+            return Ok(());
+        }
+        if plan.extra().is_special {
+            mind_unhandled::<E>(&plan, self.site)?;
+            let special = &plan.extra().special;
+            if let Some(observer) = &special.observer {
+                observer.published(special.published::<E>(self.site));
+            }
+        }
+        for (place, step) in steps.iter().enumerate() {
+            if self.is_stopped || causal::is_refused() {
+                break;
+            }
+            self.start_one(place, step, context);
+        }
+        Ok(())
+    }
+
+    fn start_one(&mut self, place: usize, step: &Step<AsyncCallee<E>>, context: &mut Context<'_>) {
+        let started = self.deliveries.is_some().then(Instant::now);
+        let begun = catch_unwind(AssertUnwindSafe(|| {
+            if !step.entry.is_plain()
+                && let Err(reason) = self.bus.inner.admit(step, &*self.event)
+            {
+                return Begun::Skipped(reason);
+            }
+            match &step.callee.call {
+                Call::Sync(handler) => Begun::Ended(handler.handle(&self.event)),
+                Call::Async(handler) => {
+                    let event = Arc::clone(&self.event);
+                    Begun::Waiting(Arc::clone(handler).start(event))
+                }
+            }
+        }));
+        let result = match begun {
+            Ok(Begun::Waiting(future)) => return self.poll_first(place, started, future, context),
+            Ok(Begun::Skipped(reason)) => return self.skip(place, reason),
+            Ok(Begun::Ended(result)) => result.map_err(Cause::Returned),
+            Err(payload) => Err(Cause::Panicked(Panicked::new(&*payload))),
+        };
+        self.note(Handled::new(place, started, result));
+    }
+
+    /// Many handlers end without a wait, and need no place among those that are pending. One that does
+    /// wait has the waker of the publish now; at the next poll it will get one of its own.
+    fn poll_first(
+        &mut self,
+        place: usize,
+        started: Option<Instant>,
+        future: BoxFuture<Result<(), BoxError>>,
+        context: &mut Context<'_>,
+    ) {
+        let mut handling = Handling {
+            place,
+            started,
+            future: Some(future),
+        };
+        match Pin::new(&mut handling).poll(context) {
+            Poll::Ready(handled) => self.note(handled),
+            Poll::Pending => self.pending.push(handling),
+        }
+    }
+
+    /// Keeps what came of a delivery.
+    fn note(&mut self, handled: Handled) {
+        let Handled {
+            place,
+            elapsed,
+            result,
+        } = handled;
+        if result.is_ok() && self.deliveries.is_none() {
+            return;
+        }
+        // A failure that came of a refused publish is the publish's own affair.
+        if causal::is_refused() {
+            return;
+        }
+        let entry = &self.plan.entries()[place];
+        let failed = result
+            .err()
+            .map(|cause| failure(entry.handler(), self.site, cause));
+        if let Some(failure) = &failed {
+            let judged = self.bus.inner.judge(entry.handler(), failure.clone());
+            if let Some((failure, effect)) = judged {
+                self.is_stopped |= effect == Effect::Stop;
+                self.failures.push((place, failure, effect));
+            }
+        }
+        if self.deliveries.is_some() {
+            let subscription = self.bus.inner.subscription(entry);
+            self.keep(place, Delivery::ended(subscription, failed, elapsed));
+        }
+    }
+
+    fn skip(&mut self, place: usize, reason: SkipReason) {
+        if self.deliveries.is_some() {
+            let subscription = self.bus.inner.subscription(&self.plan.entries()[place]);
+            self.keep(place, Delivery::skipped(subscription, reason));
+        }
+    }
+
+    fn keep(&mut self, place: usize, delivery: Delivery) {
+        let special = &self.plan.extra().special;
+        if let Some(observer) = &special.observer {
+            observer.delivered(special.published::<E>(self.site), &delivery);
+        }
+        if let Some(deliveries) = &mut self.deliveries {
+            deliveries[place] = Some(delivery);
+        }
+    }
+
+    /// Drops those that are still running, and says how the publish ended.
+    fn end(&mut self) -> Ended {
+        self.pending = FuturesUnordered::new();
+        let places = self.deliveries.as_ref().map_or(0, Vec::len);
+        let places = if self.only.is_some() { 0 } else { places };
+        for place in 0..places {
+            let is_open = |deliveries: &Vec<Option<_>>| deliveries[place].is_none();
+            if self.deliveries.as_ref().is_some_and(is_open) {
+                self.skip(place, SkipReason::Stopped);
+            }
+        }
+        let mut failures = std::mem::take(&mut self.failures);
+        failures.sort_unstable_by_key(|(place, ..)| *place);
+        let mut isolation = Isolation::new();
+        for (_, failure, effect) in failures {
+            let _ = isolation.record(failure, effect);
+        }
+        let deliveries = self.deliveries.take().into_iter().flatten().flatten();
+        Ended {
+            result: settle::<E>(isolation),
+            deliveries: deliveries.collect(),
+        }
+    }
+}
+
+impl<E: Any + Send + Sync> Future for Running<E> {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ended> {
+        let this = &mut *self;
+        if this.is_started {
+            while let Poll::Ready(Some(handled)) = this.pending.poll_next_unpin(context) {
+                this.note(handled);
+                if this.is_stopped || causal::is_refused() {
+                    break;
+                }
+            }
+        } else if let Err(error) = this.start(context) {
+            return Poll::Ready(Ended::of(Err(error)));
+        }
+        if this.pending.is_empty() || this.is_stopped || causal::is_refused() {
+            return Poll::Ready(this.end());
+        }
+        Poll::Pending
+    }
+}
+
+/// How a handler began.
+enum Begun {
+    Skipped(SkipReason),
+    Ended(Result<(), BoxError>),
+    Waiting(BoxFuture<Result<(), BoxError>>),
+}
+
+/// The future of one handler. Its panics are caught.
+struct Handling {
+    place: usize,
+    started: Option<Instant>,
+    future: Option<BoxFuture<Result<(), BoxError>>>,
+}
+
+/// How a handler ended.
+struct Handled {
+    place: usize,
+    elapsed: Duration,
+    result: Result<(), Cause>,
+}
+
+impl Handled {
+    fn new(place: usize, started: Option<Instant>, result: Result<(), Cause>) -> Self {
+        Self {
+            place,
+            elapsed: started.map_or(Duration::ZERO, |started| started.elapsed()),
+            result,
+        }
+    }
+}
+
+impl Future for Handling {
+    type Output = Handled;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Handled> {
+        let this = &mut *self;
+        // What it owns is dropped where its panics are caught.
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let future = this.future.as_mut()?;
+            let Poll::Ready(result) = future.as_mut().poll(context) else {
+                return None;
+            };
+            this.future = None;
+            Some(result.map_err(Cause::Returned))
+        }));
+        let result = match polled {
+            Ok(None) => return Poll::Pending,
+            Ok(Some(result)) => result,
+            Err(payload) => {
+                let _ = catch_unwind(AssertUnwindSafe(|| this.future = None));
+                Err(Cause::Panicked(Panicked::new(&*payload)))
+            }
+        };
+        Poll::Ready(Handled::new(this.place, this.started, result))
+    }
+}

@@ -1,0 +1,138 @@
+//! The careful road of a publish that is out of the ordinary: nobody is subscribed, somebody looks
+//! on, layers stand before the handlers, or a report is asked for.
+
+use std::any::{Any, type_name};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::time::Instant;
+
+use crate::bus::EventBus;
+use crate::causal::Publishing;
+use crate::delivery::SkipReason;
+use crate::dispatch::settle;
+use crate::error::Error;
+use crate::failure::{Cause, Failure, Panicked};
+use crate::isolation::Isolation;
+use crate::middleware::Next;
+use crate::plan::{Callee, Plan, Step, mind_unhandled, steps};
+use crate::report::{Delivery, Report};
+
+impl EventBus {
+    /// A publish whose plan is special.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn run_carefully<E: Any>(
+        &self,
+        plan: &Plan,
+        event: &E,
+        site: &'static Location<'static>,
+        publishing: &Publishing,
+    ) -> Result<(), Error> {
+        let mut report = Report::new(type_name::<E>());
+        self.pass(plan, event, site, publishing, &mut report)
+    }
+
+    /// A publish whose deliveries are reported. Handlers' failures stand in the report.
+    pub(crate) fn run_for_report<E: Any>(
+        &self,
+        plan: &Plan,
+        event: &E,
+        site: &'static Location<'static>,
+    ) -> Result<Report, Error> {
+        let publishing = self.inner.enter::<E>()?;
+        let mut report = Report::new(type_name::<E>());
+        match self.pass(plan, event, site, &publishing, &mut report) {
+            Err(error) if !report.tells(&error) => Err(error),
+            _ => Ok(report),
+        }
+    }
+
+    /// Leads an event through the layers, to the handlers.
+    fn pass<E: Any>(
+        &self,
+        plan: &Plan,
+        event: &E,
+        site: &'static Location<'static>,
+        publishing: &Publishing,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let special = &plan.extra().special;
+        let mut innermost = || {
+            mind_unhandled::<E>(plan, site)?;
+            let isolation = self.walk(plan, event, site, publishing, report)?;
+            settle::<E>(isolation)
+        };
+        if special.layers.is_empty() {
+            return innermost();
+        }
+        let seen = special.event(event, site);
+        let passed = Next::new(&special.layers, seen, &mut innermost).run();
+        publishing.verdict()?;
+        passed
+    }
+
+    /// Times each delivery and keeps what came of it. The isolation holds what a publisher is to
+    /// be told; the report holds everything.
+    fn walk<E: Any>(
+        &self,
+        plan: &Plan,
+        event: &E,
+        site: &'static Location<'static>,
+        publishing: &Publishing,
+        report: &mut Report,
+    ) -> Result<Isolation<Failure>, Error> {
+        let steps = steps::<Callee<E>>(plan);
+        let special = &plan.extra().special;
+        let published = special.published::<E>(site);
+        let observer = special.observer.as_deref();
+        if let Some(observer) = observer {
+            observer.published(published);
+        }
+        let mut isolation = Isolation::new();
+        let mut stopped = false;
+        for step in steps {
+            let delivery = if stopped {
+                self.undelivered(step, SkipReason::Stopped)
+            } else {
+                self.attempt(step, event, site)
+            };
+            publishing.verdict()?;
+            if let Some(failure) = &delivery.failure {
+                let judged = self.inner.judge(step.entry.handler(), failure.clone());
+                stopped = judged
+                    .is_some_and(|(failure, effect)| isolation.record(failure, effect).is_break());
+            }
+            if let Some(observer) = observer {
+                observer.delivered(published, &delivery);
+            }
+            report.deliveries.push(delivery);
+        }
+        Ok(isolation)
+    }
+
+    /// One delivery of the careful road.
+    pub(crate) fn attempt<E: Any>(
+        &self,
+        step: &Step<Callee<E>>,
+        event: &E,
+        site: &'static Location<'static>,
+    ) -> Delivery {
+        let started = Instant::now();
+        let handled = catch_unwind(AssertUnwindSafe(|| match self.inner.admit(step, event) {
+            Ok(()) => step.callee.handler.handle(event).map(|()| None),
+            Err(reason) => Ok(Some(reason)),
+        }));
+        let elapsed = started.elapsed();
+        let cause = match handled {
+            Ok(Ok(Some(reason))) => return self.undelivered(step, reason),
+            Ok(Ok(None)) => None,
+            Ok(Err(error)) => Some(Cause::Returned(error)),
+            Err(payload) => Some(Cause::Panicked(Panicked::new(&*payload))),
+        };
+        let subscription = self.inner.subscription(&step.entry);
+        Delivery::called(subscription, site, cause, elapsed)
+    }
+
+    fn undelivered<E>(&self, step: &Step<Callee<E>>, reason: SkipReason) -> Delivery {
+        Delivery::skipped(self.inner.subscription(&step.entry), reason)
+    }
+}

@@ -1,0 +1,186 @@
+//! The threads of a bus. They hold its queue and not the bus itself, so that a bus ends with its last
+//! handle and its last posted delivery.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::failure::Panicked;
+use crate::inner::Limits;
+use crate::posting::deliveries::Job;
+use crate::posting::queue::{self, Phase, Queue};
+use crate::posting::summons::{Staff, Summons};
+
+/// How long a thread rests before it ends.
+const REST: Duration = Duration::from_secs(5);
+/// How often the thread that stands by looks.
+const LOOK: Duration = Duration::from_millis(5);
+
+thread_local! {
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is a worker of any bus. One must not wait for another, or all might.
+pub(crate) fn is_worker() -> bool {
+    IS_WORKER.with(Cell::get)
+}
+
+pub(crate) type State = queue::State<Job, Staff>;
+
+/// The queue of a bus, and its threads.
+pub(crate) struct Workers {
+    pub(crate) queue: Queue<Job, Staff>,
+    processors: usize,
+    /// For those that rest.
+    call: Condvar,
+    /// For the one that stands by.
+    relief: Condvar,
+}
+
+impl Workers {
+    pub(crate) fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            queue: Queue::new(limits),
+            processors: thread::available_parallelism().map_or(1, Into::into),
+            call: Condvar::new(),
+            relief: Condvar::new(),
+        })
+    }
+
+    /// Wakes or starts whom a change of the queue calls for.
+    ///
+    /// # Panics
+    /// When the system gives no thread, and there is none.
+    #[inline]
+    pub(crate) fn act(self: &Arc<Self>, summons: Summons) {
+        match summons {
+            Summons::Nobody => {}
+            Summons::Resting => self.call.notify_one(),
+            Summons::Standby => self.relief.notify_all(),
+            Summons::New => self.hire(),
+        }
+    }
+
+    #[cold]
+    fn hire(self: &Arc<Self>) {
+        let own = Arc::clone(self);
+        let thread = thread::Builder::new().name("buswork".to_owned());
+        let Err(error) = thread.spawn(move || own.work()) else {
+            return;
+        };
+        let mut state = self.queue.lock();
+        state.staff.not_hired();
+        let threads = state.staff.threads();
+        drop(state);
+        assert!(
+            threads > 0,
+            "no thread for posted deliveries could be started: {error}"
+        );
+        log::warn!("no further thread for posted deliveries could be started: {error}");
+    }
+
+    /// Waits until the threads have ended, after a close.
+    pub(crate) fn wait_for_end(&self) {
+        let state = self.queue.lock();
+        self.call.notify_all();
+        self.relief.notify_all();
+        drop(
+            self.queue
+                .wait(state, None, |state| state.staff.threads() == 0),
+        );
+    }
+
+    /// The bus is gone: the threads end.
+    pub(crate) fn end(&self) {
+        let mut state = self.queue.lock();
+        state.close();
+        self.call.notify_all();
+        self.relief.notify_all();
+    }
+
+    /// The life of a thread.
+    fn work(self: Arc<Self>) {
+        IS_WORKER.with(|is_worker| is_worker.set(true));
+        let mut state = Some(self.queue.lock());
+        while let Some(held) = state {
+            state = self.go_on(held);
+        }
+    }
+
+    /// Does the next thing. Returns nothing when the thread is to end.
+    fn go_on<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>) -> Option<Held<'a>> {
+        if let Some(shift) = state.staff.stand_by() {
+            state = self.stand_by(state, shift);
+        }
+        let Some((ticket, job)) = state.backlog.take(()) else {
+            // All that is ready has been worked off: now those who wait for room may come.
+            state.wake_poster();
+            return self.rest(state);
+        };
+        let ready = state.backlog.ready(());
+        let epoch = state.staff.take(ready);
+        let summons = state.staff.summon(ready);
+        drop(state);
+        self.act(summons);
+        run(job);
+        let mut state = self.queue.lock();
+        state.staff.done(epoch);
+        let _ = self.queue.settle(&mut state, ticket);
+        Some(state)
+    }
+
+    /// Looks now and then, until there is a reason to work or to rest.
+    fn stand_by<'a>(&'a self, mut state: Held<'a>, shift: u64) -> Held<'a> {
+        let mut look = state.staff.look();
+        loop {
+            let waited = self.relief.wait_timeout(state, LOOK);
+            let (held, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = held;
+            if state.staff.is_relieved(shift) {
+                return state;
+            }
+            let ready = state.backlog.ready(());
+            let is_over = state.phase == Phase::Closed;
+            let staff = &mut state.staff;
+            if is_over || waited.timed_out() && staff.look_again(&mut look, ready, self.processors)
+            {
+                staff.leave_standby();
+                return state;
+            }
+        }
+    }
+
+    /// Waits to be called. Returns nothing if nobody calls for long, or the bus has ended.
+    fn rest<'a>(&'a self, mut state: Held<'a>) -> Option<Held<'a>> {
+        if state.phase == Phase::Closed {
+            state.staff.leave();
+            self.queue.tell_quiet();
+            return None;
+        }
+        state.staff.rest();
+        loop {
+            let waited = self.call.wait_timeout(state, REST);
+            let (held, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = held;
+            if state.staff.is_called() {
+                return Some(state);
+            }
+            if waited.timed_out() || state.phase == Phase::Closed {
+                state.staff.leave_rest();
+                self.queue.tell_quiet();
+                return None;
+            }
+        }
+    }
+}
+
+type Held<'a> = MutexGuard<'a, State>;
+
+/// Runs a delivery. The event, and the bus itself, may be dropped with it.
+fn run(job: Job) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| job.run())) {
+        log::error!("a posted delivery {}", Panicked::new(&*payload));
+    }
+}

@@ -1,0 +1,69 @@
+//! What can be changed on a bus later, and what of it a plan has to look at. Each change evicts the
+//! plans that were compiled under the old settings.
+
+use std::any::{Any, TypeId, type_name};
+use std::collections::HashMap;
+use std::panic::Location;
+
+use crate::async_bus::AsyncLayers;
+use crate::middleware::{EventRef, Middleware};
+use crate::observe::{Observer, Published};
+use crate::policy::Unhandled;
+use crate::sync::Arc;
+
+/// The settings themselves.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) unhandled: HashMap<TypeId, Unhandled>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    /// The first one is outermost.
+    pub(crate) layers: Arc<[Arc<dyn Middleware>]>,
+    pub(crate) async_layers: AsyncLayers,
+}
+
+impl Settings {
+    /// What concerns a plan of events of type `E`, for `topic` if it is one of a topic.
+    pub(crate) fn special<E: Any>(&self, default: Unhandled, topic: Option<&str>) -> Special {
+        let key = TypeId::of::<E>();
+        Special {
+            unhandled: self.unhandled.get(&key).copied().unwrap_or(default),
+            observer: self.observer.clone(),
+            layers: Arc::clone(&self.layers),
+            async_layers: Arc::clone(&self.async_layers),
+            topic: topic.map(Into::into),
+        }
+    }
+}
+
+/// What a publish that is out of the ordinary has to look at; see
+/// [`is_special`](crate::plan::Compiled::is_special).
+pub(crate) struct Special {
+    pub(crate) unhandled: Unhandled,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) layers: Arc<[Arc<dyn Middleware>]>,
+    pub(crate) async_layers: AsyncLayers,
+    pub(crate) topic: Option<Box<str>>,
+}
+
+impl Special {
+    /// Whether somebody stands between the publisher and the handlers, or looks on.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.observer.is_some() || !self.layers.is_empty() || !self.async_layers.is_empty()
+    }
+
+    pub(crate) fn published<E>(&self, site: &'static Location<'static>) -> Published<'_> {
+        Published {
+            event_type: type_name::<E>(),
+            topic: self.topic.as_deref(),
+            site,
+        }
+    }
+
+    pub(crate) fn event<'a, E: Any>(
+        &'a self,
+        event: &'a E,
+        site: &'static Location<'static>,
+    ) -> EventRef<'a> {
+        EventRef::new(event, self.published::<E>(site))
+    }
+}
