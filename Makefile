@@ -6,8 +6,8 @@
 target:
 	@mkdir -p target
 
-demo: target ## Run the example shop on purchases: make demo [DATA=path/to/cdnow_master.txt]
-	@folder=$$(scripts/lowest release) && cd examples && ../$$folder/bin/python -m shop $(if $(DATA),--data "$(abspath $(DATA))")
+demo: target ## Run the example shop on purchases: make demo [DATA=path/to/cdnow_master.txt] [ASYNC=1]
+	@folder=$$(scripts/lowest release) && cd examples && ../$$folder/bin/python -m shop $(if $(DATA),--data "$(abspath $(DATA))") $(if $(ASYNC),--async)
 
 test: target ## Run every test, Rust and Python, on each Python found
 	@scripts/test

@@ -32,6 +32,16 @@ def test_the_sample_is_summed_up(tmp_path: Path) -> None:
     assert int(analytics.dollars * 100) == sum(int(row[3].replace(".", "")) for row in good)
 
 
+def test_the_sums_on_the_async_bus_are_the_same(tmp_path: Path) -> None:
+    with SAMPLE.open(encoding="utf-8") as lines:
+        awaited = application.run_awaited(lines, tmp_path / "awaited.mbox")
+    shop = run(SAMPLE, tmp_path)
+    text, awaited_text = report.write(shop), report.write(awaited)
+    assert text.split("Events published")[0] == awaited_text.split("Events published")[0]
+    assert shop.analytics.published == awaited.analytics.published
+    assert shop.mbox.read_text() == awaited.mbox.read_text()
+
+
 def test_a_malformed_row_becomes_an_event_with_line_and_reason_and_the_run_goes_on(
     tmp_path: Path,
 ) -> None:
@@ -71,7 +81,17 @@ def test_off_a_terminal_nothing_is_drawn(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize(
-    "module", ["orders", "billing", "inventory", "post_office", "analytics", "events"]
+    "module",
+    [
+        "orders",
+        "billing",
+        "inventory",
+        "post_office",
+        "analytics",
+        "events",
+        "awaited/billing",
+        "awaited/inventory",
+    ],
 )
 def test_a_module_knows_the_bus_and_the_events_and_no_other_module(module: str) -> None:
     tree = ast.parse((EXAMPLES / "shop" / f"{module}.py").read_text())
@@ -87,6 +107,9 @@ def test_a_module_knows_the_bus_and_the_events_and_no_other_module(module: str) 
 def test_the_real_purchases_are_summed_up(tmp_path: Path) -> None:
     shop = run(REAL, tmp_path)
     text = report.write(shop)
+    with REAL.open(encoding="utf-8") as lines:
+        awaited = application.run_awaited(lines, tmp_path / "awaited.mbox")
     for figure in ("69,659", "23,570", "167,881", "2,500,315.63"):
         assert figure in text
+        assert figure in report.write(awaited)
     assert shop.analytics.rejected == 0

@@ -1,4 +1,4 @@
-"""Run the shop: `python -m shop [--data FILE] [--out FOLDER]`."""
+"""Run the shop: `python -m shop [--data FILE] [--out FOLDER] [--async]`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="shop", description="A small shop on an event bus.")
     parser.add_argument("--data", type=Path, help="purchases, in the form of cdnow_master.txt")
     parser.add_argument("--out", type=Path, help="folder for the mails (a temporary one if unset)")
+    parser.add_argument("--async", dest="awaited", action="store_true", help="on the async bus")
     options = parser.parse_args()
     data: Path = options.data or (BESIDE if BESIDE.is_file() else SAMPLE)
     if not data.is_file():
@@ -34,7 +35,8 @@ def main() -> int:
     folder = options.out or Path(tempfile.mkdtemp(prefix="shop-"))
     folder.mkdir(parents=True, exist_ok=True)
     with data.open(encoding="utf-8", errors="replace") as lines:
-        run = application.run(progress.shown(lines, data.stat().st_size), folder / "mails.mbox")
+        run_shop = application.run_awaited if options.awaited else application.run
+        run = run_shop(progress.shown(lines, data.stat().st_size), folder / "mails.mbox")
     print(report.write(run))
     return 0
 

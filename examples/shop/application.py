@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from buswork import EventBus
+from buswork import AsyncEventBus, EventBus
 from shop import orders
 from shop.analytics import Analytics
+from shop.awaited import billing, inventory
+from shop.awaited import orders as awaited_orders
 from shop.billing import Billing
 from shop.inventory import Inventory
 from shop.post_office import PostOffice
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 class Run:
     """What is left of one run of the shop."""
 
-    bus: EventBus
+    bus: EventBus | AsyncEventBus
     analytics: Analytics
     mbox: Path
     seconds: float
@@ -37,5 +40,19 @@ def run(lines: Iterable[str], mbox: Path) -> Run:
             bus.include(module)
         started = time.perf_counter()
         orders.take(bus, lines)
+        seconds = time.perf_counter() - started
+    return Run(bus, analytics, mbox, seconds)
+
+
+def run_awaited(lines: Iterable[str], mbox: Path) -> Run:
+    """Do the same on an async bus."""
+    bus = AsyncEventBus(unhandled="raise")
+    analytics = Analytics()
+    with mbox.open("w", encoding="utf-8", newline="\n") as mails:
+        modules = (inventory.Inventory(bus), billing.Billing(bus), PostOffice(mails))
+        for module in (*modules, analytics.handlers):
+            bus.include(module)
+        started = time.perf_counter()
+        asyncio.run(awaited_orders.take(bus, lines))
         seconds = time.perf_counter() - started
     return Run(bus, analytics, mbox, seconds)

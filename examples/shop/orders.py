@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shop.events import OrderPlaced, RowRejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from buswork import EventBus
 
@@ -19,7 +19,13 @@ COLUMNS = "customer_id, date, number_of_cds, dollar_value"
 
 
 def take(bus: EventBus, lines: Iterable[str]) -> None:
-    """Publish an `OrderPlaced` a purchase, and a `RowRejected` for each row that is none.
+    """Publish what the purchases mean."""
+    for event in read(lines):
+        bus.publish(event)
+
+
+def read(lines: Iterable[str]) -> Iterator[OrderPlaced | RowRejected]:
+    """Yield an `OrderPlaced` a purchase, and a `RowRejected` for each row that is none.
 
     The first line is a header. Columns are parted by runs of blanks.
     """
@@ -29,15 +35,15 @@ def take(bus: EventBus, lines: Iterable[str]) -> None:
         if line_number == 1 or not fields:
             continue
         try:
-            order = _read(number + 1, fields)
+            order = _order(number + 1, fields)
         except ValueError as error:
-            bus.publish(RowRejected(line_number, str(error)))
+            yield RowRejected(line_number, str(error))
             continue
         number += 1
-        bus.publish(order)
+        yield order
 
 
-def _read(number: int, fields: list[str]) -> OrderPlaced:
+def _order(number: int, fields: list[str]) -> OrderPlaced:
     if len(fields) != len(COLUMNS.split(", ")):
         message = f"{len(fields)} columns instead of {COLUMNS}"
         raise ValueError(message)
