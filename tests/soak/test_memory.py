@@ -170,3 +170,54 @@ def test_awaiting_does_not_grow() -> None:
         asyncio.run(publish(times))
 
     assert stays_flat("awaited publishes, some cancelled", work, count(1_000_000, 10_000))
+
+
+def test_distinct_topics_do_not_grow() -> None:
+    bus = EventBus()
+    bus.subscribe("devices.*.reading", lambda _: None)
+    published = 0
+
+    def work(times: int) -> None:
+        nonlocal published
+        for number in range(published, published + times):
+            bus.publish(number, topic=f"devices.{number}.reading")
+        published += times
+
+    assert stays_flat("distinct topics", work, count(1_000_000, 20_000))
+
+
+def test_posting_does_not_grow() -> None:
+    bus = EventBus(on_error=lambda _: None)
+    bus.subscribe(Placed, lambda _: None)
+    bus.subscribe(Placed, lambda _: 1 / 0, priority=1)
+
+    def work(times: int) -> None:
+        for _ in range(times):
+            bus.post(Placed())
+        bus.drain()
+
+    assert stays_flat("posts", work, count(1_000_000, 20_000))
+
+
+def test_posting_on_a_loop_does_not_grow() -> None:
+    bus = AsyncEventBus()
+
+    async def waits(_event: Placed) -> None:
+        await asyncio.sleep(0)
+
+    async def quick(_event: Placed) -> None: ...
+
+    for handler in (waits, quick, lambda _: None):
+        bus.subscribe(Placed, handler)
+
+    async def post(times: int) -> None:
+        for number in range(times):
+            bus.post(Placed())
+            if number % 1_000 == 0:
+                await bus.drain()
+        await bus.drain()
+
+    def work(times: int) -> None:
+        asyncio.run(post(times))
+
+    assert stays_flat("posts on a loop", work, count(1_000_000, 20_000))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol, TypeVar, assert_type, runtime_checkable
 from unittest.mock import Mock
 
@@ -17,11 +18,13 @@ from buswork import (
     Failure,
     HandlerErrors,
     Handlers,
+    QueueFull,
     Report,
     Subscription,
     SubscriptionGroup,
     handles,
 )
+from buswork.testing import Recorder, mute, record
 
 Event = TypeVar("Event")
 
@@ -402,3 +405,74 @@ async def publish_and_deliver() -> None:
     assert_type(await asynchronous.deliver(OrderPlaced(1.0)), Report)
     async with asyncio.TaskGroup() as group:
         group.create_task(asynchronous.publish(OrderPlaced(1.0)))
+
+
+# Background work.
+with EventBus(max_pending=100, overflow="drop_old") as background:
+    assert_type(background, EventBus)
+    background.post(OrderPlaced(1.0))
+    background.drain(timeout=1)
+    background.drain(timedelta(seconds=1))
+    background.close()
+    assert_type((background.pending, background.dropped), tuple[int, int])
+
+
+async def in_the_background() -> None:
+    async with AsyncEventBus(overflow="raise") as entered:
+        assert_type(entered, AsyncEventBus)
+        try:
+            entered.post(OrderPlaced(1.0))
+        except QueueFull:
+            await entered.drain(1.5)
+        await entered.close(timedelta(seconds=1))
+
+
+# Topics.
+@bus.on("orders.*.placed", "orders.**", priority=1)
+def by_name(payload: dict[str, float]) -> float:
+    return payload["amount"]
+
+
+assert_type(by_name({}), float)
+bus.subscribe(f"orders.{by_name.__name__}", of_order, when=lambda event: event.amount > 1)
+bus.unsubscribe("orders.**", by_name)
+bus.publish({"amount": 1.0}, topic="orders.eu.placed")
+bus.post(OrderPlaced(1.0), topic="orders.eu.placed")
+assert_type(bus.deliver(1, topic="orders").topic, str | None)
+assert_type(bus.handlers("orders"), list[Subscription])
+assert_type(bus.handlers("orders")[0].event_types, tuple[type[Any] | str, ...])
+Handlers().on("orders.*")(by_name)
+
+
+class ByName:
+    @handles("orders.*")
+    def handle(self, payload: object) -> None: ...
+
+
+# Middleware.
+@bus.add_middleware
+def layer(event: object, call_next: Callable[[Any], Any]) -> None:
+    call_next(event)
+
+
+layer(1, print)
+bus.remove_middleware(layer)
+
+
+@asynchronous.add_middleware
+async def async_layer(event: object, call_next: Callable[[Any], Awaitable[Any]]) -> None:
+    await call_next(event)
+
+
+# Testing.
+with (
+    record(bus) as recorder,
+    mute(asynchronous, OrderPlaced, of_order, "orders.*", scope="context"),
+):
+    assert_type(recorder, Recorder)
+    assert_type(recorder.assert_published(OrderPlaced, amount=1.0), OrderPlaced)
+    assert_type(recorder.assert_published_once(OrderPlaced).amount, float)
+    assert_type(recorder.assert_published("orders.*"), Any)
+    recorder.assert_not_published(OrderCancelled)
+    recorder.assert_nothing_published()
+    assert_type(recorder.records[0].topic, str | None)

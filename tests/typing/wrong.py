@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from buswork import AsyncEventBus, EventBus, Failure, Handlers, handles
+from buswork.testing import record
 
 
 @dataclass
@@ -293,3 +294,32 @@ async def reserve_later(event: OrderCancelled) -> None: ...
 
 asynchronous.subscribe(OrderPlaced, reserve_later)  # error
 AsyncEventBus(max_depth="deep")  # error
+
+
+bus.post()  # error
+bus.post(OrderPlaced(1.0), topic=3)  # error
+bus.publish(OrderPlaced(1.0), "orders.eu")  # error
+bus.drain(timeout="soon")  # error
+EventBus(overflow="explode")  # error
+EventBus(max_pending="many")  # error
+bus.on("orders.*", prio=1)  # error
+bus.on("orders.*")(42)  # error
+bus.set_unhandled(3, "raise")  # error
+
+
+@bus.add_middleware  # error
+def takes_one(event: object) -> None: ...
+
+
+bus.add_middleware(3)  # error
+record(3)  # error
+record(bus, scope="everywhere")  # error
+with record(bus) as recorder:
+    recorder.assert_published(OrderPlaced).price  # error
+    recorder.assert_published()  # error
+
+
+async def wait(asynchronous: AsyncEventBus) -> None:
+    with asynchronous:  # error
+        pass
+    await asynchronous.post(OrderPlaced(1.0))  # error
