@@ -182,10 +182,9 @@ class AsyncEventBus(AsyncBus):
         self._refuse_inside("close")
         seconds = self._seconds(timeout)
         self._close(is_done=False)
-        try:
-            await until_ended(self, seconds)
-        finally:
-            self._close(is_done=True)
+        # What is left after the time is over goes on, and may post.
+        await until_ended(self, seconds)
+        self._close(is_done=True)
 
     async def __aenter__(self) -> Self:
         """Make the running loop the bus's home, where posts from other threads are delivered."""

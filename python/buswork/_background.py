@@ -17,13 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from buswork._buswork import Worker
 
-_has_finished = False
-
 
 def start(worker: Worker) -> bool:
     """Start a thread. Says whether that was possible: at the end of the program it is not."""
-    if _has_finished:
-        return False
     try:
         Thread(target=_work, args=(worker,), name="buswork-worker", daemon=True).start()
     except RuntimeError:
@@ -38,15 +34,6 @@ def _work(worker: Worker) -> None:
         wake.acquire(timeout=seconds)
 
 
-def _finish() -> None:
-    global _has_finished  # noqa: PLW0603 - the program ends once
-    try:
-        finish_posts()
-    finally:
-        # From here on, whoever posts delivers.
-        _has_finished = True
-
-
-atexit.register(_finish)
+atexit.register(finish_posts)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=forget_posts)

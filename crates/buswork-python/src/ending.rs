@@ -1,6 +1,7 @@
 //! The buses that have posted, so that what is pending can be delivered before the program ends,
 //! and forgotten in a forked child.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use pyo3::prelude::*;
@@ -11,6 +12,9 @@ use crate::imports;
 
 /// Every background that was ever posted to, and still is there.
 static ALL: Mutex<Vec<Weak<Background>>> = Mutex::new(Vec::new());
+
+/// Whether what was pending has been delivered, and threads may be ended at any time.
+static HAS_FINISHED: AtomicBool = AtomicBool::new(false);
 
 /// After how many seconds the end of the program tells what it waits for.
 const PATIENCE: f64 = 5.0;
@@ -26,6 +30,12 @@ pub(crate) fn remember(py: Python<'_>, background: &Arc<Background>) -> PyResult
     all.retain(|known| known.strong_count() > 0);
     all.push(Arc::downgrade(background));
     Ok(())
+}
+
+/// Whether the program has come so far to its end that no thread can be trusted with a delivery:
+/// who posts now has to deliver.
+pub(crate) fn has_finished() -> bool {
+    HAS_FINISHED.load(Ordering::Acquire)
 }
 
 fn all() -> Vec<Arc<Background>> {
@@ -48,11 +58,13 @@ pub(crate) fn finish_posts(py: Python<'_>) -> PyResult<()> {
                     "the end of the program was interrupted, with {}",
                     background.describe_pending()
                 );
+                HAS_FINISHED.store(true, Ordering::Release);
                 failure::log_line(py, "error", &message)?;
                 return Err(error);
             }
         }
         if is_done {
+            HAS_FINISHED.store(true, Ordering::Release);
             return Ok(());
         }
     }
@@ -60,7 +72,7 @@ pub(crate) fn finish_posts(py: Python<'_>) -> PyResult<()> {
 
 fn finish(py: Python<'_>, background: &Arc<Background>) -> PyResult<()> {
     background.abandon_idle_loops(py)?;
-    background.run_ready(py, None)?;
+    background.run_here(py)?;
     while !background.wait_for_end(py, Some(PATIENCE))? {
         let message = format!(
             "the program waits for its end, with {}",

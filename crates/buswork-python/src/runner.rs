@@ -6,7 +6,8 @@
 //! thousand that do not wait cost one task.
 //!
 //! **A loop that ends** cancels its tasks and waits for them. A runner that is cancelled does not
-//! stop: it runs what is left, one delivery after another, since its loop waits for it.
+//! stop: it runs what is left, one delivery after another, since its loop waits for it. What its
+//! handlers post anew meanwhile is given up, and logged.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,8 +40,9 @@ struct State {
     waiting: Option<Waiting>,
     /// Whether it is up to another one to run what is ready on the loop.
     is_relieved: bool,
-    /// Whether the loop is ending.
-    is_cancelled: bool,
+    /// Of a loop that is ending: how many deliveries may still be begun. More than were pending
+    /// would be without end, where handlers post anew.
+    left: Option<usize>,
     phase: Phase,
 }
 
@@ -88,7 +90,9 @@ impl Runner {
             if state.phase == Phase::Ended {
                 return Err(PyRuntimeError::new_err("cannot reuse an ended coroutine"));
             }
-            state.is_cancelled |= is_cancelled;
+            if is_cancelled && state.left.is_none() {
+                state.left = Some(self.background.state().backlog.pending());
+            }
             state.phase = Phase::Running;
             state.waiting.take()
         };
@@ -141,7 +145,7 @@ impl Runner {
             }
             done = Some(ticket);
             turn += 1;
-            if turn >= TURN && !self.state().is_cancelled {
+            if turn >= TURN && self.state().left.is_none() {
                 self.end_delivery(py, ticket)?;
                 return Ok(Next::Turn);
             }
@@ -157,9 +161,23 @@ impl Runner {
     fn take(&self, py: Python<'_>, done: Option<Ticket>) -> PyResult<Option<(Ticket, Posted)>> {
         let number = self.number();
         let mut wakes = Wakes::default();
+        let may_begin = match &mut self.state().left {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        };
         let mut state = self.background.state();
         if let Some(ticket) = done {
             state.done(ticket, number, &mut wakes);
+        }
+        if !may_begin && state.backlog.is_ready(number) {
+            drop(state);
+            self.background.wake(py, wakes)?;
+            self.background.abandon(py, number)?;
+            return Ok(None);
         }
         let taken = state.backlog.take(number);
         let mut forgotten = None;
@@ -195,7 +213,7 @@ impl Runner {
             state.loops.set_run(number, false);
         }
         state.done(ticket, number, &mut wakes);
-        let goes_on = own.is_cancelled && !is_interrupted && !state.loops.is_run(number);
+        let goes_on = own.left.is_some() && !is_interrupted && !state.loops.is_run(number);
         own.is_relieved = !goes_on;
         if goes_on {
             state.loops.set_run(number, true);
@@ -212,7 +230,7 @@ impl Runner {
     fn hand_over(&self, py: Python<'_>) -> PyResult<()> {
         {
             let mut own = self.state();
-            if own.is_cancelled {
+            if own.left.is_some() {
                 return Ok(());
             }
             own.is_relieved = true;

@@ -73,9 +73,9 @@ impl EventBus {
         let timeout = post::seconds(timeout)?;
         refuse_inside(bus, "close")?;
         bus.background().enter_phase(py, Phase::Closing)?;
-        let waited = wait(py, bus, timeout);
-        bus.background().enter_phase(py, Phase::Closed)?;
-        waited
+        // What is left after the time is over goes on, and may post.
+        wait(py, bus, timeout)?;
+        bus.background().enter_phase(py, Phase::Closed)
     }
 
     fn __enter__(this: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {

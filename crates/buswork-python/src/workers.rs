@@ -12,6 +12,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use crate::background::{Background, THREADS, Wakes};
+use crate::ending;
 use crate::imports;
 
 /// How many threads a bus has at most.
@@ -63,7 +64,9 @@ impl Crew {
 
     /// Wakes somebody who is idle, or has one more started.
     fn call(&mut self, wakes: &mut Wakes) -> Option<u64> {
-        if let Some((number, wake)) = self.idle.pop() {
+        if !ending::has_finished()
+            && let Some((number, wake)) = self.idle.pop()
+        {
             wakes.calls.push(wake);
             return Some(number);
         }
@@ -131,7 +134,7 @@ impl Worker {
             Order::Wait(seconds) => return Ok(Some(seconds)),
             Order::Work => {}
         }
-        let worked = self.background.run_ready(py, Some(self.epoch));
+        let worked = self.background.run_ready(py, self.epoch);
         let mut state = self.background.state();
         if state.crew.epoch != self.epoch {
             return Ok(None);
@@ -185,13 +188,13 @@ impl Worker {
 
 impl Background {
     /// Runs what is ready for threads, on this one, until nothing is. An error is an interrupt.
-    pub(crate) fn run_ready(self: &Arc<Self>, py: Python<'_>, epoch: Option<u64>) -> PyResult<()> {
+    fn run_ready(self: &Arc<Self>, py: Python<'_>, epoch: u64) -> PyResult<()> {
         let mut turn = 0;
         let mut ticket = None;
         loop {
             let mut wakes = Wakes::default();
             let mut state = self.state();
-            if epoch.is_some_and(|epoch| epoch != state.crew.epoch) {
+            if epoch != state.crew.epoch {
                 return Ok(());
             }
             if let Some(ticket) = ticket {
@@ -239,8 +242,7 @@ impl Background {
             number,
             epoch,
         };
-        let started = imports::start_worker(py)?.call1((worker,))?;
-        if started.is_truthy()? {
+        if !ending::has_finished() && imports::start_worker(py)?.call1((worker,))?.is_truthy()? {
             return Ok(());
         }
         let mut state = self.state();
@@ -248,8 +250,24 @@ impl Background {
         let is_alone = state.crew.active == 0;
         drop(state);
         if is_alone {
-            self.run_ready(py, None)?;
+            self.run_here(py)?;
         }
         Ok(())
+    }
+
+    /// Runs what is ready for threads on this one, as if it were a worker.
+    pub(crate) fn run_here(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        let epoch = {
+            let mut state = self.state();
+            state.crew.active += 1;
+            state.crew.epoch
+        };
+        let ran = self.run_ready(py, epoch);
+        let mut state = self.state();
+        if state.crew.epoch == epoch {
+            state.crew.active -= 1;
+        }
+        drop(state);
+        ran
     }
 }
