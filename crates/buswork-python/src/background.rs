@@ -92,6 +92,10 @@ impl Background {
         })
     }
 
+    pub(crate) fn bus(&self) -> usize {
+        self.bus
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use crate::background::{Background, THREADS, Wakes};
 use crate::ending;
 use crate::imports;
+use crate::posted::is_delivering;
 
 /// How many threads a bus has at most.
 const MOST: usize = 32;
@@ -53,7 +54,10 @@ pub(crate) struct Crew {
 impl Crew {
     /// Finds somebody for a line that is ready.
     pub(crate) fn wake(&mut self, wakes: &mut Wakes) {
-        if self.active > 0 {
+        if ending::has_finished() {
+            self.begin(wakes);
+            self.active += 1;
+        } else if self.active > 0 {
             if self.standing_by.is_none() {
                 self.standing_by = self.call(wakes);
             }
@@ -64,19 +68,19 @@ impl Crew {
 
     /// Wakes somebody who is idle, or has one more started.
     fn call(&mut self, wakes: &mut Wakes) -> Option<u64> {
-        if !ending::has_finished()
-            && let Some((number, wake)) = self.idle.pop()
-        {
+        if let Some((number, wake)) = self.idle.pop() {
             wakes.calls.push(wake);
             return Some(number);
         }
-        if self.alive >= MOST {
-            return None;
-        }
+        (self.alive < MOST).then(|| self.begin(wakes))
+    }
+
+    /// Has one more started.
+    fn begin(&mut self, wakes: &mut Wakes) -> u64 {
         self.alive += 1;
         self.next_number += 1;
         wakes.workers.push(self.next_number);
-        Some(self.next_number)
+        self.next_number
     }
 
     /// Takes back that a worker was to be started.
@@ -249,7 +253,9 @@ impl Background {
         state.crew.call_off(number);
         let is_alone = state.crew.active == 0;
         drop(state);
-        if is_alone {
+        // At the end of the program, one that was woken may never come to its work.
+        let is_needed = is_alone || ending::has_finished();
+        if is_needed && !is_delivering(self.bus()) {
             self.run_here(py)?;
         }
         Ok(())
