@@ -75,6 +75,24 @@ def test_cancelling_cancels_every_handler_and_waits_for_its_cleanup(
     run(main)
 
 
+def test_siblings_are_cancelled_at_once_though_the_first_is_slow_to_clean_up(run: Run) -> None:
+    bus, slow, quick = AsyncEventBus(), Witness(cleanup=20), Witness()
+    bus.subscribe(Placed, slow.wait)
+    bus.subscribe(Placed, quick.wait)
+
+    async def main() -> None:
+        task = asyncio.create_task(bus.publish(Placed()))
+        await turns(3)
+        task.cancel()
+        await turns(5)
+        assert (quick.running, slow.running) == (0, 1)
+        assert not task.done()
+        await cancelled(task)
+        assert slow.running == 0
+
+    run(main)
+
+
 @pytest.mark.parametrize("verb", ["publish", "deliver"])
 def test_a_publish_may_be_cancelled_at_any_turn(run: Run, verb: str) -> None:
     async def main() -> None:
