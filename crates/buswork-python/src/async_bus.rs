@@ -14,7 +14,7 @@ use crate::attempt::Attempted;
 use crate::awaitable;
 use crate::background::Phase;
 use crate::bus::Bus;
-use crate::calling::{Called, Level, call};
+use crate::calling::{Called, Invoke, Level, call};
 use crate::causal::Link;
 use crate::imports;
 use crate::plan;
@@ -71,7 +71,7 @@ impl AsyncBus {
             let muted = muting.some();
             let layers = bus.layers(py);
             let arguments = (this, layers, event, topic, site, for_report, muted);
-            return imports::layered(py)?.call1(arguments).map(Some);
+            return imports::layered(py)?.invoke1(arguments).map(Some);
         }
         let mut entered = Link::enter(py, bus, &class)?;
         let _level = if entered.is_nested() {
@@ -178,8 +178,10 @@ impl AsyncBus {
 
     /// Has `wake` called when no delivery is pending; not, and `False`, if none is.
     #[pyo3(name = "_when_ended")]
-    fn when_ended(this: &Bound<'_, Self>, wake: Py<PyAny>) -> bool {
-        this.as_super().get().background().when_ended(wake)
+    fn when_ended(this: &Bound<'_, Self>, wake: Py<PyAny>) -> PyResult<bool> {
+        let background = this.as_super().get().background();
+        background.abandon_closed_loops(this.py())?;
+        Ok(background.when_ended(wake))
     }
 
     #[pyo3(name = "_stop_waiting")]
@@ -251,7 +253,7 @@ impl<'py> Starting<'_, 'py> {
         let (code, instruction) = self.site;
         if !matches!(self.muting, Muting::Everybody) {
             mind(plan, self.class, self.event, self.topic, || {
-                let place = imports::place(py).ok()?.call1((code, instruction)).ok()?;
+                let place = imports::place(py).ok()?.invoke1((code, instruction)).ok()?;
                 place.extract().ok()
             })?;
         }
@@ -283,7 +285,7 @@ impl<'py> Starting<'_, 'py> {
                 // Nothing waits that would have to be ended first.
                 (Err(error), None) => return Err(error),
                 (Err(error), Some(round)) => {
-                    round.call_method1(pyo3::intern!(round.py(), "abort"), (error,))?;
+                    round.invoke_method1(pyo3::intern!(round.py(), "abort"), (error,))?;
                     false
                 }
             };
@@ -329,11 +331,14 @@ impl<'py> Starting<'_, 'py> {
         let task = tasks.start(awaitable);
         self.tasks = Some(tasks);
         let task = task?;
-        if !task.call_method0(pyo3::intern!(py, "done"))?.is_truthy()? {
+        if !task
+            .invoke_method0(pyo3::intern!(py, "done"))?
+            .is_truthy()?
+        {
             let is_urgent = self.for_report || attempt.is_urgent(self.this.as_super().get());
             let round = self.round()?;
             if is_urgent {
-                round.call_method1(pyo3::intern!(py, "watch"), (&task,))?;
+                round.invoke_method1(pyo3::intern!(py, "watch"), (&task,))?;
             }
             let attempt = Py::new(py, attempt.keep())?;
             if let Some(running) = &self.running {
@@ -345,7 +350,7 @@ impl<'py> Starting<'_, 'py> {
             return self.fail(attempt, error);
         }
         if self.for_report {
-            let result = task.call_method0(pyo3::intern!(py, "result"))?;
+            let result = task.invoke_method0(pyo3::intern!(py, "result"))?;
             self.returned(attempt, result)?;
         }
         Ok(true)
@@ -357,7 +362,7 @@ impl<'py> Starting<'_, 'py> {
         }
         let py = result.py();
         let round = self.round()?;
-        round.call_method1(pyo3::intern!(py, "returned"), (attempt.keep(), result))?;
+        round.invoke_method1(pyo3::intern!(py, "returned"), (attempt.keep(), result))?;
         Ok(())
     }
 
@@ -368,14 +373,14 @@ impl<'py> Starting<'_, 'py> {
         let py = self.event.py();
         let attempt = Attempted::new(py, place, entry, true).keep();
         let round = self.round()?;
-        round.call_method1(pyo3::intern!(py, "skipped"), (attempt, reason.as_str()))?;
+        round.invoke_method1(pyo3::intern!(py, "skipped"), (attempt, reason.as_str()))?;
         Ok(())
     }
 
     fn fail(&mut self, attempt: Attempted<'_, 'py>, error: PyErr) -> PyResult<bool> {
         let round = self.round()?;
         round
-            .call_method1(pyo3::intern!(round.py(), "fail"), (attempt.keep(), error))?
+            .invoke_method1(pyo3::intern!(round.py(), "fail"), (attempt.keep(), error))?
             .extract()
     }
 
@@ -395,7 +400,7 @@ impl<'py> Starting<'_, 'py> {
                 for_report: self.for_report,
             };
             let running = Bound::new(py, Running::default())?;
-            self.round = Some(imports::round(py)?.call1((publish, &running))?);
+            self.round = Some(imports::round(py)?.invoke1((publish, &running))?);
             self.running = Some(running);
         }
         self.round

@@ -5,7 +5,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::calling::call_for_result;
+use crate::calling::{Invoke, call_for_result};
 use crate::imports;
 
 pub(crate) const CO_ITERABLE_COROUTINE: u32 = 0x100;
@@ -70,7 +70,7 @@ pub(crate) fn refuse_awaitable(result: &Bound<'_, PyAny>, role: &str) -> PyResul
         "the {role} returned an awaitable ({name}), {advice}"
     ));
     if let Ok(Some(close)) = result.getattr_opt(pyo3::intern!(py, "close"))
-        && let Err(error) = close.call0()
+        && let Err(error) = close.invoke0()
     {
         refusal.set_cause(py, Some(error));
     }

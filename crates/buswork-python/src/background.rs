@@ -15,6 +15,7 @@ use buswork::backlog::{Backlog, Overflow, Ticket};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
+use crate::calling::Invoke;
 use crate::imports;
 use crate::loops::Loops;
 use crate::posted::{Posted, is_delivering};
@@ -146,9 +147,15 @@ impl Background {
             return Ok(state);
         }
         drop(state);
-        Err(PyRuntimeError::new_err(
-            "the bus is closed for posts: post before close(), or enter the bus again (`with bus:`, `async with bus:`)",
-        ))
+        Err(closed())
+    }
+
+    /// Fails when nobody may post.
+    pub(crate) fn refuse_when_closed(&self) -> PyResult<()> {
+        if self.state().phase == Phase::Closed {
+            return Err(closed());
+        }
+        Ok(())
     }
 
     /// Makes room as the overflow policy says, or waits for it; `None` when the new deliveries are
@@ -216,7 +223,7 @@ impl Background {
             }
             state.waiting_for_room.push(release.clone_ref(py));
             drop(state);
-            if let Err(error) = lock.call_method0(pyo3::intern!(py, "acquire")) {
+            if let Err(error) = wait_for(&lock, None) {
                 self.stop_waiting(release.bind(py));
                 return Err(error);
             }
@@ -234,15 +241,11 @@ impl Background {
         if !self.when_ended(release.clone_ref(py)) {
             return Ok(true);
         }
-        let acquire = pyo3::intern!(py, "acquire");
-        let ended = match timeout {
-            None => lock.call_method0(acquire),
-            Some(seconds) => lock.call_method1(acquire, (true, seconds)),
-        };
-        if !matches!(&ended, Ok(ended) if ended.is_truthy()?) {
+        let ended = wait_for(&lock, timeout);
+        if !matches!(ended, Ok(true)) {
             self.stop_waiting(release.bind(py));
         }
-        ended?.is_truthy()
+        ended
     }
 
     /// Has `wake` called when nothing is pending; not, and `false`, if nothing is.
@@ -302,7 +305,7 @@ impl Background {
         }
         for call in wakes.calls {
             // It fails where a loop is closed on which somebody waited.
-            if let Err(error) = call.call0(py) {
+            if let Err(error) = call.bind(py).invoke0() {
                 error.write_unraisable(py, None);
             }
         }
@@ -325,8 +328,7 @@ impl Background {
             }
             state.backlog.max_pending()
         };
-        imports::logger(py)?.call_method1(
-            "warning",
+        imports::logger(py)?.invoke_method1(pyo3::intern!(py, "warning"),
             (
                 "posts are being dropped, as %d deliveries are pending; bus.dropped counts them (told once a bus)",
                 limit,
@@ -434,6 +436,25 @@ impl State {
     }
 }
 
+fn closed() -> PyErr {
+    PyRuntimeError::new_err(
+        "the bus is closed for posts: post before close(), or enter the bus again (`with bus:`, `async with bus:`)",
+    )
+}
+
+/// Waits until somebody releases a lock, in so many seconds. Says whether that came to pass.
+fn wait_for(lock: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
+    let py = lock.py();
+    // One that has come is not seen while the thread waits.
+    py.check_signals()?;
+    let acquire = pyo3::intern!(py, "acquire");
+    let acquired = match timeout {
+        None => lock.invoke_method0(acquire),
+        Some(seconds) => lock.invoke_method1(acquire, (true, seconds)),
+    };
+    acquired?.is_truthy()
+}
+
 #[cold]
 fn full(py: Python<'_>, limit: usize, overflow: Overflow) -> PyErr {
     let advice = if overflow == Overflow::Raise {
@@ -442,7 +463,7 @@ fn full(py: Python<'_>, limit: usize, overflow: Overflow) -> PyErr {
         "an event loop or a worker thread must not wait for room: drain in between, raise max_pending, or choose another overflow"
     };
     let message = format!("{limit} deliveries are pending, which is max_pending: {advice}");
-    match imports::queue_full(py).and_then(|class| class.call1((message,))) {
+    match imports::queue_full(py).and_then(|class| class.invoke1((message,))) {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,
     }

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::background::{Background, Phase};
+use crate::calling::Invoke;
 use crate::collection;
 use crate::event_types::EventTypes;
 use crate::explain;
@@ -201,7 +202,7 @@ impl Bus {
                         default_name(handler),
                     );
                     let category = py.get_type::<PyUserWarning>();
-                    imports::warn(py)?.call1((message, category, 1))?;
+                    imports::warn(py)?.invoke1((message, category, 1))?;
                     return Ok(());
                 }
             }
@@ -355,7 +356,7 @@ impl Bus {
         this: &Bound<'py, Self>,
         source: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        imports::include(this.py())?.call1((this, source))
+        imports::include(this.py())?.invoke1((this, source))
     }
 
     /// Say what happens to unheard events of a type and its subclasses.
@@ -404,7 +405,7 @@ impl Bus {
     fn add_middleware<'py>(&self, layer: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = layer.py();
         imports::load_for_layers(py)?;
-        imports::check_layer(py)?.call1((&layer, self.is_async))?;
+        imports::check_layer(py)?.invoke1((&layer, self.is_async))?;
         self.add_layer(&layer)?;
         Ok(layer)
     }
@@ -469,7 +470,7 @@ impl Drop for Bus {
     fn drop(&mut self) {
         // Handles may outlive the bus: let them hold husks. A bus is dropped by the interpreter,
         // on an attached thread.
-        Python::attach(|py| {
+        Python::try_attach(|py| {
             collection::clear(py, &self.table);
             if let Err(error) = self.background.enter_phase(py, Phase::Closed) {
                 error.write_unraisable(py, None);

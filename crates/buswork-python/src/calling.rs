@@ -3,6 +3,7 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 /// The head of a bound method, as `cpython/classobject.h` has it; both fields never change.
 #[repr(C)]
@@ -96,6 +97,21 @@ unsafe extern "C-unwind" {
         count: usize,
         names: *mut ffi::PyObject,
     ) -> *mut ffi::PyObject;
+    #[link_name = "PyObject_Call"]
+    fn call_by_the_book(
+        callee: *mut ffi::PyObject,
+        arguments: *mut ffi::PyObject,
+        names: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
+    #[link_name = "PyObject_VectorcallMethod"]
+    fn call_method_by_the_book(
+        name: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        count: usize,
+        names: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
+    #[link_name = "PyImport_Import"]
+    fn import_by_the_book(name: *mut ffi::PyObject) -> *mut ffi::PyObject;
     #[link_name = "PyIter_Send"]
     fn send_by_the_book(
         coroutine: *mut ffi::PyObject,
@@ -148,6 +164,124 @@ unsafe fn vectorcall<const N: usize>(
     };
     std::mem::forget(parked);
     result
+}
+
+/// Calls into Python, of which a thread may be ended in the middle: see [`Parked`]. Those of `pyo3` would
+/// abort the program then.
+pub(crate) trait Invoke<'py> {
+    fn invoke0(&self) -> PyResult<Bound<'py, PyAny>>;
+
+    fn invoke1<A>(&self, arguments: A) -> PyResult<Bound<'py, PyAny>>
+    where
+        A: IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>>,
+        PyErr: From<A::Error>;
+
+    fn invoke_with(
+        &self,
+        arguments: &Bound<'py, PyTuple>,
+        names: &Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>>;
+
+    fn invoke_method0(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>>;
+
+    fn invoke_method1<A>(
+        &self,
+        name: &Bound<'py, PyString>,
+        arguments: A,
+    ) -> PyResult<Bound<'py, PyAny>>
+    where
+        A: IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>>,
+        PyErr: From<A::Error>;
+}
+
+/// How many arguments a method is invoked with at most.
+const MOST: usize = 7;
+
+impl<'py, T> Invoke<'py> for Bound<'py, T> {
+    fn invoke0(&self) -> PyResult<Bound<'py, PyAny>> {
+        call_without_arguments(self.as_any())
+    }
+
+    fn invoke1<A>(&self, arguments: A) -> PyResult<Bound<'py, PyAny>>
+    where
+        A: IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>>,
+        PyErr: From<A::Error>,
+    {
+        let arguments = arguments.into_pyobject(self.py())?;
+        guarded(self.py(), || {
+            // SAFETY: both are alive; the result is a new reference, or null with an exception set.
+            unsafe { call_by_the_book(self.as_ptr(), arguments.as_ptr(), std::ptr::null_mut()) }
+        })
+    }
+
+    fn invoke_with(
+        &self,
+        arguments: &Bound<'py, PyTuple>,
+        names: &Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        guarded(self.py(), || {
+            // SAFETY: all are alive; the result is as above.
+            unsafe { call_by_the_book(self.as_ptr(), arguments.as_ptr(), names.as_ptr()) }
+        })
+    }
+
+    fn invoke_method0(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        let arguments = [self.as_ptr()];
+        guarded(self.py(), || {
+            // SAFETY: the object and the name are alive; the result is as above.
+            unsafe {
+                let arguments = arguments.as_ptr();
+                call_method_by_the_book(name.as_ptr(), arguments, 1, std::ptr::null_mut())
+            }
+        })
+    }
+
+    fn invoke_method1<A>(
+        &self,
+        name: &Bound<'py, PyString>,
+        arguments: A,
+    ) -> PyResult<Bound<'py, PyAny>>
+    where
+        A: IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>>,
+        PyErr: From<A::Error>,
+    {
+        let given = arguments.into_pyobject(self.py())?;
+        let mut arguments = [std::ptr::null_mut(); 1 + MOST];
+        arguments[0] = self.as_ptr();
+        for (place, argument) in arguments[1..].iter_mut().zip(given.iter_borrowed()) {
+            *place = argument.as_ptr();
+        }
+        let count = 1 + given.len().min(MOST);
+        guarded(self.py(), || {
+            // SAFETY: the object and the name are alive, and the tuple holds the arguments; the
+            // result is as above.
+            unsafe {
+                let arguments = arguments.as_ptr();
+                call_method_by_the_book(name.as_ptr(), arguments, count, std::ptr::null_mut())
+            }
+        })
+    }
+}
+
+/// Imports a module, which runs Python code.
+pub(crate) fn import<'py>(name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    guarded(name.py(), || {
+        // SAFETY: the name is alive; the result is a new reference, or null with an exception set.
+        unsafe { import_by_the_book(name.as_ptr()) }
+    })
+}
+
+/// Makes a call that returns a new reference, or null with an exception set.
+#[inline]
+fn guarded(
+    py: Python<'_>,
+    call: impl FnOnce() -> *mut ffi::PyObject,
+) -> PyResult<Bound<'_, PyAny>> {
+    let parked = Parked;
+    let result = call();
+    std::mem::forget(parked);
+    // SAFETY: as the caller says.
+    unsafe { Bound::from_owned_ptr_or_err(py, result) }
 }
 
 /// How a step of a coroutine ended.

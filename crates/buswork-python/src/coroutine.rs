@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
 
-use crate::calling::{self, Sent};
+use crate::calling::{self, Invoke, Sent};
 
 /// What a coroutine is given when it goes on.
 pub(crate) enum Given<'py> {
@@ -20,7 +20,7 @@ pub(crate) fn step<'py>(coroutine: &Bound<'py, PyAny>, given: Given<'py>) -> Sen
         Given::Value(value) => return calling::send(coroutine, &value),
         Given::Error(error) => error,
     };
-    match coroutine.call_method1(pyo3::intern!(py, "throw"), (error,)) {
+    match coroutine.invoke_method1(pyo3::intern!(py, "throw"), (error,)) {
         Ok(yielded) => Sent::Yielded(yielded),
         Err(error) if error.is_instance_of::<PyStopIteration>(py) => Sent::Returned,
         Err(error) => Sent::Raised(error),

@@ -12,6 +12,7 @@ use pyo3::types::{PyList, PyType};
 
 use crate::awaitable;
 use crate::bus::Bus;
+use crate::calling::Invoke;
 use crate::exception;
 use crate::imports;
 use crate::place::Origin;
@@ -274,7 +275,8 @@ pub(crate) fn log(py: Python<'_>, what: &str, error: &PyErr) -> PyResult<()> {
     let written = || -> PyResult<()> {
         let options = pyo3::types::PyDict::new(py);
         options.set_item("exc_info", error.value(py))?;
-        imports::logger(py)?.call_method("error", ("%s", what), Some(&options))?;
+        let write = imports::logger(py)?.getattr(pyo3::intern!(py, "error"))?;
+        write.invoke_with(&("%s", what).into_pyobject(py)?, &options)?;
         Ok(())
     };
     let Err(second) = written() else {
@@ -290,7 +292,7 @@ pub(crate) fn log(py: Python<'_>, what: &str, error: &PyErr) -> PyResult<()> {
 
 /// Writes a line to the log `buswork`.
 pub(crate) fn log_line(py: Python<'_>, level: &str, line: &str) -> PyResult<()> {
-    imports::logger(py)?.call_method1(level, ("%s", line))?;
+    imports::logger(py)?.getattr(level)?.invoke1(("%s", line))?;
     Ok(())
 }
 
@@ -317,7 +319,7 @@ pub(crate) fn group(
         .map(|error| error.into_value(py))
         .collect();
     let arguments = (event_name(class, topic), handlers, members);
-    match imports::group(py).and_then(|group| group.call1(arguments)) {
+    match imports::group(py).and_then(|group| group.invoke1(arguments)) {
         Ok(group) => PyErr::from_value(group),
         Err(error) => error,
     }

@@ -7,6 +7,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::calling::Invoke;
+
 /// Ends with a task, but does not pass a cancellation on to it, as awaiting the task would.
 ///
 /// A future in all that `asyncio.Task` asks of one, and for one task alone to await. A future of
@@ -37,9 +39,11 @@ impl Gate {
         };
         let task = this.get().task.bind(py);
         let options = in_context(context.bind(py))?;
-        let running = task.call_method0(pyo3::intern!(py, "get_loop"))?;
+        let running = task.invoke_method0(pyo3::intern!(py, "get_loop"))?;
         let call_soon = pyo3::intern!(py, "call_soon_threadsafe");
-        running.call_method(call_soon, (this, task), Some(&options))?;
+        running
+            .getattr(call_soon)?
+            .invoke_with(&(this, task).into_pyobject(py)?, &options)?;
         Ok(())
     }
 
@@ -107,7 +111,8 @@ impl Gate {
         this.get()
             .task
             .bind(py)
-            .call_method(add, (this,), Some(&options))?;
+            .getattr(add)?
+            .invoke_with(&(this,).into_pyobject(py)?, &options)?;
         Ok(())
     }
 
@@ -126,11 +131,13 @@ impl Gate {
             context
         };
         let task = this.get().task.bind(py);
-        task.call_method1(pyo3::intern!(py, "remove_done_callback"), (this,))?;
+        task.invoke_method1(pyo3::intern!(py, "remove_done_callback"), (this,))?;
         let options = in_context(context.bind(py))?;
-        let running = task.call_method0(pyo3::intern!(py, "get_loop"))?;
+        let running = task.invoke_method0(pyo3::intern!(py, "get_loop"))?;
         let call_soon = pyo3::intern!(py, "call_soon");
-        running.call_method(call_soon, (this, task), Some(&options))?;
+        running
+            .getattr(call_soon)?
+            .invoke_with(&(this, task).into_pyobject(py)?, &options)?;
         Ok(true)
     }
 
@@ -141,14 +148,16 @@ impl Gate {
             return Ok(());
         };
         drop(state);
-        let error = py.get_type::<CancelledError>().call1(arguments.bind(py))?;
+        let error = py
+            .get_type::<CancelledError>()
+            .invoke1(arguments.bind(py).clone())?;
         Err(PyErr::from_value(error))
     }
 
     fn get_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.task
             .bind(py)
-            .call_method0(pyo3::intern!(py, "get_loop"))
+            .invoke_method0(pyo3::intern!(py, "get_loop"))
     }
 
     /// The callback of its task.
@@ -156,7 +165,7 @@ impl Gate {
         let wake = this.get().state().wake.take();
         match wake {
             None => Ok(()),
-            Some((wake, _)) => wake.bind(this.py()).call1((this,)).map(drop),
+            Some((wake, _)) => wake.bind(this.py()).invoke1((this,)).map(drop),
         }
     }
 

@@ -2,11 +2,12 @@
 
 use buswork::SkipReason;
 use buswork::backlog::Ticket;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::admission::admit;
 use crate::awaitable;
-use crate::calling::{Called, Sent, call};
+use crate::calling::{Called, Invoke, Sent, call};
 use crate::context;
 use crate::coroutine::{Given, step};
 use crate::failure::Fault;
@@ -90,7 +91,7 @@ impl Posted {
                             Called::Result(result) if awaitable::is_coroutine(&result) => {
                                 Ok(result)
                             }
-                            Called::Result(result) => imports::awaited(py)?.call1((result,)),
+                            Called::Result(result) => imports::awaited(py)?.invoke1((result,)),
                             Called::Nothing | Called::Raised => Err(PyErr::fetch(py)),
                         }
                     }
@@ -132,13 +133,20 @@ impl Waiting {
             Sent::Raised(error) => error,
         };
         let error = if error.is_instance(py, imports::cancelled_error(py)?) {
-            PyErr::from_value(imports::cancelled(py)?.call0()?)
+            PyErr::from_value(imports::cancelled(py)?.invoke0()?)
         } else {
             error
         };
         let fault = self.kept.fault(py, error);
         self.posted.judge(py, fault)?;
         Ok(Progress::Ended)
+    }
+
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.coroutine)?;
+        visit.call(&self.kept.handler)?;
+        visit.call(&self.kept.on_error)?;
+        self.posted.visit(visit)
     }
 
     /// Notes that the handler will never end.

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyString, PyTuple, PyType};
 
-use crate::calling;
+use crate::calling::{self, Invoke};
 
 macro_rules! imported {
     ($load:ident; $($(#[$doc:meta])* $name:ident: $module:literal, $attribute:literal;)*) => {
@@ -15,7 +15,8 @@ macro_rules! imported {
             pub(crate) fn $name(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
                 static CELL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
                 CELL.get_or_try_init(py, || {
-                    Ok(py.import($module)?.getattr($attribute)?.unbind())
+                    let module = calling::import(&PyString::new(py, $module))?;
+                    Ok(module.getattr($attribute)?.unbind())
                 })
                 .map(|object| object.bind(py))
             }
@@ -128,14 +129,14 @@ pub(crate) fn is_on_loop(py: Python<'_>) -> PyResult<bool> {
     }
     let running = modules
         .get_item(name)?
-        .call_method0(pyo3::intern!(py, "_get_running_loop"))?;
+        .invoke_method0(pyo3::intern!(py, "_get_running_loop"))?;
     Ok(!running.is_none())
 }
 
 /// A lock of the interpreter's that is held, to be waited for by acquiring it.
 pub(crate) fn held_lock(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let lock = allocate_lock(py)?.call0()?;
-    lock.call_method0(pyo3::intern!(py, "acquire"))?;
+    let lock = allocate_lock(py)?.invoke0()?;
+    lock.invoke_method0(pyo3::intern!(py, "acquire"))?;
     Ok(lock)
 }
 

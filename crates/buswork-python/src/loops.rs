@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyWeakref, PyWeakrefMethods};
 
 use crate::background::{Background, Wakes};
+use crate::calling::Invoke;
 use crate::failure;
 use crate::imports;
 use crate::posted::Posted;
@@ -17,8 +18,8 @@ use crate::runner::Runner;
 #[derive(Default)]
 pub(crate) struct Loops {
     known: Vec<EventLoop>,
-    /// The tasks of handlers that wait for something; a loop holds its tasks weakly.
-    tasks: Vec<(Ticket, Py<PyAny>)>,
+    /// The tasks of handlers that wait for something, by their loops, which hold them weakly.
+    tasks: Vec<(Ticket, usize, Py<PyAny>)>,
     home: Option<Home>,
 }
 
@@ -36,6 +37,14 @@ struct Home {
 }
 
 impl Loops {
+    /// Whether posts were made to other loops, which have not delivered them.
+    #[inline]
+    fn has_others(&self, runner: usize) -> bool {
+        self.known
+            .iter()
+            .any(|one| one.object.as_ptr() as usize != runner)
+    }
+
     /// Whether somebody has to be found to run what is ready on a loop; it is taken for found then.
     #[inline]
     pub(crate) fn needs_run(&mut self, event_loop: &Bound<'_, PyAny>) -> bool {
@@ -91,18 +100,38 @@ impl Loops {
         known.map(|one| one.object.clone_ref(py)).collect()
     }
 
-    pub(crate) fn keep_task(&mut self, ticket: Ticket, task: Py<PyAny>) {
-        self.tasks.push((ticket, task));
+    pub(crate) fn keep_task(&mut self, ticket: Ticket, runner: usize, task: Py<PyAny>) {
+        self.tasks.push((ticket, runner, task));
     }
 
     #[must_use]
     pub(crate) fn forget_task(&mut self, ticket: Ticket) -> Option<Py<PyAny>> {
-        let place = self.tasks.iter().position(|(known, _)| *known == ticket)?;
-        Some(self.tasks.swap_remove(place).1)
+        let place = self.tasks.iter().position(|(known, ..)| *known == ticket)?;
+        Some(self.tasks.swap_remove(place).2)
+    }
+
+    /// Lets the tasks of a loop go. To be dropped without a lock.
+    #[must_use]
+    fn forget_tasks(&mut self, runner: usize) -> Vec<Py<PyAny>> {
+        let tasks = std::mem::take(&mut self.tasks);
+        let (gone, kept) = tasks.into_iter().partition(|(_, of, _)| *of == runner);
+        self.tasks = kept;
+        let gone: Vec<(Ticket, usize, Py<PyAny>)> = gone;
+        gone.into_iter().map(|(.., task)| task).collect()
     }
 }
 
 impl Background {
+    /// Before a post to a loop: gives up what was posted to others that are closed, and would hold
+    /// up its lines for ever.
+    #[inline]
+    pub(crate) fn begin_on(self: &Arc<Self>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.state().loops.has_others(event_loop.as_ptr() as usize) {
+            return self.abandon_closed_loops(event_loop.py());
+        }
+        Ok(())
+    }
+
     /// Makes a loop that was published on the bus's home, unless it has one that is not closed.
     #[inline]
     pub(crate) fn note_loop(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -120,7 +149,7 @@ impl Background {
         is_entered: bool,
     ) -> PyResult<()> {
         let py = event_loop.py();
-        let reference = imports::weak_reference(py)?.call1((event_loop,))?;
+        let reference = imports::weak_reference(py)?.invoke1((event_loop,))?;
         let home = Home {
             reference: reference.cast_into::<PyWeakref>()?.unbind(),
             is_entered,
@@ -161,6 +190,7 @@ impl Background {
         if let Some(running) = imports::running_loop(py)? {
             return Ok(running);
         }
+        self.refuse_when_closed()?;
         let advice = "post from a coroutine, or give the bus a home: `async with bus:` in the loop that is to deliver";
         match self.home(py) {
             Some(home) if !is_closed(&home) => Ok(home),
@@ -180,9 +210,9 @@ impl Background {
         let create = event_loop.getattr(pyo3::intern!(py, "create_task"))?;
         let is_here = imports::running_loop(py)?.is_some_and(|running| running.is(event_loop));
         let made = if is_here {
-            create.call1((&runner,))
+            create.invoke1((&runner,))
         } else {
-            event_loop.call_method1(pyo3::intern!(py, "call_soon_threadsafe"), (create, &runner))
+            event_loop.invoke_method1(pyo3::intern!(py, "call_soon_threadsafe"), (create, &runner))
         };
         // A runner that never became a task says so when it is dropped.
         made.map(drop).map_err(|error| {
@@ -203,6 +233,7 @@ impl Background {
         let mut state = self.state();
         let (lost, woken) = state.backlog.abandon(runner);
         let event_loop = state.loops.forget(runner);
+        let tasks = state.loops.forget_tasks(runner);
         for other in woken {
             state.wake_runner(other, &mut wakes);
         }
@@ -210,15 +241,50 @@ impl Background {
         drop(state);
         tell_of_lost(py, &lost)?;
         drop((lost, event_loop));
+        for task in tasks {
+            // Says so of a handler that waits. Its task would be found by the collector, some day.
+            let runner = task
+                .bind(py)
+                .invoke_method0(pyo3::intern!(py, "get_coro"))?;
+            runner.invoke_method0(pyo3::intern!(py, "close"))?;
+        }
         self.wake(py, wakes)
+    }
+
+    /// Gives up what waits for its turn on a loop that is ending, and says so.
+    pub(crate) fn discard_ready(self: &Arc<Self>, py: Python<'_>, runner: usize) -> PyResult<()> {
+        let (mut lost, mut wakes) = (Vec::new(), Wakes::default());
+        let mut state = self.state();
+        while let Some((ticket, posted)) = state.backlog.take(runner) {
+            lost.push(posted);
+            state.done(ticket, runner, &mut wakes);
+        }
+        state.loops.set_run(runner, false);
+        drop(state);
+        tell_of_lost(py, &lost)?;
+        drop(lost);
+        self.wake(py, wakes)
+    }
+
+    /// Gives up what was posted to loops that are closed: nobody tells of a loop that it is.
+    pub(crate) fn abandon_closed_loops(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        let loops = self.state().loops.list(py);
+        for event_loop in loops {
+            if is_closed(event_loop.bind(py)) {
+                self.abandon(py, event_loop.as_ptr() as usize)?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives up what was posted to loops that do not run any more, at the end of the program.
     pub(crate) fn abandon_idle_loops(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
         let loops = self.state().loops.list(py);
         for event_loop in loops {
-            let runs = event_loop.call_method0(py, pyo3::intern!(py, "is_running"))?;
-            if !runs.is_truthy(py)? {
+            let runs = event_loop
+                .bind(py)
+                .invoke_method0(pyo3::intern!(py, "is_running"))?;
+            if !runs.is_truthy()? {
                 self.abandon(py, event_loop.as_ptr() as usize)?;
             }
         }
@@ -227,7 +293,7 @@ impl Background {
 }
 
 pub(crate) fn is_closed(event_loop: &Bound<'_, PyAny>) -> bool {
-    let is_closed = event_loop.call_method0(pyo3::intern!(event_loop.py(), "is_closed"));
+    let is_closed = event_loop.invoke_method0(pyo3::intern!(event_loop.py(), "is_closed"));
     is_closed.is_ok_and(|closed| closed.is_truthy().unwrap_or(true))
 }
 

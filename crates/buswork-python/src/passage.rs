@@ -15,6 +15,7 @@ use pyo3::types::PyTuple;
 
 use crate::awaitable::refuse_awaitable;
 use crate::bus::Bus;
+use crate::calling::Invoke;
 use crate::deliver::deliver_within;
 use crate::imports;
 use crate::place::{Origin, Place};
@@ -75,7 +76,7 @@ pub(crate) fn publish(
     let passage = Bound::new(py, Passage::new(this, verb, topic, muting, here))?;
     let ended = Ended(passage.get());
     in_chain(py, bus, TypeKey::of(&class), |publishing| {
-        let result = imports::through(py)?.call1((bus.layers(py), event, &passage))?;
+        let result = imports::through(py)?.invoke1((bus.layers(py), event, &passage))?;
         refuse_awaitable(&result, "layer")?;
         publishing.verdict(py)
     })?;

@@ -5,6 +5,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyCode;
 
+use crate::calling::Invoke;
 use crate::imports;
 
 /// What is known of a publish besides its event.
@@ -58,7 +59,7 @@ impl Place {
             return None;
         }
         let place = imports::place(py).ok()?;
-        let text = place.call1((&self.code, self.instruction)).ok()?;
+        let text = place.invoke1((&self.code, self.instruction)).ok()?;
         text.extract().ok()
     }
 }

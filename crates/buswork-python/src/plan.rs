@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::bus::Bus;
+use crate::calling::Invoke;
 use crate::exception;
 use crate::failure;
 use crate::imports;
@@ -195,7 +196,9 @@ fn tens(py: Python<'_>, entries: &[Arc<Entry>]) -> PyResult<Vec<Ten>> {
             cells.push(entry.handler().lane(py)?.cell(py));
             follow(py, entry)?;
         }
-        let function = imports::ten(py)?.call1(PyTuple::new(py, cells)?)?.unbind();
+        let function = imports::ten(py)?
+            .invoke1(PyTuple::new(py, cells)?)?
+            .unbind();
         tens.push(Ten { start, function });
         start += TEN;
     }

@@ -9,6 +9,7 @@ use pyo3::types::PyDelta;
 
 use crate::background::{Background, Room};
 use crate::bus::Bus;
+use crate::calling::Invoke;
 use crate::context;
 use crate::ending;
 use crate::exception;
@@ -36,6 +37,9 @@ pub(crate) fn post(
         return Ok(());
     }
     ending::remember(py, bus.background())?;
+    if let Some(event_loop) = event_loop {
+        bus.background().begin_on(event_loop)?;
+    }
     if plan.extra().surroundings.has_layers {
         return post_to_layers(this, event, topic, &muting, event_loop);
     }
@@ -178,7 +182,9 @@ pub(crate) fn seconds(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>>
         return Ok(None);
     };
     let seconds = if given.is_instance_of::<PyDelta>() {
-        given.call_method0("total_seconds")?.extract::<f64>()?
+        given
+            .invoke_method0(pyo3::intern!(given.py(), "total_seconds"))?
+            .extract::<f64>()?
     } else {
         given.extract::<f64>().map_err(|_| {
             PyTypeError::new_err(format!(

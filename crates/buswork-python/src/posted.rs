@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::bus::Bus;
@@ -14,8 +15,8 @@ use crate::publish::{deliver_one, in_chain};
 use crate::routing::TypeKey;
 use crate::subscriber::Entry;
 
-/// One event to one handler, later. Holds its entry, which it does not visit; what it owns is
-/// hidden from the collector, which takes it for used. So it is, until it has been delivered.
+/// One event to one handler, later. Holds its entry, which it does not visit. As long as it waits for
+/// its turn, what it owns is hidden from the collector, which takes it for used; and so it is.
 pub(crate) struct Posted {
     /// As a running publish does, it holds the bus.
     pub(crate) bus: Py<Bus>,
@@ -78,6 +79,12 @@ impl Posted {
             Ok(Err(fault)) => self.judge(py, *fault),
             Err(error) => self.judge(py, Fault::of(error)),
         }
+    }
+
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.bus)?;
+        visit.call(&self.event)?;
+        visit.call(&self.context)
     }
 
     /// Does with a failure what its subscription, or else the bus, says. Nobody waits for it, so

@@ -12,7 +12,7 @@ use pyo3::types::PyType;
 use crate::admission::deliver_guarded;
 use crate::awaitable::{self, refuse_awaitable};
 use crate::bus::Bus;
-use crate::calling::{self, Called, call};
+use crate::calling::{self, Called, Invoke, call};
 use crate::exception;
 use crate::failure::{Fault, Publication, group};
 use crate::imports;
@@ -111,7 +111,7 @@ pub(crate) fn recursion_error(py: Python<'_>, message: &str) -> PyErr {
 #[cold]
 #[inline(never)]
 fn raise(class: PyResult<&Bound<'_, PyAny>>, message: &str) -> PyErr {
-    match class.and_then(|class| class.call1((message,))) {
+    match class.and_then(|class| class.invoke1((message,))) {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,
     }
@@ -198,7 +198,7 @@ pub(crate) fn mind(
     }
     let site = site().unwrap_or_else(|| "?".to_owned());
     let logged = format!("{message} (published at {site})");
-    imports::logger(py)?.call_method1("warning", ("%s", logged))?;
+    imports::logger(py)?.invoke_method1(pyo3::intern!(py, "warning"), ("%s", logged))?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::awaitable::CO_ITERABLE_COROUTINE;
+use crate::calling::Invoke;
 use crate::imports;
 
 const CO_VARARGS: u32 = 0x04;
@@ -56,7 +57,7 @@ fn check(handler: &Bound<'_, PyAny>, role: &str, may_await: bool) -> PyResult<()
     } else {
         imports::objection(py)?
     };
-    let objection = objection.call1((handler, role))?;
+    let objection = objection.invoke1((handler, role))?;
     if objection.is_none() {
         Ok(())
     } else {

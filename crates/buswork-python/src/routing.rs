@@ -15,7 +15,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use crate::calling;
+use crate::calling::{self, Invoke};
 use crate::imports;
 use crate::subscriber::{Entry, Table};
 
@@ -61,7 +61,7 @@ pub(crate) fn is_virtual(class: &Bound<'_, PyType>) -> PyResult<bool> {
 
 /// Whether a virtual class may have virtual subclasses as things are. Runs foreign code.
 pub(crate) fn is_open(class: &Bound<'_, PyType>) -> PyResult<bool> {
-    imports::is_open(class.py())?.call1((class,))?.extract()
+    imports::is_open(class.py())?.invoke1((class,))?.extract()
 }
 
 /// The classes whose subscriptions concern events of `class`: its MRO.
@@ -137,7 +137,7 @@ pub(crate) fn watch<'py>(
         table: Arc::downgrade(table),
         key: TypeKey::of(class),
     };
-    imports::weak_reference(py)?.call1((class, evict))
+    imports::weak_reference(py)?.invoke1((class, evict))
 }
 
 /// The callback of a dead class.

@@ -17,6 +17,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::background::{Background, Wakes};
+use crate::calling::Invoke;
 use crate::coroutine::Given;
 use crate::handling::{Progress, Waiting};
 use crate::imports;
@@ -176,7 +177,7 @@ impl Runner {
         if !may_begin && state.backlog.is_ready(number) {
             drop(state);
             self.background.wake(py, wakes)?;
-            self.background.abandon(py, number)?;
+            self.background.discard_ready(py, number)?;
             return Ok(None);
         }
         let taken = state.backlog.take(number);
@@ -205,6 +206,7 @@ impl Runner {
     /// goes on with others: it does so when its loop is ending, unless somebody else does.
     fn settle(&self, py: Python<'_>, ticket: Ticket, is_interrupted: bool) -> PyResult<bool> {
         let number = self.number();
+        self.forget_timeouts(py)?;
         let mut own = self.state();
         let mut wakes = Wakes::default();
         let mut state = self.background.state();
@@ -224,6 +226,22 @@ impl Runner {
         drop(task);
         self.background.wake(py, wakes)?;
         Ok(goes_on)
+    }
+
+    /// A timeout inside a handler cancels the task too, and takes that back.
+    fn forget_timeouts(&self, py: Python<'_>) -> PyResult<()> {
+        if self.state().left.is_none() {
+            return Ok(());
+        }
+        let task = imports::current_task(py)?.invoke0()?;
+        let is_cancelled = !task.is_none()
+            && task
+                .invoke_method0(pyo3::intern!(py, "cancelling"))?
+                .is_truthy()?;
+        if !is_cancelled {
+            self.state().left = None;
+        }
+        Ok(())
     }
 
     /// Leaves what is ready to another task, as this one has to wait with its handler.
@@ -247,8 +265,11 @@ impl Runner {
     }
 
     fn keep_task(&self, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
-        let task = imports::current_task(py)?.call0()?.unbind();
-        self.background.state().loops.keep_task(ticket, task);
+        let task = imports::current_task(py)?.invoke0()?.unbind();
+        self.background
+            .state()
+            .loops
+            .keep_task(ticket, self.number(), task);
         Ok(())
     }
 }
@@ -290,7 +311,7 @@ impl Runner {
     ) -> PyResult<Py<PyAny>> {
         let error = match value {
             Some(value) => value.clone(),
-            None if error.is_callable() => error.call0()?,
+            None if error.is_callable() => error.invoke0()?,
             None => error.clone(),
         };
         self.answer(py, Given::Error(error))
@@ -348,7 +369,20 @@ impl Runner {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.event_loop)
+        visit.call(&self.event_loop)?;
+        let Ok(state) = self.state.try_lock() else {
+            return Ok(());
+        };
+        match &state.waiting {
+            Some(waiting) => waiting.visit(&visit),
+            None => Ok(()),
+        }
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        if let Err(error) = self.give_up(py) {
+            error.write_unraisable(py, None);
+        }
     }
 }
 
@@ -374,10 +408,10 @@ impl Runner {
             self.background.state().loops.set_run(self.number(), false);
         }
         if let Some(waiting) = waiting {
-            let fault = PyRuntimeError::new_err(
-                "the handler has not ended, and never will: its event loop is closed",
-            );
-            waiting.fail(py, fault)?;
+            // Made at once: at the end of the program it would be too late to do so later.
+            let words = "the handler has not ended, and never will: its event loop is closed";
+            let error = py.get_type::<PyRuntimeError>().invoke1((words,))?;
+            waiting.fail(py, PyErr::from_value(error))?;
             self.settle(py, waiting.ticket, false)?;
         }
         if is_closed(self.event_loop.bind(py)) {
@@ -398,7 +432,7 @@ impl Drop for Runner {
         if self.state().phase == Phase::Ended {
             return;
         }
-        Python::attach(|py| {
+        Python::try_attach(|py| {
             if let Err(error) = self.give_up(py) {
                 error.write_unraisable(py, None);
             }

@@ -8,6 +8,7 @@ use pyo3::types::{PyCode, PyType};
 
 use crate::async_bus::AsyncBus;
 use crate::attempt::Attempt;
+use crate::calling::Invoke;
 use crate::causal::Link;
 use crate::failure::event_name;
 use crate::tasks::Tasks;
@@ -98,7 +99,10 @@ impl Running {
         let py = waiting.py();
         while let Some((_, task)) = self.first(py) {
             let task = task.into_bound(py);
-            if !task.call_method0(pyo3::intern!(py, "done"))?.is_truthy()? {
+            if !task
+                .invoke_method0(pyo3::intern!(py, "done"))?
+                .is_truthy()?
+            {
                 return Ok(Some(task));
             }
             self.ended(&task, waiting, publish)?;
@@ -114,7 +118,7 @@ impl Running {
     ) -> PyResult<()> {
         let py = waiting.py();
         for task in self.list(py) {
-            let is_done = task.call_method0(pyo3::intern!(py, "done"))?;
+            let is_done = task.invoke_method0(pyo3::intern!(py, "done"))?;
             if is_done.is_truthy()? {
                 self.ended(&task, waiting, publish)?;
             }
@@ -136,16 +140,16 @@ impl Running {
         let publish = publish.get();
         if let Some(error) = Tasks::failure(task)? {
             let is_cancelled = task
-                .call_method0(pyo3::intern!(py, "cancelled"))?
+                .invoke_method0(pyo3::intern!(py, "cancelled"))?
                 .is_truthy()?;
             let name = if is_cancelled { "cancelled" } else { "fail" };
-            waiting.call_method1(name, (attempt, error))?;
+            waiting.getattr(name)?.invoke1((attempt, error))?;
         } else if publish.for_report {
-            let result = task.call_method0(pyo3::intern!(py, "result"))?;
-            waiting.call_method1(pyo3::intern!(py, "returned"), (attempt, result))?;
+            let result = task.invoke_method0(pyo3::intern!(py, "result"))?;
+            waiting.invoke_method1(pyo3::intern!(py, "returned"), (attempt, result))?;
         }
         if let Err(refusal) = publish.link.get().verdict(py) {
-            waiting.call_method1(pyo3::intern!(py, "abort"), (refusal,))?;
+            waiting.invoke_method1(pyo3::intern!(py, "abort"), (refusal,))?;
         }
         Ok(())
     }
@@ -153,7 +157,7 @@ impl Running {
     /// Cancels them all.
     fn cancel(&self, py: Python<'_>) -> PyResult<()> {
         for task in self.list(py) {
-            task.call_method0(pyo3::intern!(py, "cancel"))?;
+            task.invoke_method0(pyo3::intern!(py, "cancel"))?;
         }
         Ok(())
     }

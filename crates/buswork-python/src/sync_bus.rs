@@ -6,6 +6,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::background::Phase;
 use crate::bus::Bus;
+use crate::calling::Invoke;
 use crate::deliver;
 use crate::post;
 use crate::posted::is_delivering;
@@ -86,7 +87,8 @@ impl EventBus {
 
     #[pyo3(signature = (*_details))]
     fn __exit__(this: &Bound<'_, Self>, _details: &Bound<'_, PyTuple>) -> PyResult<()> {
-        this.call_method0("close").map(drop)
+        this.invoke_method0(pyo3::intern!(this.py(), "close"))
+            .map(drop)
     }
 
     /// Publish, and report what came of each delivery.

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::awaitable;
-use crate::calling;
+use crate::calling::{self, Invoke};
 use crate::imports;
 
 /// Makes tasks on the running loop.
@@ -22,14 +22,14 @@ impl<'py> Tasks<'py> {
         Self::on(py).inspect_err(|_| {
             let close = awaitable.getattr_opt(pyo3::intern!(py, "close"));
             if let Ok(Some(close)) = close {
-                let _ = close.call0();
+                let _ = close.invoke0();
             }
         })
     }
 
     fn on(py: Python<'py>) -> PyResult<Self> {
         let running = calling::call_without_arguments(imports::get_running_loop(py)?)?;
-        let factory = running.call_method0(pyo3::intern!(py, "get_task_factory"))?;
+        let factory = running.invoke_method0(pyo3::intern!(py, "get_task_factory"))?;
         // A loop with a factory of its own has a reason for it.
         if !factory.is_none() {
             let maker = running.getattr(pyo3::intern!(py, "create_task"))?;
@@ -55,20 +55,23 @@ impl<'py> Tasks<'py> {
         let coroutine = if awaitable::is_coroutine(awaitable) {
             awaitable.clone()
         } else {
-            imports::awaited(py)?.call1((awaitable,))?
+            imports::awaited(py)?.invoke1((awaitable,))?
         };
         let arguments = PyTuple::new(py, [coroutine])?;
-        self.maker.call(arguments, self.options.as_ref())
+        match &self.options {
+            None => self.maker.invoke1(arguments),
+            Some(options) => self.maker.invoke_with(&arguments, options),
+        }
     }
 
     /// Why a task that is done has failed, if it has.
     pub(crate) fn failure(task: &Bound<'py, PyAny>) -> PyResult<Option<PyErr>> {
         let py = task.py();
-        match task.call_method0(pyo3::intern!(py, "exception")) {
+        match task.invoke_method0(pyo3::intern!(py, "exception")) {
             Ok(error) if error.is_none() => Ok(None),
             Ok(error) => Ok(Some(PyErr::from_value(error))),
             // It was cancelled: asking raises that.
-            Err(_) => Ok(Some(PyErr::from_value(imports::cancelled(py)?.call0()?))),
+            Err(_) => Ok(Some(PyErr::from_value(imports::cancelled(py)?.invoke0()?))),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use crate::bus::Bus;
+use crate::calling::Invoke;
 use crate::subscriber::{Entry, Plan};
 
 /// Whose calls a watcher forbids.
@@ -34,7 +35,7 @@ pub(crate) fn ask<'py>(
     let Some(watcher) = bus.watcher(event.py()) else {
         return Ok(Muting::Nobody);
     };
-    Muting::read(watcher.call1((verb, event, topic))?)
+    Muting::read(watcher.invoke1((verb, event, topic))?)
 }
 
 impl<'py> Muting<'py> {
@@ -73,7 +74,7 @@ impl<'py> Muting<'py> {
             Self::Everybody => Ok(true),
             Self::Some(is_muted) => match entry.handler().handler(py) {
                 None => Ok(false),
-                Some(handler) => is_muted.call1((handler,))?.is_truthy(),
+                Some(handler) => is_muted.invoke1((handler,))?.is_truthy(),
             },
         }
     }

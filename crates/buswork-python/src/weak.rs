@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
+use crate::calling::Invoke;
 use crate::collection;
 use crate::imports;
 use crate::registration::default_name;
@@ -35,7 +36,7 @@ impl<'py> WeakHandler<'py> {
         } else {
             (handler.clone(), None)
         };
-        let reference = imports::weak_reference(py)?.call1((referent, &ended));
+        let reference = imports::weak_reference(py)?.invoke1((referent, &ended));
         let reference = reference.map_err(|error| {
             let kind = imports::class_name(&handler.get_type());
             let refusal = PyTypeError::new_err(format!(
@@ -108,8 +109,8 @@ impl Ended {
         entry.handler().object_died();
         collection::end(py, &table, &entry);
         let name = &entry.handler().name;
-        imports::logger(py)?.call_method1(
-            "info",
+        imports::logger(py)?.invoke_method1(
+            pyo3::intern!(py, "info"),
             ("subscription %s ended: its object no longer exists", name),
         )?;
         Ok(())

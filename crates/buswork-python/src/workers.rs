@@ -12,6 +12,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use crate::background::{Background, THREADS, Wakes};
+use crate::calling::Invoke;
 use crate::ending;
 use crate::imports;
 use crate::posted::is_delivering;
@@ -22,8 +23,6 @@ const MOST: usize = 32;
 const STAND_BY: f64 = 0.002;
 /// After how many seconds of idleness a thread ends.
 const LINGER: f64 = 5.0;
-/// After how many deliveries other threads get a turn, whatever the handlers are.
-const TURN: u32 = 10_000;
 
 thread_local! {
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
@@ -193,7 +192,6 @@ impl Worker {
 impl Background {
     /// Runs what is ready for threads, on this one, until nothing is. An error is an interrupt.
     fn run_ready(self: &Arc<Self>, py: Python<'_>, epoch: u64) -> PyResult<()> {
-        let mut turn = 0;
         let mut ticket = None;
         loop {
             let mut wakes = Wakes::default();
@@ -230,10 +228,6 @@ impl Background {
                 return Err(error);
             }
             drop(posted);
-            turn += 1;
-            if turn % TURN == 0 {
-                py.detach(|| {});
-            }
         }
     }
 
@@ -246,7 +240,7 @@ impl Background {
             number,
             epoch,
         };
-        if !ending::has_finished() && imports::start_worker(py)?.call1((worker,))?.is_truthy()? {
+        if !ending::has_finished() && imports::start_worker(py)?.invoke1((worker,))?.is_truthy()? {
             return Ok(());
         }
         let mut state = self.state();
