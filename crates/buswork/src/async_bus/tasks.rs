@@ -87,6 +87,7 @@ impl Tasks {
             let task = Task {
                 tasks: Arc::clone(self),
                 ticket: None,
+                has_left: false,
             };
             drop(runtime.spawn(task.work()));
         }
@@ -124,6 +125,7 @@ impl Tasks {
 struct Task {
     tasks: Arc<Tasks>,
     ticket: Option<Ticket>,
+    has_left: bool,
 }
 
 impl Task {
@@ -145,8 +147,11 @@ impl Task {
     fn take(&mut self) -> Option<Job> {
         let mut state = self.tasks.queue.lock();
         let Some((ticket, job)) = state.backlog.take(()) else {
-            // All that is ready has been worked off: now those who wait for room may come.
+            // All that is ready has been worked off: now those who wait for room may come. Nobody who
+            // posts from now on may count on this task.
             state.wake_poster();
+            state.staff.tasks -= 1;
+            self.has_left = true;
             return None;
         };
         state.staff.running += 1;
@@ -163,7 +168,13 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.settle();
-        self.tasks.queue.lock().staff.tasks -= 1;
+        if self.has_left {
+            return;
+        }
+        let mut state = self.tasks.queue.lock();
+        state.staff.tasks -= 1;
+        if let Some(ticket) = self.ticket.take() {
+            self.tasks.settle(state, ticket);
+        }
     }
 }
