@@ -56,6 +56,10 @@ impl EventBus {
         report: &mut Report,
     ) -> Result<(), Error> {
         let special = &plan.extra().special;
+        special.record(event, site, false);
+        if special.is_muted {
+            return Ok(());
+        }
         let mut innermost = || {
             mind_unhandled::<E>(plan, site)?;
             let isolation = self.walk(plan, event, site, publishing, report)?;

@@ -104,6 +104,7 @@ mod settings;
 mod subscription;
 mod sync;
 pub mod table;
+pub mod testing;
 pub mod topic;
 mod topics;
 

@@ -136,6 +136,10 @@ impl AsyncEventBus {
         let inner = &self.inner;
         let special = &plan.extra().special;
         let has_layers = !special.async_layers.is_empty();
+        special.record(&*event, site, true);
+        if special.is_muted {
+            return Ok(());
+        }
         mind_unhandled::<E>(&plan, site)?;
         let Some(runtime) = inner.background.runtime() else {
             return Err(Error::no_runtime(type_name::<E>()));

@@ -67,6 +67,10 @@ impl<E: Any + Send + Sync> Posted<E> {
         let inner = &bus.inner;
         let special = &plan.extra().special;
         let has_layers = !special.layers.is_empty();
+        special.record(&event, site, true);
+        if special.is_muted {
+            return Ok(());
+        }
         mind_unhandled::<E>(&plan, site)?;
         if let Some(observer) = &special.observer {
             observer.published(special.published::<E>(site));

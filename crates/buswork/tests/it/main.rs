@@ -17,6 +17,7 @@ mod recursion;
 mod scenarios;
 mod shop;
 mod subscribe;
+mod testing;
 mod threads;
 mod topics;
 
