@@ -97,14 +97,16 @@ impl Tasks {
     pub(crate) fn quiet(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
         let (own, mut before) = (Arc::clone(self), None);
         std::future::poll_fn(move |context| {
+            // Wakers are foreign code: it is cloned before the lock, and dropped, if need be, after it.
+            let waker = context.waker().clone();
             let mut state = own.queue.lock();
             let before = *before.get_or_insert(state.quiets);
             if state.backlog.pending() == 0 || state.quiets > before {
                 return Poll::Ready(());
             }
             let waiting = &mut state.staff.waiting;
-            if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                waiting.push(context.waker().clone());
+            if !waiting.iter().any(|other| other.will_wake(&waker)) {
+                waiting.push(waker);
             }
             Poll::Pending
         })

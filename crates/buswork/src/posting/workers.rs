@@ -135,7 +135,10 @@ impl Workers {
         self.run(ticket, jobs);
         let mut state = self.queue.lock();
         state.staff.done(epoch);
-        let _ = self.queue.settle(&mut state, ticket);
+        if self.queue.settle(&mut state, ticket) && state.phase == Phase::Closed {
+            self.call.notify_all();
+            self.relief.notify_all();
+        }
         Some(state)
     }
 
