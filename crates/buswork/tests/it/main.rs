@@ -11,6 +11,7 @@ mod executor;
 mod middleware;
 mod observe;
 mod post;
+mod post_random;
 mod publish;
 mod random;
 mod recursion;
