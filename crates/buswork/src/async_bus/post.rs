@@ -69,8 +69,10 @@ impl AsyncEventBus {
         self.post_on(self.plan_of_topic::<E>(topic)?, Arc::new(event), site)
     }
 
-    /// Waits until no posted delivery is pending, at one moment at least. A timeout needs a runtime
-    /// whose time is enabled.
+    /// Waits until no posted delivery is pending, at one moment at least.
+    ///
+    /// # Panics
+    /// With a timeout, outside of a runtime, or in one whose time is not enabled.
     ///
     /// # Errors
     /// When the time [is up](Error::is_timeout): the error names the handlers with what is left. And
@@ -85,6 +87,9 @@ impl AsyncEventBus {
     /// # Errors
     /// As [`drain`](Self::drain). When the time is up, what is left is worked off in the background, and
     /// the bus stays closed.
+    ///
+    /// # Panics
+    /// As `drain`.
     pub async fn close(&self, timeout: Option<Duration>) -> Result<(), Error> {
         if causal::is_inside(self.inner.number) {
             return Err(Error::inside_handler("close"));
