@@ -88,9 +88,7 @@ impl EventBus {
         let special = &plan.extra().special;
         let published = special.published::<E>(site);
         let observer = special.observer.as_deref();
-        if let Some(observer) = observer {
-            observer.published(published);
-        }
+        special.tell_published::<E>(site);
         let mut isolation = Isolation::new();
         let mut stopped = false;
         for step in steps {

@@ -54,7 +54,7 @@ impl Publishing {
     /// The error, if a publish nested in this one went too deep.
     #[inline]
     pub(crate) fn verdict(&self) -> Result<(), Error> {
-        Ok(CHAIN.with(Chain::verdict)?)
+        verdict()
     }
 
     #[inline]
@@ -79,6 +79,12 @@ impl Publishing {
 #[inline]
 pub(crate) fn is_refused() -> bool {
     CHAIN.with(Chain::is_tripped)
+}
+
+/// The error, if a publish nested in those in progress on this thread went too deep.
+#[inline]
+pub(crate) fn verdict() -> Result<(), Error> {
+    Ok(CHAIN.with(Chain::verdict)?)
 }
 
 impl Drop for Publishing {

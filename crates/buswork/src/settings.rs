@@ -74,6 +74,13 @@ impl Special {
         }
     }
 
+    /// Tells the observer that an event has come to the handlers, who have not run yet.
+    pub(crate) fn tell_published<E>(&self, site: &'static Location<'static>) {
+        if let Some(observer) = &self.observer {
+            observer.published(self.published::<E>(site));
+        }
+    }
+
     pub(crate) fn published<E>(&self, site: &'static Location<'static>) -> Published<'_> {
         Published {
             event_type: type_name::<E>(),

@@ -149,8 +149,8 @@ impl AsyncEventBus {
         let Some(runtime) = inner.background.runtime() else {
             return Err(Error::no_runtime(type_name::<E>()));
         };
-        if let Some(observer) = &special.observer {
-            observer.published(special.published::<E>(site));
+        if !has_layers {
+            special.tell_published::<E>(site);
         }
         let handlers = plan.entries().len();
         let asked = Asked {
@@ -220,6 +220,7 @@ impl<E: Any + Send + Sync> Posted<E> {
         let publish = self.publish(Target::Handlers);
         let push = Box::new(move || {
             let tasks = Arc::clone(self.bus.inner.background.tasks(self.bus.inner.limits));
+            self.plan.extra().special.tell_published::<E>(site);
             let jobs = self.jobs();
             let mut state = tasks.queue.lock();
             for (line, job) in jobs {

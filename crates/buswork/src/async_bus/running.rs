@@ -103,10 +103,7 @@ impl<E: Any + Send + Sync> Running<E> {
         }
         if plan.extra().is_special {
             mind_unhandled::<E>(&plan, self.site)?;
-            let special = &plan.extra().special;
-            if let Some(observer) = &special.observer {
-                observer.published(special.published::<E>(self.site));
-            }
+            plan.extra().special.tell_published::<E>(self.site);
         }
         for (place, step) in steps.iter().enumerate() {
             if self.is_stopped || causal::is_refused() {
@@ -251,7 +248,11 @@ impl<E: Any + Send + Sync> Future for Running<E> {
         } else if let Err(error) = this.start(context) {
             return Poll::Ready(Ended::of(Err(error)));
         }
-        if this.pending.is_empty() || this.is_stopped || causal::is_refused() {
+        if let Err(error) = causal::verdict() {
+            this.pending = Pending::default();
+            return Poll::Ready(Ended::of(Err(error)));
+        }
+        if this.pending.is_empty() || this.is_stopped {
             return Poll::Ready(this.end());
         }
         Poll::Pending

@@ -72,8 +72,8 @@ impl<E: Any + Send + Sync> Posted<E> {
             return Ok(());
         }
         mind_unhandled::<E>(&plan, site)?;
-        if let Some(observer) = &special.observer {
-            observer.published(special.published::<E>(site));
+        if !has_layers {
+            special.tell_published::<E>(site);
         }
         let handlers = plan.entries().len();
         let asked = Asked {
@@ -201,6 +201,7 @@ impl<E: Any + Send + Sync> Deliver for Posted<E> {
             Err(error) => return self.log("the middleware", &error),
         };
         let mut innermost = || {
+            special.tell_published::<E>(self.site);
             let workers = self.bus.inner.workers();
             let mut state = workers.queue.lock();
             Arc::clone(&self).push(&mut state);

@@ -127,7 +127,9 @@ impl<J, S> Queue<J, S> {
             return Err(Refused::Closed);
         }
         let waits = self.overflow == Overflow::Wait && asked.may_wait;
-        if waits && !state.waiting.is_empty() || !state.backlog.has_room(asked.deliveries) {
+        let others_wait = waits && !state.waiting.is_empty();
+        let has_room = !others_wait && state.backlog.has_room(asked.deliveries);
+        if asked.deliveries > 0 && !has_room {
             match self.overflow {
                 Overflow::Wait if waits => state = Self::wait_for_room(state, asked)?,
                 Overflow::Wait | Overflow::Raise => return Err(Refused::Full),
