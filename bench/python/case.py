@@ -6,16 +6,17 @@ functions before is not the loop that it would have been.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
 
-from async_contenders import ASYNC_CONTENDERS, publisher
+from async_cases import awaiting, one_slow
 from contenders import CONTENDERS, SEED, OrderPlaced, event
 from handlers import Kind, distinct
-from rounds import TURN, interleave
+from post_cases import posting, posting_async
+from rounds import Contest, interleave
+from thread_cases import publishing_threads
 
 from buswork import EventBus, HandlerErrors
 
@@ -29,22 +30,21 @@ if TYPE_CHECKING:
 OTHER_TYPES = 10_000
 
 
-def publish(kind: str, count: str) -> dict[str, Loop]:
+def publish(kind: str, count: str) -> Contest:
     """Everybody, publishing to so many handlers."""
-    loops: dict[str, Loop] = {}
+    publishers: dict[str, Publisher] = {}
     for contender in CONTENDERS:
         handlers = distinct(cast("Kind", kind), int(count), keywords=contender.keywords)
-        publisher = contender.build(handlers)
-        loops[contender.name] = publisher.many
-        checks.append((contender.name, publisher, int(count)))
-    return loops
+        publishers[contender.name] = contender.build(handlers)
+
+    def finish() -> None:
+        for name, publisher in publishers.items():
+            _check(name, publisher, int(count))
+
+    return Contest({name: each.many for name, each in publishers.items()}, finish=finish)
 
 
-checks: list[tuple[str, Publisher, int]] = []
-"""Who must have called how many handlers a publish."""
-
-
-def check(name: str, publisher: Publisher, count: int) -> None:
+def _check(name: str, publisher: Publisher, count: int) -> None:
     """Refuse the figures of a contender whose handlers were not all called.
 
     It happens easily: several hold them weakly. Looked at afterwards, on the very buses that were
@@ -83,7 +83,7 @@ def _plain(count: int) -> Loop:
     return _loop(bus, event)
 
 
-def bases(count: str) -> dict[str, Loop]:
+def bases(count: str) -> Contest:
     """The event's class has eight bases in a line, and the handlers are subscribed to the root."""
     root = kind = type("Base0", (), {})
     for number in range(1, 8):
@@ -92,7 +92,7 @@ def bases(count: str) -> dict[str, Loop]:
     bus = EventBus()
     for handler in distinct("function", int(count)):
         bus.subscribe(root, handler)
-    return {"plain": _plain(int(count)), "bases": _loop(bus, derived())}
+    return Contest({"plain": _plain(int(count)), "bases": _loop(bus, derived())})
 
 
 def _others(bus: EventBus) -> list[type]:
@@ -106,7 +106,7 @@ def _others(bus: EventBus) -> list[type]:
     return others
 
 
-def others(count: str) -> dict[str, Loop]:
+def others(count: str) -> Contest:
     """The bus has ten thousand other event types."""
     bus = EventBus()
     keep = _others(bus)
@@ -116,10 +116,10 @@ def others(count: str) -> dict[str, Loop]:
     def many(times: int, loop: Loop = _loop(bus, event), _keep: object = keep) -> None:
         loop(times)
 
-    return {"plain": _plain(int(count)), "others": many}
+    return Contest({"plain": _plain(int(count)), "others": many})
 
 
-def raising() -> dict[str, Loop]:
+def raising() -> Contest:
     """One of three handlers raises, and the publisher catches what comes of it."""
 
     def fail(event: object) -> None:
@@ -146,10 +146,10 @@ def raising() -> dict[str, Loop]:
             except ValueError:
                 pass
 
-    return {"plain": _plain(3), "raising": many, "seed, raising": alone}
+    return Contest({"plain": _plain(3), "raising": many, "seed, raising": alone})
 
 
-def subscribing() -> dict[str, Loop]:
+def subscribing() -> Contest:
     """Subscribe and cancel, on a bus with ten thousand types and on one with none."""
 
     def loop(bus: EventBus, kind: type) -> Loop:
@@ -162,41 +162,32 @@ def subscribing() -> dict[str, Loop]:
         return many
 
     beside, alone = EventBus(), EventBus()
-    return {"beside": loop(beside, _others(beside)[5_000]), "alone": loop(alone, OrderPlaced)}
+    return Contest(
+        {"beside": loop(beside, _others(beside)[5_000]), "alone": loop(alone, OrderPlaced)}
+    )
 
 
-def awaiting(kind: str, count: str) -> dict[str, Loop]:
-    """Everybody, awaiting a publish to so many coroutine functions."""
-    return {
-        name: publisher(make(), distinct(cast("Kind", kind), int(count)), runner)
-        for name, make in ASYNC_CONTENDERS.items()
-    }
-
-
-runner = asyncio.Runner()
-"""The loop of the async cases."""
-
-ASYNC_TURN = 5_000_000
-"""Longer than the others' turns, as entering the loop takes a while."""
-
-CASES: dict[str, Callable[..., dict[str, Loop]]] = {
+CASES: dict[str, Callable[..., Contest]] = {
     "publish": publish,
     "bases": bases,
     "others": others,
-    "awaiting": awaiting,
     "raising": raising,
     "subscribing": subscribing,
+    "awaiting": awaiting,
+    "one-slow": one_slow,
+    "posting": posting,
+    "posting-async": posting_async,
+    "threads": publishing_threads,
 }
 
 
 def main() -> None:
     """Run the case `NAME:ARGUMENT:ARGUMENT`."""
     name, *arguments = sys.argv[1].split(":")
-    turn = ASYNC_TURN if name == "awaiting" else TURN
-    figures = interleave(CASES[name](*arguments), int(sys.argv[2]), turn)
-    for what in checks:
-        check(*what)
-    print(json.dumps(figures))
+    contest = CASES[name](*arguments)
+    figures = interleave(contest.loops, int(sys.argv[2]), contest.turn)
+    contest.finish()
+    print(json.dumps({"figures": figures | contest.more, "skipped": contest.skipped}))
 
 
 if __name__ == "__main__":

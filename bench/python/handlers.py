@@ -28,6 +28,14 @@ async def _once(event: object) -> None:
     await asyncio.sleep(0)
 
 
+async def _quick_with_keywords(event: object, **_: object) -> None:
+    pass
+
+
+async def _once_with_keywords(event: object, **_: object) -> None:
+    await asyncio.sleep(0)
+
+
 def _function_with_keywords(event: object, **_: object) -> None:
     pass
 
@@ -46,7 +54,9 @@ _templates: dict[tuple[Kind, bool], FunctionType] = {
     ("method", False): _method,
     ("method", True): _method_with_keywords,
     ("quick", False): _quick,
+    ("quick", True): _quick_with_keywords,
     ("once", False): _once,
+    ("once", True): _once_with_keywords,
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from statistics import median
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,22 @@ if TYPE_CHECKING:
 
 TURN = 500_000
 """Nanoseconds that a turn of one contender is to last."""
+
+ONE_GO = 1
+"""The turn of what is long enough, done once."""
+
+
+class Contest(NamedTuple):
+    """Loops that are measured side by side."""
+
+    loops: Mapping[str, Loop]
+    skipped: Mapping[str, str] = {}
+    """Who is not measured, and why."""
+    turn: int = TURN
+    more: Mapping[str, list[float]] = {}
+    """Figures that the loops note themselves while they run."""
+    finish: Callable[[], None] = lambda: None
+    """Called afterwards: raises when the figures mean nothing, and tidies up."""
 
 
 def _times(loop: Loop, turn: int) -> int:
@@ -68,5 +84,6 @@ def difference(figures: Mapping[str, list[float]], name: str, base: str) -> floa
 
 
 def merge(parts: list[dict[str, list[float]]]) -> dict[str, list[float]]:
-    """The rounds of several processes as if they were of one."""
-    return {name: [figure for part in parts for figure in part[name]] for name in parts[0]}
+    """The rounds of several processes as if they were of one, of those who were in all of them."""
+    names = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: [figure for part in parts for figure in part[name]] for name in names}

@@ -3,98 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import subprocess
 import sys
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from async_contenders import ASYNC_CONTENDERS
+from async_tables import awaiting
 from contenders import BUSWORK, CONTENDERS, SEED
 from failures import HANDLERS, observe
-from rounds import difference, merge, ratio
+from post_tables import posting, publishing_threads
+from report import FULL, QUICK, Bar, Effort, measure, nanoseconds, plural, table
+from rounds import difference, ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    Figures = dict[str, list[float]]
+    from report import Figures
 
 COUNTS = (0, 1, 3, 10, 100)
-GATHER = "hand-written gather"
-HERE = Path(__file__).parent
-
-
-class Effort(NamedTuple):
-    """How much is measured: so many processes a case, so many rounds in each."""
-
-    processes: int
-    rounds: int
-
-
-FULL = Effort(processes=3, rounds=100)
-QUICK = Effort(processes=1, rounds=30)
-
-
-class Bar(NamedTuple):
-    """A figure and what was set for it. Smaller is better in all of them."""
-
-    name: str
-    figure: float
-    bar: float
-    unit: str
-    aim: float | None = None
-
-    def row(self) -> tuple[str, ...]:
-        """Say how the figure stands to its bar, which is missed past five per cent."""
-        if self.figure <= self.bar:
-            verdict = "met"
-        elif self.figure <= self.bar * 1.05:
-            verdict = "met, within 5 %"
-        else:
-            verdict = "**MISSED**"
-        aim = "" if self.aim is None else f"{self.aim:g}{self.unit}"
-        places = 2 if self.figure < 100 else 0
-        return (
-            self.name,
-            f"{self.figure:.{places}f}{self.unit}",
-            f"≤ {self.bar:g}{self.unit}",
-            aim,
-            verdict,
-        )
-
-
-def measure(case: str, effort: Effort) -> Figures:
-    """Run a case in processes of its own."""
-    print(f"    {case}", file=sys.stderr, flush=True)
-    parts: list[Figures] = []
-    for _ in range(effort.processes):
-        command = [sys.executable, "case.py", case, str(effort.rounds)]
-        done = subprocess.run(command, cwd=HERE, check=True, stdout=subprocess.PIPE)
-        parts.append(json.loads(done.stdout))
-    return merge(parts)
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]], *, numbers: bool = True) -> None:
-    """Print a Markdown table; columns past the first are set right when they are numbers."""
-    head = list(head)
-    marks = ["---"] + ["--:" if numbers else "---"] * (len(head) - 1)
-    for row in (head, marks, *rows):
-        print("| " + " | ".join(row) + " |")
-    print()
-
-
-def nanoseconds(figures: Figures, name: str) -> str:
-    """A contender's median time."""
-    return f"{median(figures[name]):,.0f} ns"
 
 
 def publishing(kind: str, cases: dict[int, Figures]) -> None:
     """Print the table of all contenders."""
     print(f"#### {kind.capitalize()}\n")
-    head = ["", *(f"{count} handler{'s' * (count != 1)}" for count in cases)]
+    head = ["", *(plural(count, "handler") for count in cases)]
     rows = [
         [
             contender.name,
@@ -105,25 +38,6 @@ def publishing(kind: str, cases: dict[int, Figures]) -> None:
             ),
         ]
         for contender in CONTENDERS
-    ]
-    table(head, rows)
-
-
-def awaiting(cases: dict[tuple[str, int], Figures]) -> None:
-    """Print the table of those that are awaited."""
-    print("#### Awaited\n")
-    print("Of the hand-written gather's time. Handlers that wait do so once, for nothing.\n")
-    words = {"quick": "never wait", "once": "wait once"}
-    head = ["", *(f"{count} that {words[kind]}" for kind, count in cases)]
-    rows = [
-        [
-            name,
-            *(
-                f"{ratio(figures, name, GATHER):.2f} ({median(figures[name]) / 1000:.1f} µs)"
-                for figures in cases.values()
-            ),
-        ]
-        for name in ASYNC_CONTENDERS
     ]
     table(head, rows)
 
@@ -161,30 +75,11 @@ def importing(times: int) -> float:
     return median(differences)
 
 
-def async_bars(cases: dict[tuple[str, int], Figures]) -> list[Bar]:
-    """Set the figures of three awaited handlers beside their bars."""
-    is_eager = sys.version_info >= (3, 12)
-    for_kinds = {
-        "quick": ("that never wait", 1 / 6 if is_eager else 1 / 1.5, 1 / 8 if is_eager else None),
-        "once": ("that wait once", 1 / 1.5 if is_eager else 1 / 0.95, 1 / 2 if is_eager else None),
-    }
-    return [
-        Bar(
-            f"await a publish to 3 handlers {what}, of the hand-written gather's time",
-            ratio(cases[kind, 3], BUSWORK.name, GATHER),
-            round(bar, 3),
-            "×",
-            aim,
-        )
-        for kind, (what, bar, aim) in for_kinds.items()
-    ]
-
-
 def bars(publish: dict[str, dict[int, Figures]], effort: Effort, wheel: Path | None) -> list[Bar]:
     """Measure what else has a bar, and set every figure beside its own."""
     against_the_loop = [
         Bar(
-            f"publish to {count} {kind}{'s' * (count != 1)}, of the hand-written loop's time",
+            f"publish to {plural(count, kind)}, of the hand-written loop's time",
             ratio(publish[kind][count], BUSWORK.name, SEED.name),
             bar,
             "×",
@@ -195,7 +90,7 @@ def bars(publish: dict[str, dict[int, Figures]], effort: Effort, wheel: Path | N
     ]
     own = [
         Bar(
-            f"{what}, {count} handler{'s' * (count != 1)}, of the plain publish's time",
+            f"{what}, {plural(count, 'handler')}, of the plain publish's time",
             ratio(measure(f"{case}:{count}", effort), case, "plain"),
             1.05,
             "×",
@@ -246,17 +141,13 @@ def main() -> None:
     print("Time of a publish as a multiple of the hand-written loop's, and in nanoseconds.\n")
     for kind, cases in publish.items():
         publishing(f"{kind}s", cases)
-    awaited = {
-        (kind, count): measure(f"awaiting:{kind}:{count}", effort)
-        for kind in ("quick", "once")
-        for count in (1, 3, 10)
-    }
-    awaiting(awaited)
+    async_bars = awaiting(effort)
+    post_bars = posting(effort)
+    publishing_threads(effort)
     behaviours()
     print("#### Bars\n")
-    figures = bars(publish, effort, arguments.wheel) + async_bars(awaited)
-    rows = [bar.row() for bar in figures]
-    table(("", "figure", "bar", "aim", ""), rows)
+    figures = bars(publish, effort, arguments.wheel) + async_bars + post_bars
+    table(("", "figure", "bar", "aim", ""), [bar.row() for bar in figures])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 //! Who is measured, and how an event is sent with each, as its own manual writes it. A handler
 //! adds what it captured to the event's amount, and shows the sum to nobody.
 
+pub mod awaited;
+pub mod posted;
+
 use std::hint::black_box;
 
 use bevy_ecs::prelude::{Event, On, World};
@@ -9,12 +12,12 @@ use jaeb::EventBus as Jaeb;
 use crate::rounds::Loop;
 
 /// The event, small enough that copying it costs nothing.
-#[derive(Event, Clone, Copy)]
+#[derive(Event, Clone, Copy, Debug)]
 pub struct OrderPlaced {
-    amount: f64,
+    pub amount: f64,
 }
 
-const EVENT: OrderPlaced = OrderPlaced { amount: 49.99 };
+pub const EVENT: OrderPlaced = OrderPlaced { amount: 49.99 };
 
 /// A library, or the loop that it is compared with.
 pub struct Contender {
@@ -53,7 +56,7 @@ pub const CONTENDERS: [Contender; 4] = [
     },
 ];
 
-fn captured(number: usize) -> f64 {
+pub fn captured(number: usize) -> f64 {
     black_box(number as f64)
 }
 

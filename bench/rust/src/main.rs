@@ -1,12 +1,14 @@
-//! The Rust table, as Markdown: `buswork-bench [--quick]`.
+//! The Rust tables, as Markdown: `buswork-bench [--quick]`.
 
 mod contenders;
 mod rounds;
 
-use contenders::{BEVY, BOXED, BUSWORK, CONTENDERS, JAEB};
+use contenders::{BEVY, BOXED, BUSWORK, CONTENDERS, Contender, JAEB, awaited, posted};
 use rounds::{difference, interleave, median, ratio};
 
 const COUNTS: [usize; 5] = [0, 1, 3, 10, 100];
+/// The same where threads or tasks take part.
+const FEW: [usize; 3] = [1, 3, 10];
 
 /// The rounds' figures of every contender, for one number of handlers.
 type Figures = Vec<Vec<f64>>;
@@ -14,40 +16,53 @@ type Figures = Vec<Vec<f64>>;
 fn main() {
     let is_quick = std::env::args().any(|argument| argument == "--quick");
     let rounds = if is_quick { 100 } else { 1000 };
-    let figures: Vec<Figures> = COUNTS.iter().map(|&count| measure(count, rounds)).collect();
     println!("### Rust\n");
     println!("Nanoseconds of a publish, and in brackets as a multiple of the loop's.\n");
-    publishing(&figures);
+    let figures = measure(&CONTENDERS, &COUNTS, rounds);
+    table(&CONTENDERS, &COUNTS, &figures);
+    println!(
+        "Nanoseconds of an awaited publish, until every handler has ended or every receiver has the\n\
+         event, and in brackets as a multiple of the loop's with `join_all`. All on one thread.\n"
+    );
+    let awaited = measure(&awaited::CONTENDERS, &FEW, rounds);
+    table(&awaited::CONTENDERS, &FEW, &awaited);
+    println!(
+        "Nanoseconds of a posted event, end to end: some hundreds in a row, until the last is handled\n\
+         on another thread; in brackets as a multiple of the channel's.\n"
+    );
+    let posted = measure(&posted::CONTENDERS, &FEW, rounds);
+    table(&posted::CONTENDERS, &FEW, &posted);
     println!("#### Bars\n");
     println!("| | figure | bar | |\n| --- | --: | --: | --: |");
     bars(&figures);
     println!();
 }
 
-fn measure(handlers: usize, rounds: usize) -> Figures {
-    let mut loops: Vec<_> = CONTENDERS
-        .iter()
-        .map(|each| (each.build)(handlers))
-        .collect();
-    interleave(&mut loops, rounds)
+fn measure(contenders: &[Contender], counts: &[usize], rounds: usize) -> Vec<Figures> {
+    let measured = counts.iter().map(|&handlers| {
+        let loops = contenders.iter().map(|each| (each.build)(handlers));
+        interleave(&mut loops.collect::<Vec<_>>(), rounds)
+    });
+    measured.collect()
 }
 
-fn publishing(figures: &[Figures]) {
+/// One row a contender, as a multiple of the first one's figures.
+fn table(contenders: &[Contender], counts: &[usize], figures: &[Figures]) {
     print!("| | version |");
-    for count in COUNTS {
+    for &count in counts {
         print!(" {count} handler{} |", if count == 1 { "" } else { "s" });
     }
-    println!("\n| --- | --- |{}", " --: |".repeat(COUNTS.len()));
-    for (index, contender) in CONTENDERS.iter().enumerate() {
+    println!("\n| --- | --- |{}", " --: |".repeat(counts.len()));
+    for (index, contender) in contenders.iter().enumerate() {
         print!("| {} | {} |", contender.name, contender.version);
-        for (count, figures) in COUNTS.iter().zip(figures) {
+        for (count, figures) in counts.iter().zip(figures) {
             let figure = median(figures[index].iter().copied());
             if *count == 0 {
                 print!(" {figure:.1} |");
             } else {
                 print!(
                     " {figure:.1} ({:.2}) |",
-                    ratio(&figures[index], &figures[BOXED])
+                    ratio(&figures[index], &figures[0])
                 );
             }
         }

@@ -2,6 +2,7 @@
 
 mod chained;
 mod handler;
+mod handling;
 mod middleware;
 #[cfg(feature = "tokio")]
 mod post;

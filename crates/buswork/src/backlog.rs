@@ -61,12 +61,14 @@ struct Waiting<R, J> {
     job: J,
 }
 
-/// The delivery in progress.
+/// The delivery in progress, or several that were taken at a time and have not all ended.
 #[derive(Clone, Copy)]
 struct Running<R> {
     number: u64,
     runner: R,
     weight: usize,
+    /// How many were taken and have not ended.
+    taken: usize,
 }
 
 impl<R: Copy, J> Line<R, J> {
@@ -182,12 +184,44 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
             number,
             runner,
             weight,
+            taken: 1,
         });
         Some((Ticket { place, number }, first.job))
     }
 
-    /// Ends a delivery, so that its line goes on. Returns the runner that has something new to do.
-    /// Nothing happens for a delivery that was [abandoned](Self::abandon) meanwhile.
+    /// As [`take`](Self::take), but takes up to `most` deliveries of the line, to be made one after
+    /// another, and puts them behind those in `into`. One ticket is for all of them. A job that stands
+    /// for several deliveries is taken alone.
+    pub fn take_some(&mut self, runner: R, most: usize, into: &mut Vec<J>) -> Option<Ticket> {
+        let (ticket, first) = self.take(runner)?;
+        into.push(first);
+        let line = &mut self.lines[ticket.place];
+        let running = line.running.as_mut()?;
+        let is_next = |next: &Waiting<R, J>| next.runner == runner && next.weight == 1;
+        while running.weight == running.taken
+            && running.taken < most
+            && line.waiting.front().is_some_and(is_next)
+        {
+            into.extend(line.waiting.pop_front().map(|next| next.job));
+            running.taken += 1;
+            running.weight += 1;
+        }
+        Some(ticket)
+    }
+
+    /// Notes that so many of those that were taken at a time have ended, and others have not.
+    pub fn done_some(&mut self, ticket: Ticket, deliveries: usize) {
+        let line = self.lines.get_mut(ticket.place);
+        let running = line.and_then(|line| line.running.as_mut());
+        if let Some(running) = running.filter(|running| running.number == ticket.number) {
+            running.taken -= deliveries;
+            running.weight -= deliveries;
+            self.pending -= deliveries;
+        }
+    }
+
+    /// Ends a delivery, or what is left of those that were taken with it, so that its line goes on.
+    /// Returns the runner that has something new to do. Nothing happens for a delivery that was [abandoned](Self::abandon) meanwhile.
     #[inline]
     pub fn done(&mut self, ticket: Ticket) -> Option<R> {
         let line = self.lines.get_mut(ticket.place)?;
@@ -309,7 +343,11 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
     pub fn lines(&self) -> Vec<(u64, usize, bool)> {
         let lines = self.lines.iter();
         let mut lines: Vec<_> = lines
-            .map(|line| (line.name, line.waiting.len(), line.running.is_some()))
+            .map(|line| {
+                let taken = line.running.map(|running| running.taken);
+                let behind = taken.unwrap_or_default().saturating_sub(1);
+                (line.name, line.waiting.len() + behind, taken.is_some())
+            })
             .filter(|&(_, waiting, is_running)| waiting > 0 || is_running)
             .collect();
         lines.sort_unstable();

@@ -56,6 +56,10 @@ impl EventBus {
         report: &mut Report,
     ) -> Result<(), Error> {
         let special = &plan.extra().special;
+        special.record(event, site, false);
+        if special.is_muted {
+            return Ok(());
+        }
         let mut innermost = || {
             mind_unhandled::<E>(plan, site)?;
             let isolation = self.walk(plan, event, site, publishing, report)?;
@@ -84,9 +88,7 @@ impl EventBus {
         let special = &plan.extra().special;
         let published = special.published::<E>(site);
         let observer = special.observer.as_deref();
-        if let Some(observer) = observer {
-            observer.published(published);
-        }
+        special.tell_published::<E>(site);
         let mut isolation = Isolation::new();
         let mut stopped = false;
         for step in steps {

@@ -3,22 +3,29 @@
 
 use crate::chain::{Chain, Entered};
 use crate::error::{Error, Limit};
+use crate::sync::Arc;
 
 thread_local! {
     static CHAIN: Chain<&'static str, Refusal> = const { Chain::new() };
 }
 
-/// The event types that go round, and what they ran into.
+/// The event types that go round, and what they ran into. One word, as each publish makes room for
+/// one.
 #[derive(Clone)]
-struct Refusal {
-    cycle: Vec<&'static str>,
-    limit: Limit,
+struct Refusal(Arc<(Vec<&'static str>, Limit)>);
+
+impl Refusal {
+    #[cold]
+    fn new(cycle: Vec<&'static str>, limit: Limit) -> Self {
+        Self(Arc::new((cycle, limit)))
+    }
 }
 
 impl From<Refusal> for Error {
     #[cold]
     fn from(refusal: Refusal) -> Self {
-        Self::recursion(refusal.cycle, refusal.limit)
+        let (cycle, limit) = &*refusal.0;
+        Self::recursion(cycle.clone(), *limit)
     }
 }
 
@@ -39,10 +46,7 @@ pub(crate) struct Publishing(Entered);
 impl Publishing {
     #[inline]
     pub(crate) fn enter(bus: usize, event: &'static str, max_depth: u32) -> Result<Self, Error> {
-        let refusal = |cycle| Refusal {
-            cycle,
-            limit: Limit::Depth(max_depth),
-        };
+        let refusal = |cycle| Refusal::new(cycle, Limit::Depth(max_depth));
         let entered = CHAIN.with(|chain| chain.enter(bus, event, max_depth, refusal))?;
         Ok(Self(entered))
     }
@@ -50,7 +54,7 @@ impl Publishing {
     /// The error, if a publish nested in this one went too deep.
     #[inline]
     pub(crate) fn verdict(&self) -> Result<(), Error> {
-        Ok(CHAIN.with(Chain::verdict)?)
+        verdict()
     }
 
     #[inline]
@@ -65,7 +69,7 @@ impl Publishing {
             if chain.goes_round() {
                 let depth = chain.depth();
                 let limit = Limit::Crowd { crowd, depth };
-                chain.trip(|cycle| Refusal { cycle, limit });
+                chain.trip(|cycle| Refusal::new(cycle, limit));
             }
         });
     }
@@ -75,6 +79,12 @@ impl Publishing {
 #[inline]
 pub(crate) fn is_refused() -> bool {
     CHAIN.with(Chain::is_tripped)
+}
+
+/// The error, if a publish nested in those in progress on this thread went too deep.
+#[inline]
+pub(crate) fn verdict() -> Result<(), Error> {
+    Ok(CHAIN.with(Chain::verdict)?)
 }
 
 impl Drop for Publishing {

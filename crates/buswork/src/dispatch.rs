@@ -104,6 +104,8 @@ impl EventBus {
 impl Inner {
     /// Whether a guarded entry may be called now. `once` is spent by a call, not by a skip, so
     /// the predicate is asked first; and it is spent before the call.
+    // Inlined, it would cost the loop over plain handlers half a nanosecond each.
+    #[inline(never)]
     pub(crate) fn admit<E, C: Guarded<E>>(
         &self,
         step: &Step<C>,

@@ -20,30 +20,68 @@
 //! assert_eq!(error.failures()[0].name(), "fraud");
 //! ```
 //!
+//! | to | there is | |
+//! | --- | --- | --- |
+//! | run the handlers now | [`publish`](EventBus::publish) | returns their failures as an [`Error`] |
+//! | | [`deliver`](EventBus::deliver) | returns a [`Report`], delivery by delivery |
+//! | run them later | [`post`](EventBus::post) | tells failures to [`OnError`] and the log |
+//! | wait for what was posted | [`drain`](EventBus::drain), [`close`](EventBus::close) | |
+//! | route by a name | [`topic`](EventBus::topic), [`publish_to`](EventBus::publish_to) | `orders.*.placed` |
+//! | stand between | [`add_middleware`](EventBus::add_middleware) | sees, times or refuses every publish |
+//! | look on | [`observe`](EventBus::observe) | sees each delivery |
+//! | test | [`testing`] | records what was published, mutes what should not run |
+//! | await handlers | [`AsyncEventBus`] | the same bus, with futures |
+//!
 //! # Ordering
 //! Handlers run one after another on the publisher's thread: high priority first, then in order of
-//! subscription. A nested publish runs to its end before the handler that published goes on.
+//! subscription. A nested publish runs to its end before the handler that published goes on. Events
+//! that are posted reach each handler in order, one at a time, beside other handlers.
 //!
 //! # Errors
 //! Every handler runs, whatever the others do. Failures (errors and panics) are collected, and
 //! [`publish`](EventBus::publish) returns them as one [`Error`] when all have run; each
 //! [`Failure`] names the handler, where it was subscribed, and where the event was published. An
 //! [`OnError`] on the bus or on a subscription changes that. [`deliver`](EventBus::deliver) returns
-//! a [`Report`] instead.
+//! a [`Report`] instead. What fails in the background is given to [`OnError::Call`], or logged (crate
+//! `log`).
+//!
+//! # Back-pressure
+//! A publish has none: it takes as long as its handlers. Posted deliveries wait in a queue with room
+//! for `max_pending` of them; [`Overflow`] says what a post does when it is full. By default it waits,
+//! but on a thread that works off posted deliveries, of whatever bus, it fails.
+//!
+//! # Cancellation
+//! A [`Subscription`] is cancelled, paused and resumed at any time; the handler is not called from then
+//! on, not even by a publish under way or a delivery that was posted before. A running handler is never
+//! interrupted. On [`AsyncEventBus`], dropping the future of a publish drops those of its handlers.
 //!
 //! # Re-entrancy
-//! A handler may publish, subscribe, cancel, and drop the bus. A publish in progress keeps the
+//! A handler may publish, post, subscribe, cancel, and drop the bus. A publish in progress keeps the
 //! handlers that it started with, but one that was cancelled or paused meanwhile is not called.
-//! More than `max_depth` nested publishes are an error that ends every enclosing publish at once.
+//! More than `max_depth` nested publishes are an error that ends every enclosing publish at once. A
+//! posted delivery is nested in nothing. A handler must not drain or close its own bus, and gets an
+//! error if it does.
 //!
 //! # Threads
-//! Any thread may publish and subscribe at any time. No lock is held while a handler, a
-//! predicate or a destructor runs. A publish never waits for a subscribe.
+//! Any thread may publish, post and subscribe at any time. No lock is held while a handler, a layer, a
+//! predicate or a destructor runs. A publish never waits for a subscribe. A bus that is posted to starts
+//! threads when there is something to do, one or two unless handlers are slow, 32 at most, and lets
+//! them end when there is nothing for some seconds.
+//!
+//! # The end
+//! A bus whose last handle is dropped delivers what was posted first. **Nobody waits at the end of a
+//! process**: what is pending when `main` returns is lost, unless it was waited for by
+//! [`drain`](EventBus::drain) or [`close`](EventBus::close).
+//!
+//! # Features
+//! None by default. `tokio`: `post`, `drain` and `close` on [`AsyncEventBus`], in tasks of a tokio
+//! runtime. All else of it needs no runtime.
 //!
 //! # Not promised
 //! Which thread runs a handler is the publisher's choice, so handlers are `Send + Sync`. Between
-//! publishes of different threads there is no order. A handler that another thread was already
-//! calling may still be running when `cancel` returns.
+//! publishes of different threads there is no order, nor between a publish and a post. A handler that
+//! another thread was already calling may still be running when `cancel` returns. A posted event is
+//! delivered at most once, and not through a crash.
 //!
 //! # Be careful when
 //! a handler publishes with an error in hand. This loses it:
@@ -68,6 +106,18 @@
 //!
 //! A handler that holds a clone of its own bus keeps the bus alive; [`clear`](EventBus::clear)
 //! breaks the circle.
+//!
+//! An event that is an `Arc` already is published as such by `publish_shared` on the async bus. By
+//! `publish` it would be an event of type `Arc<OrderPlaced>`, which nobody handles:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # struct OrderPlaced;
+//! # let bus = buswork::AsyncEventBus::new();
+//! # let order = Arc::new(OrderPlaced);
+//! let publish = bus.publish_shared(Arc::clone(&order));
+//! # drop(publish);
+//! ```
 //!
 //! # For other languages
 //! The engine under the bus, [`table`], [`entry`], [`chain`], [`isolation`], [`backlog`] and [`topic`],
@@ -104,6 +154,7 @@ mod settings;
 mod subscription;
 mod sync;
 pub mod table;
+pub mod testing;
 pub mod topic;
 mod topics;
 
@@ -125,3 +176,8 @@ pub use subscription::{Subscription, SubscriptionGuard};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Those of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rust.md")]
+struct Guide;

@@ -21,9 +21,10 @@ pub struct Published<'a> {
 
 /// Sees every publish of a bus and each of its deliveries.
 ///
-/// It is called on the publisher's thread with no lock held, and may publish itself. A panic goes
-/// through to the publisher. It handles nothing: an event that is only observed is unhandled. An
-/// observed publish reads the clock twice a delivery, and makes a [`Delivery`] for each.
+/// It is called on the publisher's thread, and for posted events on those that deliver them, with no
+/// lock held, and may publish itself. A panic goes through to the publisher. It handles nothing: an
+/// event that is only observed is unhandled. An observed publish reads the clock twice a delivery, and
+/// makes a [`Delivery`] for each.
 ///
 /// # Examples
 /// ```
@@ -53,7 +54,7 @@ pub struct Published<'a> {
 /// # Ok::<(), buswork::Error>(())
 /// ```
 pub trait Observer: Send + Sync {
-    /// An event is published; its handlers have not run yet.
+    /// An event is published or posted, and has passed the layers; its handlers have not run yet.
     fn published(&self, publish: Published<'_>) {
         let _ = publish;
     }

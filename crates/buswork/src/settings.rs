@@ -10,6 +10,7 @@ use crate::middleware::{EventRef, Middleware};
 use crate::observe::{Observer, Published};
 use crate::policy::Unhandled;
 use crate::sync::Arc;
+use crate::testing::Recording;
 
 /// The settings themselves.
 #[derive(Default)]
@@ -19,6 +20,9 @@ pub(crate) struct Settings {
     /// The first one is outermost.
     pub(crate) layers: Arc<[Arc<dyn Middleware>]>,
     pub(crate) async_layers: AsyncLayers,
+    pub(crate) recordings: Vec<Arc<Recording>>,
+    /// How often each type is muted.
+    pub(crate) muted: HashMap<TypeId, usize>,
 }
 
 impl Settings {
@@ -30,6 +34,8 @@ impl Settings {
             observer: self.observer.clone(),
             layers: Arc::clone(&self.layers),
             async_layers: Arc::clone(&self.async_layers),
+            recordings: self.recordings.clone(),
+            is_muted: self.muted.get(&key).is_some_and(|times| *times > 0),
             topic: topic.map(Into::into),
         }
     }
@@ -42,13 +48,37 @@ pub(crate) struct Special {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) layers: Arc<[Arc<dyn Middleware>]>,
     pub(crate) async_layers: AsyncLayers,
+    pub(crate) recordings: Vec<Arc<Recording>>,
+    /// Whether nothing is to run at all.
+    pub(crate) is_muted: bool,
     pub(crate) topic: Option<Box<str>>,
 }
 
 impl Special {
     /// Whether somebody stands between the publisher and the handlers, or looks on.
     pub(crate) fn is_watched(&self) -> bool {
-        self.observer.is_some() || !self.layers.is_empty() || !self.async_layers.is_empty()
+        let has_layers = !self.layers.is_empty() || !self.async_layers.is_empty();
+        self.observer.is_some() || has_layers || self.is_muted || !self.recordings.is_empty()
+    }
+
+    /// Shows an event to the recorders.
+    pub(crate) fn record<E: Any>(
+        &self,
+        event: &E,
+        site: &'static Location<'static>,
+        is_posted: bool,
+    ) {
+        let topic = self.topic.as_deref();
+        for recording in &self.recordings {
+            recording.write(event, topic, site, is_posted, self.is_muted);
+        }
+    }
+
+    /// Tells the observer that an event has come to the handlers, who have not run yet.
+    pub(crate) fn tell_published<E>(&self, site: &'static Location<'static>) {
+        if let Some(observer) = &self.observer {
+            observer.published(self.published::<E>(site));
+        }
     }
 
     pub(crate) fn published<E>(&self, site: &'static Location<'static>) -> Published<'_> {

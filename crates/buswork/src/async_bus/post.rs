@@ -69,8 +69,10 @@ impl AsyncEventBus {
         self.post_on(self.plan_of_topic::<E>(topic)?, Arc::new(event), site)
     }
 
-    /// Waits until no posted delivery is pending, at one moment at least. A timeout needs a runtime
-    /// whose time is enabled.
+    /// Waits until no posted delivery is pending, at one moment at least.
+    ///
+    /// # Panics
+    /// With a timeout, outside of a runtime, or in one whose time is not enabled.
     ///
     /// # Errors
     /// When the time [is up](Error::is_timeout): the error names the handlers with what is left. And
@@ -85,6 +87,9 @@ impl AsyncEventBus {
     /// # Errors
     /// As [`drain`](Self::drain). When the time is up, what is left is worked off in the background, and
     /// the bus stays closed.
+    ///
+    /// # Panics
+    /// As `drain`.
     pub async fn close(&self, timeout: Option<Duration>) -> Result<(), Error> {
         if causal::is_inside(self.inner.number) {
             return Err(Error::inside_handler("close"));
@@ -136,12 +141,16 @@ impl AsyncEventBus {
         let inner = &self.inner;
         let special = &plan.extra().special;
         let has_layers = !special.async_layers.is_empty();
+        special.record(&*event, site, true);
+        if special.is_muted {
+            return Ok(());
+        }
         mind_unhandled::<E>(&plan, site)?;
         let Some(runtime) = inner.background.runtime() else {
             return Err(Error::no_runtime(type_name::<E>()));
         };
-        if let Some(observer) = &special.observer {
-            observer.published(special.published::<E>(site));
+        if !has_layers {
+            special.tell_published::<E>(site);
         }
         let handlers = plan.entries().len();
         let asked = Asked {
@@ -211,6 +220,7 @@ impl<E: Any + Send + Sync> Posted<E> {
         let publish = self.publish(Target::Handlers);
         let push = Box::new(move || {
             let tasks = Arc::clone(self.bus.inner.background.tasks(self.bus.inner.limits));
+            self.plan.extra().special.tell_published::<E>(site);
             let jobs = self.jobs();
             let mut state = tasks.queue.lock();
             for (line, job) in jobs {

@@ -47,6 +47,7 @@ enum Stage<E> {
     New,
     Running(Running<E>),
     InLayers(BoxFuture<Result<(), Error>>, Slot),
+    Muted,
     Ended,
 }
 
@@ -93,6 +94,13 @@ impl<E: Any + Send + Sync> Publish<E> {
         let plan = self.plan.take();
         let plan = plan.unwrap_or_else(|| self.bus.inner.plan::<E, AsyncCallee<E>>());
         let special = &plan.extra().special;
+        if let Target::Handlers = self.target {
+            special.record(&*self.event, self.site, false);
+            if special.is_muted {
+                self.stage = Stage::Muted;
+                return;
+            }
+        }
         let (bus, event, site) = (self.bus.clone(), Arc::clone(&self.event), self.site);
         let running = |plan, is_reported| Running::new(bus, plan, event, site, is_reported);
         let innermost: Innermost = match std::mem::replace(&mut self.target, Target::Handlers) {
@@ -140,6 +148,7 @@ impl<E: Any + Send + Sync> Publish<E> {
                 let deliveries = std::mem::take(&mut *left);
                 Ended { result, deliveries }
             }),
+            Stage::Muted => Poll::Ready(Ended::of(Ok(()))),
             Stage::New | Stage::Ended => Poll::Pending,
         }
     }

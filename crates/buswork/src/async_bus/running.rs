@@ -4,12 +4,11 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
-
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::time::Instant;
 
 use super::AsyncEventBus;
 use super::handler::{AsyncCallee, BoxFuture, Call};
+use super::handling::{Handled, Handling, Pending};
 use crate::causal;
 use crate::delivery::SkipReason;
 use crate::dispatch::settle;
@@ -32,7 +31,7 @@ pub(crate) struct Running<E> {
     /// Which handler, if it is the delivery of a posted event.
     only: Option<usize>,
     /// Those that had not ended when they were started.
-    pending: FuturesUnordered<Handling>,
+    pending: Pending,
     /// What the publisher is to be told, by place in the call order.
     failures: Vec<(usize, Failure, Effect)>,
     is_stopped: bool,
@@ -80,7 +79,7 @@ impl<E: Any + Send + Sync> Running<E> {
             site,
             is_started: false,
             only: None,
-            pending: FuturesUnordered::new(),
+            pending: Pending::default(),
             failures: Vec::new(),
             is_stopped: false,
             deliveries,
@@ -104,10 +103,7 @@ impl<E: Any + Send + Sync> Running<E> {
         }
         if plan.extra().is_special {
             mind_unhandled::<E>(&plan, self.site)?;
-            let special = &plan.extra().special;
-            if let Some(observer) = &special.observer {
-                observer.published(special.published::<E>(self.site));
-            }
+            plan.extra().special.tell_published::<E>(self.site);
         }
         for (place, step) in steps.iter().enumerate() {
             if self.is_stopped || causal::is_refused() {
@@ -152,11 +148,7 @@ impl<E: Any + Send + Sync> Running<E> {
         future: BoxFuture<Result<(), BoxError>>,
         context: &mut Context<'_>,
     ) {
-        let mut handling = Handling {
-            place,
-            started,
-            future: Some(future),
-        };
+        let mut handling = Handling::new(place, started, future);
         match Pin::new(&mut handling).poll(context) {
             Poll::Ready(handled) => self.note(handled),
             Poll::Pending => self.pending.push(handling),
@@ -213,7 +205,12 @@ impl<E: Any + Send + Sync> Running<E> {
 
     /// Drops those that are still running, and says how the publish ended.
     fn end(&mut self) -> Ended {
-        self.pending = FuturesUnordered::new();
+        if !self.pending.is_empty() {
+            self.pending = Pending::default();
+        }
+        if self.failures.is_empty() && self.deliveries.is_none() {
+            return Ended::of(Ok(()));
+        }
         let places = self.deliveries.as_ref().map_or(0, Vec::len);
         let places = if self.only.is_some() { 0 } else { places };
         for place in 0..places {
@@ -242,7 +239,7 @@ impl<E: Any + Send + Sync> Future for Running<E> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ended> {
         let this = &mut *self;
         if this.is_started {
-            while let Poll::Ready(Some(handled)) = this.pending.poll_next_unpin(context) {
+            while let Some(handled) = this.pending.poll(context) {
                 this.note(handled);
                 if this.is_stopped || causal::is_refused() {
                     break;
@@ -251,7 +248,11 @@ impl<E: Any + Send + Sync> Future for Running<E> {
         } else if let Err(error) = this.start(context) {
             return Poll::Ready(Ended::of(Err(error)));
         }
-        if this.pending.is_empty() || this.is_stopped || causal::is_refused() {
+        if let Err(error) = causal::verdict() {
+            this.pending = Pending::default();
+            return Poll::Ready(Ended::of(Err(error)));
+        }
+        if this.pending.is_empty() || this.is_stopped {
             return Poll::Ready(this.end());
         }
         Poll::Pending
@@ -263,54 +264,4 @@ enum Begun {
     Skipped(SkipReason),
     Ended(Result<(), BoxError>),
     Waiting(BoxFuture<Result<(), BoxError>>),
-}
-
-/// The future of one handler. Its panics are caught.
-struct Handling {
-    place: usize,
-    started: Option<Instant>,
-    future: Option<BoxFuture<Result<(), BoxError>>>,
-}
-
-/// How a handler ended.
-struct Handled {
-    place: usize,
-    elapsed: Duration,
-    result: Result<(), Cause>,
-}
-
-impl Handled {
-    fn new(place: usize, started: Option<Instant>, result: Result<(), Cause>) -> Self {
-        Self {
-            place,
-            elapsed: started.map_or(Duration::ZERO, |started| started.elapsed()),
-            result,
-        }
-    }
-}
-
-impl Future for Handling {
-    type Output = Handled;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Handled> {
-        let this = &mut *self;
-        // What it owns is dropped where its panics are caught.
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            let future = this.future.as_mut()?;
-            let Poll::Ready(result) = future.as_mut().poll(context) else {
-                return None;
-            };
-            this.future = None;
-            Some(result.map_err(Cause::Returned))
-        }));
-        let result = match polled {
-            Ok(None) => return Poll::Pending,
-            Ok(Some(result)) => result,
-            Err(payload) => {
-                let _ = catch_unwind(AssertUnwindSafe(|| this.future = None));
-                Err(Cause::Panicked(Panicked::new(&*payload)))
-            }
-        };
-        Poll::Ready(Handled::new(this.place, this.started, result))
-    }
 }

@@ -87,6 +87,7 @@ impl Tasks {
             let task = Task {
                 tasks: Arc::clone(self),
                 ticket: None,
+                has_left: false,
             };
             drop(runtime.spawn(task.work()));
         }
@@ -96,14 +97,16 @@ impl Tasks {
     pub(crate) fn quiet(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
         let (own, mut before) = (Arc::clone(self), None);
         std::future::poll_fn(move |context| {
+            // Wakers are foreign code: it is cloned before the lock, and dropped, if need be, after it.
+            let waker = context.waker().clone();
             let mut state = own.queue.lock();
             let before = *before.get_or_insert(state.quiets);
             if state.backlog.pending() == 0 || state.quiets > before {
                 return Poll::Ready(());
             }
             let waiting = &mut state.staff.waiting;
-            if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                waiting.push(context.waker().clone());
+            if !waiting.iter().any(|other| other.will_wake(&waker)) {
+                waiting.push(waker);
             }
             Poll::Pending
         })
@@ -124,6 +127,7 @@ impl Tasks {
 struct Task {
     tasks: Arc<Tasks>,
     ticket: Option<Ticket>,
+    has_left: bool,
 }
 
 impl Task {
@@ -145,8 +149,11 @@ impl Task {
     fn take(&mut self) -> Option<Job> {
         let mut state = self.tasks.queue.lock();
         let Some((ticket, job)) = state.backlog.take(()) else {
-            // All that is ready has been worked off: now those who wait for room may come.
+            // All that is ready has been worked off: now those who wait for room may come. Nobody who
+            // posts from now on may count on this task.
             state.wake_poster();
+            state.staff.tasks -= 1;
+            self.has_left = true;
             return None;
         };
         state.staff.running += 1;
@@ -163,7 +170,13 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.settle();
-        self.tasks.queue.lock().staff.tasks -= 1;
+        if self.has_left {
+            return;
+        }
+        let mut state = self.tasks.queue.lock();
+        state.staff.tasks -= 1;
+        if let Some(ticket) = self.ticket.take() {
+            self.tasks.settle(state, ticket);
+        }
     }
 }

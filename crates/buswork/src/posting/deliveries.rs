@@ -67,9 +67,13 @@ impl<E: Any + Send + Sync> Posted<E> {
         let inner = &bus.inner;
         let special = &plan.extra().special;
         let has_layers = !special.layers.is_empty();
+        special.record(&event, site, true);
+        if special.is_muted {
+            return Ok(());
+        }
         mind_unhandled::<E>(&plan, site)?;
-        if let Some(observer) = &special.observer {
-            observer.published(special.published::<E>(site));
+        if !has_layers {
+            special.tell_published::<E>(site);
         }
         let handlers = plan.entries().len();
         let asked = Asked {
@@ -197,6 +201,7 @@ impl<E: Any + Send + Sync> Deliver for Posted<E> {
             Err(error) => return self.log("the middleware", &error),
         };
         let mut innermost = || {
+            special.tell_published::<E>(self.site);
             let workers = self.bus.inner.workers();
             let mut state = workers.queue.lock();
             Arc::clone(&self).push(&mut state);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::backlog::{Backlog, Overflow, Ticket};
@@ -11,6 +11,9 @@ use crate::inner::Limits;
 /// After so many deliveries, or an eighth of the room, somebody who waits for room is woken. Waking
 /// somebody for each place would have the two threads take turns.
 const BATCH: usize = 256;
+/// So many deliveries of a line are taken at a time, or a 64th of the room: as they run one after another
+/// in any case, it costs nobody anything, and threads meet less often at the lock.
+const HELPING: usize = 32;
 /// How often the first of those who wait for room looks by himself: a slow line may fill most of
 /// it, and so few places become free that nobody is woken.
 const LOOK: Duration = Duration::from_millis(5);
@@ -20,6 +23,8 @@ pub(crate) struct Queue<J, S> {
     state: Mutex<State<J, S>>,
     overflow: Overflow,
     batch: usize,
+    /// How many deliveries of a line are taken at a time.
+    pub(crate) helping: usize,
     /// Told when nothing is pending any more, and when the last thread ends.
     quiet: Condvar,
 }
@@ -98,6 +103,7 @@ impl<J, S: Default> Queue<J, S> {
             }),
             overflow: limits.overflow,
             batch: (limits.max_pending / 8).clamp(1, BATCH),
+            helping: (limits.max_pending / 64).clamp(1, HELPING),
             quiet: Condvar::new(),
         }
     }
@@ -121,7 +127,9 @@ impl<J, S> Queue<J, S> {
             return Err(Refused::Closed);
         }
         let waits = self.overflow == Overflow::Wait && asked.may_wait;
-        if waits && !state.waiting.is_empty() || !state.backlog.has_room(asked.deliveries) {
+        let others_wait = waits && !state.waiting.is_empty();
+        let has_room = !others_wait && state.backlog.has_room(asked.deliveries);
+        if asked.deliveries > 0 && !has_room {
             match self.overflow {
                 Overflow::Wait if waits => state = Self::wait_for_room(state, asked)?,
                 Overflow::Wait | Overflow::Raise => return Err(Refused::Full),
@@ -171,15 +179,34 @@ impl<J, S> Queue<J, S> {
         }
     }
 
-    /// Ends a delivery. Its line goes on. Says whether nothing is pending any more.
-    pub(crate) fn settle(&self, state: &mut State<J, S>, ticket: Ticket) -> bool {
-        let _ = state.backlog.done(ticket);
+    /// As [`lock`](Self::lock), if nobody else has it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, State<J, S>>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Notes that so many deliveries have ended that were taken together with others.
+    pub(crate) fn settle_some(&self, state: &mut State<J, S>, ticket: Ticket, deliveries: usize) {
+        state.backlog.done_some(ticket, deliveries);
+        self.make_way(state, deliveries);
+    }
+
+    fn make_way(&self, state: &mut State<J, S>, deliveries: usize) {
         if !state.waiting.is_empty() {
-            state.freed += 1;
+            state.freed += deliveries;
             if state.freed >= self.batch {
                 state.wake_poster();
             }
         }
+    }
+
+    /// Ends a delivery. Its line goes on. Says whether nothing is pending any more.
+    pub(crate) fn settle(&self, state: &mut State<J, S>, ticket: Ticket) -> bool {
+        let _ = state.backlog.done(ticket);
+        self.make_way(state, 1);
         let is_quiet = state.backlog.pending() == 0;
         if is_quiet {
             state.quiets += 1;

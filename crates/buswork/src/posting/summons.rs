@@ -202,3 +202,96 @@ impl Staff {
         self.threads -= 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A thread that was summoned comes, and takes a delivery, with so many lines ready behind it.
+    fn take(staff: &mut Staff, ready_behind: usize) -> (u64, Summons) {
+        let epoch = staff.take(ready_behind);
+        (epoch, staff.summon(ready_behind))
+    }
+
+    #[test]
+    fn one_thread_for_one_line_and_one_more_stands_by_for_several() {
+        let mut staff = Staff::default();
+        assert_eq!(staff.summon(1), Summons::New);
+        assert_eq!(staff.summon(1), Summons::Nobody);
+        assert_eq!(staff.summon(3), Summons::New);
+        assert_eq!(staff.summon(20), Summons::Nobody);
+        assert_eq!(staff.threads(), 2);
+        assert_eq!(staff.stand_by(), Some(1));
+        assert_eq!(staff.stand_by(), None);
+        let (_, summons) = take(&mut staff, 19);
+        assert_eq!(summons, Summons::Nobody);
+    }
+
+    #[test]
+    fn a_slow_handler_is_relieved_and_not_counted_on_any_more() {
+        let mut staff = Staff::default();
+        let _ = staff.summon(1);
+        let _ = staff.summon(2);
+        let shift = staff.stand_by().unwrap();
+        let (epoch, _) = take(&mut staff, 1);
+        let mut look = staff.look();
+        assert!(
+            staff.look_again(&mut look, 1, 1),
+            "nothing was taken meanwhile"
+        );
+        staff.leave_standby();
+        assert!(staff.is_relieved(shift));
+        let (quick, _) = take(&mut staff, 0);
+        staff.done(quick);
+        staff.rest();
+        // The slow one is still running: what comes now is for the one that rests, at once.
+        assert_eq!(staff.summon(1), Summons::Resting);
+        assert!(staff.is_called() && !staff.is_called());
+        staff.done(epoch);
+        assert_eq!((staff.running, staff.slow), (0, 0));
+    }
+
+    #[test]
+    fn whoever_stands_by_rests_when_it_is_quiet_and_works_when_it_piles_up() {
+        let mut staff = Staff::default();
+        let _ = staff.summon(1);
+        let _ = staff.summon(2);
+        let _ = staff.stand_by();
+        let mut look = staff.look();
+        for _ in 0..QUIET_LOOKS {
+            assert!(!staff.look_again(&mut look, 0, 2));
+        }
+        assert!(staff.look_again(&mut look, 0, 2));
+        let mut look = staff.look();
+        let (epoch, _) = take(&mut staff, 2);
+        staff.done(epoch);
+        let (epoch, _) = take(&mut staff, 1);
+        // Something was taken, and something was ready behind it each time.
+        assert!(
+            !staff.look_again(&mut look, 1, 1),
+            "there is no processor left"
+        );
+        let (_, _) = take(&mut staff, 1);
+        assert!(staff.look_again(&mut look, 1, 3));
+        staff.done(epoch);
+    }
+
+    #[test]
+    fn there_are_never_more_than_so_many() {
+        let mut staff = Staff::default();
+        for _ in 0..3 * MOST {
+            if staff.summon(100) == Summons::Nobody {
+                let mut look = staff.look();
+                let _ = staff.stand_by();
+                assert!(staff.look_again(&mut look, 100, 1));
+                staff.leave_standby();
+            }
+            let _ = take(&mut staff, 100);
+            if staff.threads() == MOST {
+                break;
+            }
+        }
+        assert_eq!(staff.threads(), MOST);
+        assert_eq!(staff.call_or_hire(), Summons::Nobody);
+    }
+}

@@ -5,8 +5,9 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::backlog::Ticket;
 use crate::failure::Panicked;
 use crate::inner::Limits;
 use crate::posting::deliveries::Job;
@@ -15,6 +16,8 @@ use crate::posting::summons::{Staff, Summons};
 
 /// How long a thread rests before it ends.
 const REST: Duration = Duration::from_secs(5);
+/// How long deliveries may have ended before that is noted.
+const WHILE: Duration = Duration::from_micros(100);
 /// How often the thread that stands by looks.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -103,18 +106,23 @@ impl Workers {
     /// The life of a thread.
     fn work(self: Arc<Self>) {
         IS_WORKER.with(|is_worker| is_worker.set(true));
+        let mut jobs = Vec::new();
         let mut state = Some(self.queue.lock());
         while let Some(held) = state {
-            state = self.go_on(held);
+            state = self.go_on(held, &mut jobs);
         }
     }
 
     /// Does the next thing. Returns nothing when the thread is to end.
-    fn go_on<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>) -> Option<Held<'a>> {
+    fn go_on<'a>(
+        self: &'a Arc<Self>,
+        mut state: Held<'a>,
+        jobs: &mut Vec<Job>,
+    ) -> Option<Held<'a>> {
         if let Some(shift) = state.staff.stand_by() {
             state = self.stand_by(state, shift);
         }
-        let Some((ticket, job)) = state.backlog.take(()) else {
+        let Some(ticket) = state.backlog.take_some((), self.queue.helping, jobs) else {
             // All that is ready has been worked off: now those who wait for room may come.
             state.wake_poster();
             return self.rest(state);
@@ -124,11 +132,33 @@ impl Workers {
         let summons = state.staff.summon(ready);
         drop(state);
         self.act(summons);
-        run(job);
+        self.run(ticket, jobs);
         let mut state = self.queue.lock();
         state.staff.done(epoch);
-        let _ = self.queue.settle(&mut state, ticket);
+        if self.queue.settle(&mut state, ticket) && state.phase == Phase::Closed {
+            self.call.notify_all();
+            self.relief.notify_all();
+        }
         Some(state)
+    }
+
+    /// Makes the deliveries that were taken. If that takes a while, what has ended meanwhile is noted by
+    /// the way, for others to see.
+    fn run(&self, ticket: Ticket, jobs: &mut Vec<Job>) {
+        let (mut ended, mut left) = (0, jobs.len());
+        let started = (left > 1).then(Instant::now);
+        for job in jobs.drain(..) {
+            run(job);
+            ended += 1;
+            left -= 1;
+            if left > 0
+                && started.is_some_and(|started| started.elapsed() > WHILE)
+                && let Some(mut state) = self.queue.try_lock()
+            {
+                self.queue.settle_some(&mut state, ticket, ended);
+                ended = 0;
+            }
+        }
     }
 
     /// Looks now and then, until there is a reason to work or to rest.

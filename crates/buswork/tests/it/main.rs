@@ -11,12 +11,14 @@ mod executor;
 mod middleware;
 mod observe;
 mod post;
+mod post_random;
 mod publish;
 mod random;
 mod recursion;
 mod scenarios;
 mod shop;
 mod subscribe;
+mod testing;
 mod threads;
 mod topics;
 

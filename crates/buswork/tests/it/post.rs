@@ -361,19 +361,14 @@ fn a_closed_bus_refuses_posts_from_outside_and_takes_those_of_its_handlers_first
     begun.recv().unwrap();
     thread::scope(|scope| {
         let closing = scope.spawn(|| bus.close(LONG));
-        while !bus.post(2_u32).is_err_and(|error| error.is_closed()) {
+        while !bus.post("nobody").is_err_and(|error| error.is_closed()) {
             thread::yield_now();
         }
         opened.wait();
         opens.send(()).unwrap();
         closing.join().unwrap().unwrap();
     });
-    let taken: Vec<_> = trace
-        .taken()
-        .into_iter()
-        .filter(|each| each != "2")
-        .collect();
-    assert_eq!(taken, ["0", "1"]);
+    assert_eq!(trace.taken(), ["0", "1"]);
     bus.publish(&2_u32).unwrap();
     assert!(bus.post(2_u32).unwrap_err().is_closed());
     assert!(bus.close(LONG).is_ok());

@@ -11,19 +11,30 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use program::Scenario;
+use runner::Kind;
 
 /// How many scenarios are for Rust at the least, lest the corpus goes missing unnoticed.
 const FEWEST: usize = 120;
 
 #[test]
 fn each_scenario_for_rust_leaves_its_trace() {
+    run_all(Kind::Sync);
+}
+
+#[test]
+fn each_scenario_for_rust_leaves_its_trace_on_the_async_bus() {
+    run_all(Kind::Async);
+}
+
+fn run_all(kind: Kind) {
     let scenarios: Vec<_> = files().iter().flat_map(|path| for_rust(path)).collect();
     assert!(scenarios.len() >= FEWEST, "only {}", scenarios.len());
     let wrong: Vec<_> = scenarios
         .into_iter()
         .filter_map(|(name, scenario)| {
             let expected = scenario.trace.clone();
-            disagreement(&expected, &runner::run(scenario)).map(|what| format!("{name}: {what}"))
+            disagreement(&expected, &runner::run(scenario, kind))
+                .map(|what| format!("{name}: {what}"))
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

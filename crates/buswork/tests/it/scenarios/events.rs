@@ -2,20 +2,40 @@
 
 use std::panic::resume_unwind;
 
-use buswork::{Error, EventBus, Report, Subscription, SubscriptionBuilder, Unhandled};
+use std::sync::Arc;
+
+use buswork::{
+    AsyncEventBus, Error, EventBus, Handler, Report, Subscription, SubscriptionBuilder, Unhandled,
+};
 
 use super::program::{Options, When};
 use super::runner::Scripted;
+use crate::executor::block_on;
 
 pub(super) struct Event<const NUMBER: usize>;
 
+/// Both buses have to leave the same traces, as long as no handler waits.
+pub(super) enum Bus {
+    Sync(EventBus),
+    Async(AsyncEventBus),
+}
+
+impl Bus {
+    pub(super) fn clear(&self) {
+        match self {
+            Self::Sync(bus) => bus.clear(),
+            Self::Async(bus) => bus.clear(),
+        }
+    }
+}
+
 /// What can be done with one event class.
 pub(super) struct EventType {
-    pub(super) subscribe: fn(&EventBus, &Options, Scripted) -> Subscription,
-    pub(super) publish: fn(&EventBus) -> Result<(), Error>,
-    pub(super) deliver: fn(&EventBus) -> Result<Report, Error>,
-    pub(super) handlers: fn(&EventBus) -> Vec<Subscription>,
-    pub(super) set_unhandled: fn(&EventBus, Unhandled),
+    pub(super) subscribe: fn(&Bus, &Options, Scripted) -> Subscription,
+    pub(super) publish: fn(&Bus) -> Result<(), Error>,
+    pub(super) deliver: fn(&Bus) -> Result<Report, Error>,
+    pub(super) handlers: fn(&Bus) -> Vec<Subscription>,
+    pub(super) set_unhandled: fn(&Bus, Unhandled),
 }
 
 /// As many as a scenario may have.
@@ -30,21 +50,48 @@ impl EventType {
     const fn numbered<const NUMBER: usize>() -> Self {
         Self {
             subscribe: subscribe::<NUMBER>,
-            publish: |bus| bus.publish(&Event::<NUMBER>),
-            deliver: |bus| bus.deliver(&Event::<NUMBER>),
-            handlers: EventBus::handlers::<Event<NUMBER>>,
-            set_unhandled: EventBus::set_unhandled::<Event<NUMBER>>,
+            publish: |bus| match bus {
+                Bus::Sync(bus) => bus.publish(&Event::<NUMBER>),
+                Bus::Async(bus) => block_on(bus.publish(Event::<NUMBER>)),
+            },
+            deliver: |bus| match bus {
+                Bus::Sync(bus) => bus.deliver(&Event::<NUMBER>),
+                Bus::Async(bus) => block_on(bus.deliver(Event::<NUMBER>)),
+            },
+            handlers: |bus| match bus {
+                Bus::Sync(bus) => bus.handlers::<Event<NUMBER>>(),
+                Bus::Async(bus) => bus.handlers::<Event<NUMBER>>(),
+            },
+            set_unhandled: |bus, unhandled| match bus {
+                Bus::Sync(bus) => bus.set_unhandled::<Event<NUMBER>>(unhandled),
+                Bus::Async(bus) => bus.set_unhandled::<Event<NUMBER>>(unhandled),
+            },
         }
     }
 }
 
-fn subscribe<const NUMBER: usize>(
-    bus: &EventBus,
+fn subscribe<const NUMBER: usize>(bus: &Bus, options: &Options, handler: Scripted) -> Subscription {
+    match bus {
+        Bus::Sync(bus) => {
+            with_options(bus.on::<Event<NUMBER>>(), options, &handler).subscribe(handler)
+        }
+        Bus::Async(bus) => {
+            let subscribing = with_options(bus.on::<Event<NUMBER>>(), options, &handler);
+            let handler = Arc::new(handler);
+            subscribing.subscribe(move |event: Arc<Event<NUMBER>>| {
+                let handler = Arc::clone(&handler);
+                async move { handler.handle(&event) }
+            })
+        }
+    }
+}
+
+fn with_options<'bus, const NUMBER: usize, B>(
+    subscribing: SubscriptionBuilder<'bus, Event<NUMBER>, B>,
     options: &Options,
-    handler: Scripted,
-) -> Subscription {
-    let mut subscribing: SubscriptionBuilder<'_, Event<NUMBER>> = bus
-        .on()
+    handler: &Scripted,
+) -> SubscriptionBuilder<'bus, Event<NUMBER>, B> {
+    let mut subscribing = subscribing
         .named(handler.unique_name())
         .priority(options.priority);
     if options.once {
@@ -60,5 +107,5 @@ fn subscribe<const NUMBER: usize>(
     if let Some(policy) = options.on_error {
         subscribing = subscribing.on_error(handler.on_error(policy));
     }
-    subscribing.subscribe(handler)
+    subscribing
 }

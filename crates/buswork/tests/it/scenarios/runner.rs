@@ -7,17 +7,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use buswork::{
-    BoxError, Delivery, Error, EventBus, Failure, Handler, OnError, Status, Subscription,
+    AsyncEventBus, BoxError, BusBuilder, Delivery, Error, EventBus, Failure, Handler, OnError,
+    Status, Subscription,
 };
 use serde_json::{Value, json};
 
-use super::events::{EVENT_TYPES, Event};
+use super::events::{Bus, EVENT_TYPES, Event};
 use super::program::{Policy, Scenario, Settings, Step};
 
-pub(super) fn run(scenario: Scenario) -> Vec<Value> {
+/// Which bus a scenario is run on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Sync,
+    Async,
+}
+
+pub(super) fn run(scenario: Scenario, kind: Kind) -> Vec<Value> {
     let notes = Notes::default();
     let runner = Arc::new(Runner {
-        bus: make_bus(&scenario.bus, &notes),
+        bus: match kind {
+            Kind::Sync => Bus::Sync(settled(EventBus::builder(), &scenario.bus, &notes).build()),
+            Kind::Async => {
+                Bus::Async(settled(AsyncEventBus::builder(), &scenario.bus, &notes).build())
+            }
+        },
         notes,
         scenario,
         subscriptions: Mutex::default(),
@@ -33,8 +46,7 @@ pub(super) fn run(scenario: Scenario) -> Vec<Value> {
     runner.notes.taken()
 }
 
-fn make_bus(settings: &Settings, notes: &Notes) -> EventBus {
-    let mut builder = EventBus::builder();
+fn settled<B>(mut builder: BusBuilder<B>, settings: &Settings, notes: &Notes) -> BusBuilder<B> {
     if let Some(policy) = settings.on_error {
         builder = builder.on_error(notes.on_error(policy));
     }
@@ -44,7 +56,7 @@ fn make_bus(settings: &Settings, notes: &Notes) -> EventBus {
     if let Some(max_depth) = settings.max_depth {
         builder = builder.max_depth(max_depth);
     }
-    builder.build()
+    builder
 }
 
 #[derive(Clone, Default)]
@@ -77,7 +89,7 @@ impl Notes {
 
 struct Runner {
     scenario: Scenario,
-    bus: EventBus,
+    bus: Bus,
     notes: Notes,
     subscriptions: Mutex<HashMap<String, Subscription>>,
     subscribed: AtomicUsize,
