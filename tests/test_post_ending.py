@@ -246,8 +246,9 @@ def test_so_it_is_on_the_async_bus() -> None:
             pid = os.fork()
             if pid == 0:
                 print("child", bus.pending, flush=True)
-                threading.Thread(target=asyncio.run, args=(child(),)).start()
-                threading.enumerate()[-1].join()
+                thread = threading.Thread(target=asyncio.run, args=(child(),))
+                thread.start()
+                thread.join()
                 os._exit(0)
             os.waitpid(pid, 0)
             await bus.drain()
