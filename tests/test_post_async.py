@@ -155,6 +155,35 @@ def test_a_handler_that_cancels_itself_has_failed_and_its_line_goes_on(run: Run)
     run(main)
 
 
+@pytest.mark.parametrize("waits", [False, True])
+def test_one_that_cancels_itself_takes_nobody_with_it(run: Run, waits: bool) -> None:
+    bus = AsyncEventBus(on_error=lambda _: None)
+    seen: list[int] = []
+
+    @bus.on(str)
+    async def cancel_itself(_event: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        if waits:
+            await asyncio.sleep(0)
+
+    @bus.on(int)
+    def chain(number: int) -> None:
+        seen.append(number)
+        if number < 200:
+            bus.post(number + 1)
+
+    async def main() -> None:
+        bus.post("one")
+        bus.post("two")
+        bus.post(0)
+        await bus.drain(PATIENCE)
+        assert seen == list(range(201))
+
+    run(main)
+
+
 def test_the_context_is_a_copy_of_the_posters_also_after_a_wait(run: Run) -> None:
     who: contextvars.ContextVar[str] = contextvars.ContextVar("who")
     bus = AsyncEventBus()

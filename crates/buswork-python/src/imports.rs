@@ -43,6 +43,7 @@ imported! {
     running_loop_or_none: "asyncio", "_get_running_loop";
     task: "asyncio", "Task";
     current_task: "asyncio", "current_task";
+    all_tasks: "asyncio", "all_tasks";
     cancelled_error: "asyncio", "CancelledError";
     /// As `objection`, for a bus that awaits.
     objection_anywhere: "buswork._signatures", "objection_anywhere";

@@ -126,6 +126,8 @@ impl Runner {
                 }
             }
         }
+        // One that comes between two handlers may have been asked for by the first.
+        self.forget_own_cancellation(py)?;
         let mut turn = 0;
         let mut done = None;
         loop {
@@ -206,7 +208,7 @@ impl Runner {
     /// goes on with others: it does so when its loop is ending, unless somebody else does.
     fn settle(&self, py: Python<'_>, ticket: Ticket, is_interrupted: bool) -> PyResult<bool> {
         let number = self.number();
-        self.forget_timeouts(py)?;
+        self.forget_own_cancellation(py)?;
         let mut own = self.state();
         let mut wakes = Wakes::default();
         let mut state = self.background.state();
@@ -228,20 +230,25 @@ impl Runner {
         Ok(goes_on)
     }
 
-    /// A timeout inside a handler cancels the task too, and takes that back.
-    fn forget_timeouts(&self, py: Python<'_>) -> PyResult<()> {
-        if self.state().left.is_none() {
-            return Ok(());
-        }
-        let task = imports::current_task(py)?.invoke0()?;
-        let is_cancelled = !task.is_none()
-            && task
-                .invoke_method0(pyo3::intern!(py, "cancelling"))?
-                .is_truthy()?;
-        if !is_cancelled {
+    /// Takes a cancellation for none that ends the loop, if it was a handler's own: of a timeout in it,
+    /// which takes it back, or of one that cancelled itself.
+    fn forget_own_cancellation(&self, py: Python<'_>) -> PyResult<()> {
+        if self.state().left.is_some() && !self.is_loop_ending(py)? {
             self.state().left = None;
         }
         Ok(())
+    }
+
+    /// Whether every task of the loop is being cancelled, which is what happens to a loop that ends.
+    fn is_loop_ending(&self, py: Python<'_>) -> PyResult<bool> {
+        let tasks = imports::all_tasks(py)?.invoke1((&self.event_loop,))?;
+        for task in tasks.try_iter()? {
+            let cancelling = task?.invoke_method0(pyo3::intern!(py, "cancelling"))?;
+            if !cancelling.is_truthy()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Leaves what is ready to another task, as this one has to wait with its handler.
