@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
-from buswork import AsyncEventBus, HandlerErrors, QueueFull
+from buswork import AsyncEventBus, QueueFull
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SoldOutError(Exception):
     """There is none left."""
 
 
-bus = AsyncEventBus()
+bus = AsyncEventBus(overflow="raise")
 stock = {"teapot": 1}
 reminded: list[str] = []
 
@@ -67,11 +67,8 @@ async def place_order(item: str) -> dict[str, str]:
     """Publish: the answer depends on what the handlers do."""
     try:
         await bus.publish(OrderPlaced(item))
-    except HandlerErrors as errors:
-        _sold_out, others = errors.split(SoldOutError)
-        if others is not None:
-            raise
-        raise HTTPException(409, f"there is no {item} left") from errors
+    except* SoldOutError as sold_out:
+        raise HTTPException(409, f"there is no {item} left") from sold_out
     return {"ordered": item}
 
 

@@ -29,8 +29,9 @@ mails: list[str] = []
 @bus.on(OrderPlaced)
 def send_mail(order: OrderPlaced) -> None:
     """Write a mail, on a thread of the bus."""
-    current_app.logger.info("a mail to %s", order.customer)
-    mails.append(f"to {order.customer}: your {order.item} is on its way")
+    with app.app_context():  # One of its own: that of the request has ended.
+        current_app.logger.info("a mail to %s", order.customer)
+        mails.append(f"to {order.customer}: your {order.item} is on its way")
 
 
 @app.post("/orders/<item>/<customer>")
