@@ -32,32 +32,31 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SETTINGS = "recipes.django_app.settings"
 
 
-@pytest.fixture(scope="module")
-def _project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_SETTINGS_MODULE", SETTINGS)
-        patch.setenv("TZ", "UTC")  # Django would set it for good.
-        django.setup()
-        file = tmp_path_factory.mktemp("django") / "orders.sqlite3"
-        patch.setitem(connections.databases["default"], "NAME", str(file))
-        setup_test_environment()
-        call_command("migrate", run_syncdb=True, verbosity=0)
-        yield
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """Give the project's bus and events; models and handlers can be imported then."""
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", SETTINGS)
+    monkeypatch.setenv("TZ", "UTC")  # Django would set it for good.
+    django.setup()
+    monkeypatch.setitem(connections.databases["default"], "NAME", str(tmp_path / "orders.sqlite3"))
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    setup_test_environment()
+    from recipes.django_app import bus as module
+
+    try:
+        with module.bus:
+            yield module
+    finally:
         teardown_test_environment()
         connections.close_all()
 
 
 @pytest.fixture
-def project(_project: None) -> Iterator[ModuleType]:
-    """Give the project's bus and events; models and handlers can be imported then."""
-    from recipes.django_app import bus as module
-    from recipes.django_app.models import Order
-
-    mail.outbox.clear()
-    with module.bus:
-        yield module
-    Order.objects.all().delete()
-    connections.close_all()
+def gate(project: ModuleType) -> Iterator[threading.Event]:
+    """Hold handlers up, but not the end of a test that fails."""
+    gate = threading.Event()
+    yield gate
+    gate.set()
 
 
 def is_confirmed(response: Any) -> bool:
@@ -66,8 +65,9 @@ def is_confirmed(response: Any) -> bool:
     return Order.objects.get(pk=response.json()["order"]).is_confirmed
 
 
-def test_what_is_committed_is_posted_and_confirmed_in_the_background(project: ModuleType) -> None:
-    gate = threading.Event()
+def test_what_is_committed_is_posted_and_confirmed_in_the_background(
+    project: ModuleType, gate: threading.Event
+) -> None:
     with record(project.bus) as recorder:
         with project.bus.subscribe(project.OrderCommitted, lambda order: gate.wait()):
             response = Client().post("/orders/teapot")

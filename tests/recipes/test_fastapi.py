@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from fastapi.testclient import TestClient
@@ -20,6 +21,22 @@ def _full_shelf(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     assert bus.pending == 0
     fastapi_app.reminded.clear()
+
+
+@contextmanager
+def held(client: TestClient, event_type: type[object]) -> Iterator[None]:
+    """Hold up a handler of a type of events, to the end of the block."""
+    gate = client.portal.call(asyncio.Event)
+
+    async def wait(event: object) -> None:
+        await gate.wait()
+
+    with bus.subscribe(event_type, wait):
+        try:
+            yield
+        finally:
+            client.portal.call(gate.set)
+            client.portal.call(bus.drain, 30)
 
 
 def test_a_request_waits_for_what_it_publishes_and_fails_with_it() -> None:
@@ -44,17 +61,10 @@ def test_a_failure_that_nobody_foresaw_is_an_error_of_the_server() -> None:
 
 def test_the_answer_comes_before_what_is_posted_is_done() -> None:
     with TestClient(app) as client:
-        gate = client.portal.call(asyncio.Event)
-
-        async def wait(reminder: ReminderAsked) -> None:
-            await gate.wait()
-
-        with bus.subscribe(ReminderAsked, wait):
+        with held(client, ReminderAsked):
             assert client.post("/reminders/u1").status_code == 202
             assert bus.pending >= 1
-            client.portal.call(gate.set)
-            client.portal.call(bus.drain, 30)
-            assert bus.pending == 0
+        assert bus.pending == 0
     assert fastapi_app.reminded == ["u1"]
 
 
@@ -97,17 +107,10 @@ def test_a_posted_handler_that_fails_is_logged_and_the_app_goes_on(
 
 def test_too_much_at_once_is_answered_with_503() -> None:
     with TestClient(app) as client:
-        gate = client.portal.call(asyncio.Event)
-
-        async def wait(number: int) -> None:
-            await gate.wait()
-
-        with bus.subscribe(int, wait):
+        with held(client, int):
             for number in range(10_000):
                 bus.post(number)
             busy = client.post("/reminders/u1")
-            client.portal.call(gate.set)
-            client.portal.call(bus.drain, 30)
         assert (busy.status_code, busy.headers["retry-after"]) == (503, "1")
         assert client.post("/reminders/u1").status_code == 202
     assert fastapi_app.reminded == ["u1"]

@@ -25,6 +25,14 @@ def _open_bus() -> Iterator[None]:
     flask_app.mails.clear()
 
 
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """Hold handlers up, but not the end of a test that fails."""
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
 def workers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "buswork-worker"]
 
@@ -43,8 +51,7 @@ def run(program: str) -> str:
     return ran.stdout
 
 
-def test_the_answer_comes_before_the_mail_is_sent() -> None:
-    gate = threading.Event()
+def test_the_answer_comes_before_the_mail_is_sent(gate: threading.Event) -> None:
     client = app.test_client()
     with bus.subscribe(OrderPlaced, lambda order: gate.wait()):
         assert client.post("/orders/teapot/u1").status_code == 202
@@ -69,8 +76,7 @@ def test_a_posted_handler_that_fails_is_logged_and_the_app_goes_on(
     assert flask_app.mails == ["to u1: your teapot is on its way"]
 
 
-def test_too_much_at_once_is_answered_with_503() -> None:
-    gate = threading.Event()
+def test_too_much_at_once_is_answered_with_503(gate: threading.Event) -> None:
     client = app.test_client()
     with bus.subscribe(int, lambda number: gate.wait()):
         for number in range(10_000):
@@ -100,8 +106,9 @@ def test_an_event_may_be_posted_where_there_is_no_request() -> None:
     assert flask_app.mails == ["to u1: your teapot is on its way"]
 
 
-def test_a_posted_handler_sees_the_context_of_its_request_unless_it_enters_its_own() -> None:
-    gate = threading.Event()
+def test_a_posted_handler_sees_the_context_of_its_request_unless_it_enters_its_own(
+    gate: threading.Event,
+) -> None:
     seen: list[object] = []
 
     def look(number: int) -> None:

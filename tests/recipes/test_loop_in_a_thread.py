@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import threading
+import time
 
 import pytest
 
@@ -139,8 +140,10 @@ def test_a_handler_that_exits_ends_the_loop_and_the_program_is_told(
             await turns(1)
             raise SystemExit(3)
 
-        with at_home_in_a_thread(bus):
+        with at_home_in_a_thread(bus) as loop:
             bus.post(PageWanted("/"))
+            while not loop.is_closed():
+                time.sleep(0.001)
 
     with pytest.raises(SystemExit):
         program()

@@ -54,7 +54,10 @@ def test_the_plugins_of_a_folder_are_loaded_and_unloaded_one_by_one() -> None:
     assert host.loaded == []
 
 
-def test_a_plugin_is_edited_and_loaded_anew(tmp_path: Path) -> None:
+def test_a_plugin_is_edited_and_loaded_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     bus = EventBus()
     host = PluginHost(bus, tmp_path)
     for text in ("one", "two", "six"):  # As long as each other, within one second.
