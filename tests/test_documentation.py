@@ -14,11 +14,14 @@ import pytest
 import buswork
 
 ROOT = Path(__file__).parents[1]
+RECIPES = ROOT / "docs" / "recipes.md"
 PAGES = [ROOT / "README.md", ROOT / "DESIGN.md", *sorted((ROOT / "docs").rglob("*.md"))]
 STUBS = sorted((ROOT / "python" / "buswork").glob("*.pyi"))
 MODULES = sorted((ROOT / "python" / "buswork").glob("*.py"))
 
 BLOCK = re.compile(r"^```(?P<language>[a-z]+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+#: A passage of a file that has its own tests: "```python examples/recipes/flask_app.py".
+PASSAGE = re.compile(r"^```[a-z]+ (?P<file>\S+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)#:\s]+)(?:#[^)]*)?\)")
 
 
@@ -49,6 +52,19 @@ def test_the_snippets_of_a_page_run_in_their_order(page: Path) -> None:
     namespace: dict[str, object] = {"__name__": page.stem}
     for number, code in enumerate(blocks(page, "python"), start=1):
         exec(compile(code, f"{page.name}, {number}", "exec", dont_inherit=True), namespace)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_passage_of_a_file_is_as_in_the_file(page: Path) -> None:
+    for passage in PASSAGE.finditer(page.read_text()):
+        file = (ROOT / passage["file"]).read_text()
+        assert f"\n{passage['code']}" in f"\n{file}", f"another one than in {passage['file']}"
+
+
+def test_every_recipe_is_shown() -> None:
+    shown = {passage["file"] for passage in PASSAGE.finditer(RECIPES.read_text())}
+    recipes = {path.name for path in (ROOT / "examples" / "recipes").iterdir()}
+    assert {Path(file).parts[2] for file in shown} == recipes - {"__init__.py", "__pycache__"}
 
 
 def test_there_are_snippets_to_run() -> None:
