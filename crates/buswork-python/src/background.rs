@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 
 use crate::calling::Invoke;
 use crate::imports;
-use crate::loops::Loops;
+use crate::loops::{Loops, Need};
 use crate::posted::{Posted, is_delivering};
 use crate::subscriber::Table;
 use crate::workers::{Crew, is_worker};
@@ -132,13 +132,21 @@ impl Background {
             is_ready |= state.backlog.push(line, runner, posted);
         }
         let mut wakes = Wakes::default();
-        match event_loop {
-            Some(one) if state.loops.needs_run(one) => wakes.loops.push(runner),
-            None if is_ready => state.crew.wake(&mut wakes),
-            _ => {}
+        let need = match event_loop {
+            Some(one) => state.loops.needs_run(one),
+            None => Need::Nobody,
+        };
+        if need != Need::Nobody {
+            wakes.loops.push(runner);
+        } else if is_ready && event_loop.is_none() {
+            state.crew.wake(&mut wakes);
         }
         drop(state);
-        self.wake(py, wakes)
+        self.wake(py, wakes)?;
+        if need == Need::RunnerOfOneMore {
+            self.abandon_closed_loops(py)?;
+        }
+        Ok(())
     }
 
     #[cold]

@@ -29,6 +29,16 @@ struct EventLoop {
     is_run: bool,
 }
 
+/// What a loop needs, that something was posted to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    Nobody,
+    Runner,
+    /// There are posts to other loops. Those that are closed hold up their lines for ever: nobody
+    /// tells of a loop that it is.
+    RunnerOfOneMore,
+}
+
 /// Where posts from other threads are delivered.
 struct Home {
     reference: Py<PyWeakref>,
@@ -37,26 +47,26 @@ struct Home {
 }
 
 impl Loops {
-    /// Whether posts were made to other loops, which have not delivered them.
-    #[inline]
-    fn has_others(&self, runner: usize) -> bool {
-        self.known
-            .iter()
-            .any(|one| one.object.as_ptr() as usize != runner)
-    }
-
     /// Whether somebody has to be found to run what is ready on a loop; it is taken for found then.
     #[inline]
-    pub(crate) fn needs_run(&mut self, event_loop: &Bound<'_, PyAny>) -> bool {
+    pub(crate) fn needs_run(&mut self, event_loop: &Bound<'_, PyAny>) -> Need {
         let runner = event_loop.as_ptr() as usize;
         if let Some(known) = self.find(runner) {
-            return !std::mem::replace(&mut known.is_run, true);
+            if std::mem::replace(&mut known.is_run, true) {
+                return Need::Nobody;
+            }
+            return Need::Runner;
         }
+        let is_first = self.known.is_empty();
         self.known.push(EventLoop {
             object: event_loop.clone().unbind(),
             is_run: true,
         });
-        true
+        if is_first {
+            Need::Runner
+        } else {
+            Need::RunnerOfOneMore
+        }
     }
 
     /// Whether somebody has to be found for a loop that has something to do.
@@ -122,16 +132,6 @@ impl Loops {
 }
 
 impl Background {
-    /// Before a post to a loop: gives up what was posted to others that are closed, and would hold
-    /// up its lines for ever.
-    #[inline]
-    pub(crate) fn begin_on(self: &Arc<Self>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
-        if self.state().loops.has_others(event_loop.as_ptr() as usize) {
-            return self.abandon_closed_loops(event_loop.py());
-        }
-        Ok(())
-    }
-
     /// Makes a loop that was published on the bus's home, unless it has one that is not closed.
     #[inline]
     pub(crate) fn note_loop(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -266,7 +266,7 @@ impl Background {
         self.wake(py, wakes)
     }
 
-    /// Gives up what was posted to loops that are closed: nobody tells of a loop that it is.
+    /// Gives up what was posted to loops that are closed.
     pub(crate) fn abandon_closed_loops(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
         let loops = self.state().loops.list(py);
         for event_loop in loops {

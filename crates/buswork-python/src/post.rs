@@ -37,9 +37,6 @@ pub(crate) fn post(
         return Ok(());
     }
     ending::remember(py, bus.background())?;
-    if let Some(event_loop) = event_loop {
-        bus.background().begin_on(event_loop)?;
-    }
     if plan.extra().surroundings.has_layers {
         return post_to_layers(this, event, topic, &muting, event_loop);
     }

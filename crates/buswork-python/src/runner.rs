@@ -128,15 +128,17 @@ impl Runner {
         }
         // One that comes between two handlers may have been asked for by the first.
         self.forget_own_cancellation(py)?;
+        let mut left = self.state().left;
         let mut turn = 0;
         let mut done = None;
         loop {
-            let Some((ticket, posted)) = self.take(py, done)? else {
+            let Some((ticket, posted)) = self.take(py, done, &mut left)? else {
                 return Ok(Next::End);
             };
             match posted.begin(py, ticket) {
                 Ok(Progress::Ended) => {}
                 Ok(Progress::Waits(waiting, yielded)) => {
+                    self.state().left = left;
                     self.keep_task(py, ticket)?;
                     self.hand_over(py)?;
                     return Ok(self.wait(*waiting, yielded));
@@ -148,7 +150,7 @@ impl Runner {
             }
             done = Some(ticket);
             turn += 1;
-            if turn >= TURN && self.state().left.is_none() {
+            if turn >= TURN && left.is_none() {
                 self.end_delivery(py, ticket)?;
                 return Ok(Next::Turn);
             }
@@ -161,10 +163,15 @@ impl Runner {
     }
 
     /// Ends a delivery and takes the next one; `None` when there is nothing left.
-    fn take(&self, py: Python<'_>, done: Option<Ticket>) -> PyResult<Option<(Ticket, Posted)>> {
+    fn take(
+        &self,
+        py: Python<'_>,
+        done: Option<Ticket>,
+        left: &mut Option<usize>,
+    ) -> PyResult<Option<(Ticket, Posted)>> {
         let number = self.number();
         let mut wakes = Wakes::default();
-        let may_begin = match &mut self.state().left {
+        let may_begin = match left {
             None => true,
             Some(0) => false,
             Some(left) => {
