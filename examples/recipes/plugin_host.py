@@ -83,7 +83,7 @@ class PluginHost:
 
 
 class _Afresh(SourceFileLoader):
-    """Reads a source each time. The bytecode cache misses a second edit within one second."""
+    """Reads a source each time. The bytecode cache may miss an edit within a second."""
 
     def path_stats(self, path: str) -> NoReturn:
         raise OSError(path)

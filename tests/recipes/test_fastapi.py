@@ -89,6 +89,11 @@ def test_the_app_starts_and_stops_on_one_bus_and_each_stop_delivers_what_is_post
     assert [asyncio.all_tasks(loop) for loop in loops] == [set(), set(), set()]
 
 
+def test_without_its_lifespan_the_app_posts_nothing_and_says_how_to_mend_it() -> None:
+    with pytest.raises(RuntimeError, match="async with bus"):
+        TestClient(app).post("/reminders/u1")
+
+
 def test_a_posted_handler_that_fails_is_logged_and_the_app_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
