@@ -485,6 +485,27 @@ def test_handlers_may_post_while_the_bus_is_closing(run: Run) -> None:
     run(main)
 
 
+def test_the_last_block_to_be_left_closes(run: Run) -> None:
+    bus = AsyncEventBus()
+    seen: list[int] = []
+
+    @bus.on(int)
+    async def handle(number: int) -> None:
+        seen.append(number)
+
+    async def main() -> None:
+        async with bus:
+            async with bus:
+                bus.post(1)
+            assert seen == [1]
+            await asyncio.to_thread(bus.post, 2)
+        with pytest.raises(RuntimeError, match="closed for posts"):
+            bus.post(3)
+
+    run(main)
+    assert seen == [1, 2]
+
+
 def test_a_loop_that_ends_delivers_what_had_not_begun(
     run_and_end: Run, caplog: pytest.LogCaptureFixture
 ) -> None:

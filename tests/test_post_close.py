@@ -196,3 +196,29 @@ def test_with_delivers_when_its_block_raises() -> None:
         bus.post(1)
         raise KeyError
     assert seen == [1]
+
+
+def test_a_closed_bus_takes_no_posts_that_nobody_handles_either() -> None:
+    bus = EventBus()
+    bus.close()
+    with pytest.raises(RuntimeError, match="closed for posts"):
+        bus.post(1)
+
+
+def test_the_last_block_to_be_left_closes() -> None:
+    bus = EventBus()
+    seen: list[int] = []
+    bus.subscribe(int, seen.append)
+    with bus:
+        with bus:
+            bus.post(1)
+        assert seen == [1]
+        bus.post(2)
+    assert seen == [1, 2]
+    with pytest.raises(RuntimeError, match="closed for posts"):
+        bus.post(3)
+    with bus:
+        bus.close()
+        with bus:
+            bus.post(4)
+    assert seen == [1, 2, 4]

@@ -305,6 +305,33 @@ def test_a_child_that_ends_in_order_delivers_its_own_posts() -> None:
     assert lines == ["False 1", "True 2", "False 3"]
 
 
+@needs_fork
+@pytest.mark.parametrize("posted_before", [False, True])
+def test_a_child_of_multiprocessing_delivers_its_own_posts(posted_before: bool) -> None:
+    lines, _ = python(
+        f"""
+        import multiprocessing, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context = multiprocessing.get_context("fork")
+        started = context.Event()
+        def handle(number):
+            started.wait()
+            print(number, flush=True)
+        bus.subscribe(int, handle)
+        if {posted_before}:
+            started.set()
+            bus.post(0)
+            bus.drain()
+            started.clear()
+        process = context.Process(target=bus.post, args=(1,))
+        process.start()
+        threading.Timer(0.1, started.set).start()
+        process.join()
+        """
+    )
+    assert lines == (["0"] if posted_before else []) + ["1"]
+
+
 def test_daemon_threads_and_loops_in_them_do_no_harm_at_the_end() -> None:
     python(
         """

@@ -194,8 +194,8 @@ class AsyncEventBus(AsyncBus):
         return self
 
     async def __aexit__(self, *_details: object) -> None:
-        """Close the bus."""
-        await self.close()
+        """Close the bus, unless somebody else has entered it as well: then drain it."""
+        await (self.close() if self._leave() else self.drain())
 
     def _refuse_inside(self, verb: str) -> None:
         if self._is_inside():

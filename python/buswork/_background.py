@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 from _thread import allocate_lock
 from threading import Thread
 
@@ -18,8 +19,24 @@ if TYPE_CHECKING:
     from buswork._buswork import Worker
 
 
+_registered_in = 0
+
+
+def _register() -> None:
+    """Have what is pending delivered before this process ends."""
+    global _registered_in  # noqa: PLW0603 - a fact about the process
+    _registered_in = os.getpid()
+    atexit.register(finish_posts)
+    # A child that multiprocessing has forked forgets the functions of atexit, or never calls them.
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, finish_posts, exitpriority=0)
+
+
 def start(worker: Worker) -> bool:
     """Start a thread. Says whether that was possible: at the end of the program it is not."""
+    if _registered_in != os.getpid():
+        _register()
     try:
         Thread(target=_work, args=(worker,), name="buswork-worker", daemon=True).start()
     except RuntimeError:
@@ -34,6 +51,6 @@ def _work(worker: Worker) -> None:
         wake.acquire(timeout=seconds)
 
 
-atexit.register(finish_posts)
+_register()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=forget_posts)

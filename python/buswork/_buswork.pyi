@@ -792,7 +792,7 @@ class EventBus(Bus):
         traceback: TracebackType | None = ...,
         /,
     ) -> None:
-        """Close the bus."""
+        """Close the bus, unless somebody else has entered it as well: then drain it."""
 
 class AsyncBus(Bus):
     """The native half of `AsyncEventBus`."""
@@ -859,6 +859,9 @@ class AsyncBus(Bus):
 
     def _enter(self, event_loop: AbstractEventLoop) -> None:
         """Make a loop the home, and take posts."""
+
+    def _leave(self) -> bool:
+        """Leave a `with` block; say whether that was the last one."""
 
     def _close(self, is_done: bool) -> None:
         """Begin to close, or end it."""

@@ -162,7 +162,13 @@ impl AsyncBus {
     fn enter(this: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let background = this.as_super().get().background();
         background.settle_at(event_loop, true)?;
-        background.enter_phase(this.py(), Phase::Open)
+        background.enter(this.py())
+    }
+
+    /// Leaves a `with` block. Says whether that was the last one, which closes the bus.
+    #[pyo3(name = "_leave")]
+    fn leave(this: &Bound<'_, Self>) -> bool {
+        this.as_super().get().background().leave()
     }
 
     /// Begins to close, or ends it.

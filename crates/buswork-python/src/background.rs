@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(crate) loops: Loops,
     overflow: Overflow,
     phase: Phase,
+    /// How often it was entered, and not left.
+    entered: usize,
     /// Whether a drop was logged.
     has_told_of_drops: bool,
     /// What wakes those who wait for room: bound methods, each to be called once.
@@ -83,6 +85,7 @@ impl Background {
                 loops: Loops::default(),
                 overflow: Overflow::Wait,
                 phase: Phase::Open,
+                entered: 0,
                 has_told_of_drops: false,
                 waiting_for_room: Vec::new(),
                 waiting_for_end: Vec::new(),
@@ -118,7 +121,9 @@ impl Background {
         let runner = event_loop.map_or(THREADS, |one| one.as_ptr() as usize);
         let mut state = self.state();
         if state.phase != Phase::Open {
-            state = self.check_phase(state)?;
+            drop(state);
+            self.check_open()?;
+            state = self.state();
         }
         if !state.backlog.has_room(deliveries.len()) && room == Room::Sought {
             match self.make_room(py, state, deliveries.len())? {
@@ -149,13 +154,13 @@ impl Background {
         Ok(())
     }
 
-    #[cold]
-    fn check_phase<'a>(&'a self, state: MutexGuard<'a, State>) -> PyResult<MutexGuard<'a, State>> {
-        if state.phase == Phase::Closing && is_delivering(self.bus) {
-            return Ok(state);
+    /// Fails when this thread must not post.
+    pub(crate) fn check_open(&self) -> PyResult<()> {
+        match self.state().phase {
+            Phase::Open => Ok(()),
+            Phase::Closing if is_delivering(self.bus) => Ok(()),
+            Phase::Closing | Phase::Closed => Err(closed()),
         }
-        drop(state);
-        Err(closed())
     }
 
     /// Fails when nobody may post.
@@ -235,10 +240,7 @@ impl Background {
                 self.stop_waiting(release.bind(py));
                 return Err(error);
             }
-            let state = self.state();
-            if state.phase != Phase::Open {
-                drop(self.check_phase(state)?);
-            }
+            self.check_open()?;
         }
     }
 
@@ -277,10 +279,27 @@ impl Background {
         drop(taken);
     }
 
+    /// Opens the background for a `with` block.
+    pub(crate) fn enter(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        self.enter_phase(py, Phase::Open)?;
+        self.state().entered += 1;
+        Ok(())
+    }
+
+    /// Leaves a `with` block. Says whether that was the last one, which closes the bus.
+    pub(crate) fn leave(&self) -> bool {
+        let mut state = self.state();
+        state.entered = state.entered.saturating_sub(1);
+        state.entered == 0
+    }
+
     /// Opens the background, or begins or ends its closing.
     pub(crate) fn enter_phase(self: &Arc<Self>, py: Python<'_>, phase: Phase) -> PyResult<()> {
         let mut state = self.state();
         state.phase = phase;
+        if phase != Phase::Open {
+            state.entered = 0;
+        }
         let mut wakes = Wakes::default();
         if phase != Phase::Open {
             // Those who wait for room are told that the bus is closed.

@@ -102,7 +102,7 @@ fn enqueue(
     let some = muting.of_plan(py, plan)?;
     let entries = some.as_ref().unwrap_or(plan).entries();
     if entries.is_empty() {
-        return Ok(());
+        return background.check_open();
     }
     let topic: Option<Arc<str>> = topic.map(Arc::from);
     let context = context::copy_current(py)?;

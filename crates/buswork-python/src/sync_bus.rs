@@ -81,14 +81,20 @@ impl EventBus {
 
     fn __enter__(this: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
         let bus = this.as_super().get();
-        bus.background().enter_phase(this.py(), Phase::Open)?;
+        bus.background().enter(this.py())?;
         Ok(this)
     }
 
     #[pyo3(signature = (*_details))]
     fn __exit__(this: &Bound<'_, Self>, _details: &Bound<'_, PyTuple>) -> PyResult<()> {
-        this.invoke_method0(pyo3::intern!(this.py(), "close"))
-            .map(drop)
+        let py = this.py();
+        let verb = if this.as_super().get().background().leave() {
+            pyo3::intern!(py, "close")
+        } else {
+            // It stays open for those who have entered it besides.
+            pyo3::intern!(py, "drain")
+        };
+        this.invoke_method0(verb).map(drop)
     }
 
     /// Publish, and report what came of each delivery.
