@@ -7,8 +7,12 @@ import signal
 import subprocess
 import sys
 import textwrap
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PATIENCE = 30.0
 HEAD = """
@@ -96,6 +100,20 @@ def test_the_last_to_post_are_atexit_functions_and_threads() -> None:
     ]
 
 
+def test_so_is_the_first_post_of_all() -> None:
+    lines, _ = python(
+        """
+        ended = threading.Event()
+        def handle(number):
+            ended.wait(0.05)
+            print(number, flush=True)
+        bus.subscribe(int, handle)
+        atexit.register(lambda: [bus.post(number) for number in range(3)])
+        """
+    )
+    assert lines == ["0", "1", "2"]
+
+
 @pytest.mark.parametrize(
     ("end", "status"), [("sys.exit(3)", 3), ("raise ValueError", 1), ("bus = None", 0)]
 )
@@ -115,8 +133,11 @@ def test_an_interrupt_ends_the_waiting_and_names_what_was_pending() -> None:
     program = """
     opened = threading.Event()
     bus.subscribe(int, lambda number: opened.wait(), name="hangs")
+    other = EventBus()
+    other.subscribe(int, lambda number: opened.wait(), name="hangs too")
     bus.post(1)
     bus.post(2)
+    other.post(1)
     @atexit.register
     def ready():
         print("ready", flush=True)
@@ -137,7 +158,9 @@ def test_an_interrupt_ends_the_waiting_and_names_what_was_pending() -> None:
             except subprocess.TimeoutExpired:
                 continue
         _, log = process.communicate(timeout=PATIENCE)
-    assert "the end of the program was interrupted, with 2 deliveries pending: 2 to hangs" in log
+    said = "the end of the program was interrupted, with"
+    assert f"{said} 2 deliveries pending: 2 to hangs (one in progress)" in log
+    assert f"{said} 1 delivery pending: 1 to hangs too (one in progress)" in log
 
 
 def test_a_handler_that_fails_then_is_logged() -> None:
@@ -358,3 +381,60 @@ def test_daemon_threads_and_loops_in_them_do_no_harm_at_the_end() -> None:
         stopped.set()
         """
     )
+
+
+def test_a_child_that_multiprocessing_spawns_has_a_bus_of_its_own(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent(
+            """
+            import multiprocessing
+            from buswork import EventBus
+            bus = EventBus()
+            bus.subscribe(int, lambda number: print(__name__, number, flush=True))
+            def child():
+                bus.post(1)
+            if __name__ == "__main__":
+                bus.post(0)
+                bus.drain()
+                process = multiprocessing.get_context("spawn").Process(target=child)
+                process.start()
+                process.join()
+            """
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+    assert done.stdout.splitlines() == ["__main__ 0", "__mp_main__ 1"]
+
+
+def test_a_thread_that_waits_when_the_program_ends_does_no_harm() -> None:
+    python(
+        """
+        bus = EventBus(max_pending=1)
+        opened, begun = threading.Event(), threading.Barrier(3)
+        bus.subscribe(int, lambda number: opened.wait())
+        bus.post(1)
+        def wait(verb, *given):
+            begun.wait()
+            verb(*given)
+        threading.Thread(target=wait, args=(bus.drain,), daemon=True).start()
+        threading.Thread(target=wait, args=(bus.post, 2), daemon=True).start()
+        begun.wait()
+        threading.Timer(0.1, opened.set).start()
+        """
+    )
+
+
+def test_the_end_by_os_exit_loses_what_is_pending() -> None:
+    lines, log = python(
+        """
+        opened = threading.Event()
+        bus.subscribe(int, lambda number: (opened.wait(), print(number, flush=True)))
+        bus.post(1)
+        os._exit(3)
+        """,
+        status=3,
+    )
+    assert (lines, log) == ([], "")

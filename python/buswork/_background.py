@@ -10,7 +10,7 @@ import atexit
 import os
 import sys
 from _thread import allocate_lock
-from threading import Thread
+from threading import Thread, main_thread
 
 from buswork._buswork import finish_posts, forget_posts
 
@@ -26,6 +26,11 @@ def _register() -> None:
     """Have what is pending delivered before this process ends."""
     global _registered_in  # noqa: PLW0603 - a fact about the process
     _registered_in = os.getpid()
+    if not main_thread().is_alive():
+        # The functions of atexit are being called, and one more would not be: from here on,
+        # whoever posts delivers.
+        finish_posts()
+        return
     atexit.register(finish_posts)
     # A child that multiprocessing has forked forgets the functions of atexit, or never calls them.
     util = sys.modules.get("multiprocessing.util")
@@ -48,7 +53,10 @@ def _work(worker: Worker) -> None:
     wake = allocate_lock()
     wake.acquire()
     while (seconds := worker.work(wake.release)) is not None:
-        wake.acquire(timeout=seconds)
+        if not wake.acquire(timeout=seconds):
+            # Whoever wakes it just now releases the old one.
+            wake = allocate_lock()
+            wake.acquire()
 
 
 _register()

@@ -869,8 +869,8 @@ class AsyncBus(Bus):
     def _when_ended(self, wake: Callable[[], object]) -> bool:
         """Have `wake` called when no delivery is pending; not, and `False`, if none is."""
 
-    def _stop_waiting(self, wake: Callable[[], object]) -> None:
-        """Undo that."""
+    def _stop_waiting(self, wake: Callable[[], object]) -> bool:
+        """Undo that. Says whether it had not been called."""
 
     def _is_inside(self) -> bool:
         """Whether a handler of this bus is running in this context."""

@@ -30,7 +30,9 @@ async def until_ended(bus: AsyncBus, seconds: float | None) -> None:
         async with timeout(seconds):
             await ended
     except TimeoutError:
-        raise bus._timed_out(seconds or 0.0) from None  # noqa: SLF001
+        # It may have come to its end when the time was just over.
+        if bus._stop_waiting(wake):  # noqa: SLF001
+            raise bus._timed_out(seconds or 0.0) from None  # noqa: SLF001
     finally:
         bus._stop_waiting(wake)  # noqa: SLF001
 

@@ -162,7 +162,8 @@ impl AsyncBus {
     fn enter(this: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let background = this.as_super().get().background();
         background.settle_at(event_loop, true)?;
-        background.enter(this.py())
+        background.enter(this.py());
+        Ok(())
     }
 
     /// Leaves a `with` block. Says whether that was the last one, which closes the bus.
@@ -173,13 +174,13 @@ impl AsyncBus {
 
     /// Begins to close, or ends it.
     #[pyo3(name = "_close")]
-    fn close(this: &Bound<'_, Self>, is_done: bool) -> PyResult<()> {
+    fn close(this: &Bound<'_, Self>, is_done: bool) {
         let background = this.as_super().get().background();
         if !is_done {
-            return background.enter_phase(this.py(), Phase::Closing);
+            background.enter_phase(this.py(), Phase::Closing);
+        } else if background.enter_phase(this.py(), Phase::Closed) {
+            background.leave_home();
         }
-        background.leave_home();
-        background.enter_phase(this.py(), Phase::Closed)
     }
 
     /// Has `wake` called when no delivery is pending; not, and `False`, if none is.
@@ -191,8 +192,8 @@ impl AsyncBus {
     }
 
     #[pyo3(name = "_stop_waiting")]
-    fn stop_waiting(this: &Bound<'_, Self>, wake: &Bound<'_, PyAny>) {
-        this.as_super().get().background().stop_waiting(wake);
+    fn stop_waiting(this: &Bound<'_, Self>, wake: &Bound<'_, PyAny>) -> bool {
+        this.as_super().get().background().stop_waiting(wake)
     }
 
     /// Whether a handler of this bus is running, posted or not.

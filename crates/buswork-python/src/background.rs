@@ -16,6 +16,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::calling::Invoke;
+use crate::exception;
 use crate::imports;
 use crate::loops::{Loops, Need};
 use crate::posted::{Posted, is_delivering};
@@ -24,6 +25,10 @@ use crate::workers::{Crew, is_worker};
 
 /// The runner that the threads of a sync bus are. An event loop is known by its address.
 pub(crate) const THREADS: usize = 0;
+
+/// After how many seconds a post that waits for room looks again, whoever should have woken it. The
+/// handlers that make no room may wait for what it will do next.
+const LOOK_AGAIN: f64 = 0.05;
 
 /// The background of one bus. Threads that wait for work hold this, and not the bus.
 pub(crate) struct Background {
@@ -147,7 +152,7 @@ impl Background {
             state.crew.wake(&mut wakes);
         }
         drop(state);
-        self.wake(py, wakes)?;
+        self.wake_for_post(py, wakes)?;
         if need == Need::RunnerOfOneMore {
             self.abandon_closed_loops(py)?;
         }
@@ -182,6 +187,13 @@ impl Background {
     ) -> PyResult<Option<MutexGuard<'a, State>>> {
         let (overflow, limit) = (state.overflow, state.backlog.max_pending());
         drop(state);
+        // What was posted to a loop that is closed takes no room.
+        self.abandon_closed_loops(py)?;
+        let state = self.state();
+        if state.backlog.has_room(deliveries) {
+            return Ok(Some(state));
+        }
+        drop(state);
         match overflow {
             Overflow::DropNew => self.drop_new(py, deliveries).map(|()| None),
             Overflow::DropOld => self.drop_old(py, deliveries),
@@ -204,7 +216,7 @@ impl Background {
         drop(state);
         let has_dropped = !dropped.is_empty();
         drop(dropped);
-        self.wake(py, wakes)?;
+        self.wake(py, wakes);
         if has_dropped {
             self.tell_of_drops(py)?;
         }
@@ -236,10 +248,11 @@ impl Background {
             }
             state.waiting_for_room.push(release.clone_ref(py));
             drop(state);
-            if let Err(error) = wait_for(&lock, None) {
+            let woken = wait_for(&lock, Some(LOOK_AGAIN));
+            if !matches!(woken, Ok(true)) {
                 self.stop_waiting(release.bind(py));
-                return Err(error);
             }
+            woken?;
             self.check_open()?;
         }
     }
@@ -252,10 +265,9 @@ impl Background {
             return Ok(true);
         }
         let ended = wait_for(&lock, timeout);
-        if !matches!(ended, Ok(true)) {
-            self.stop_waiting(release.bind(py));
-        }
-        ended
+        let has_ended = matches!(ended, Ok(true)) || !self.stop_waiting(release.bind(py));
+        // It may have come to its end when the time was just over.
+        ended.map(|_| has_ended)
     }
 
     /// Has `wake` called when nothing is pending; not, and `false`, if nothing is.
@@ -268,7 +280,8 @@ impl Background {
         true
     }
 
-    pub(crate) fn stop_waiting(&self, wake: &Bound<'_, PyAny>) {
+    /// Has `wake` not be called any more. Says whether it would have been.
+    pub(crate) fn stop_waiting(&self, wake: &Bound<'_, PyAny>) -> bool {
         let mut state = self.state();
         let take = |waiting: &mut Vec<Py<PyAny>>| {
             let place = waiting.iter().position(|known| known.is(wake))?;
@@ -276,14 +289,13 @@ impl Background {
         };
         let taken = take(&mut state.waiting_for_end).or_else(|| take(&mut state.waiting_for_room));
         drop(state);
-        drop(taken);
+        taken.is_some()
     }
 
     /// Opens the background for a `with` block.
-    pub(crate) fn enter(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
-        self.enter_phase(py, Phase::Open)?;
+    pub(crate) fn enter(self: &Arc<Self>, py: Python<'_>) {
+        self.enter_phase(py, Phase::Open);
         self.state().entered += 1;
-        Ok(())
     }
 
     /// Leaves a `with` block. Says whether that was the last one, which closes the bus.
@@ -293,9 +305,13 @@ impl Background {
         state.entered == 0
     }
 
-    /// Opens the background, or begins or ends its closing.
-    pub(crate) fn enter_phase(self: &Arc<Self>, py: Python<'_>, phase: Phase) -> PyResult<()> {
+    /// Opens the background, or begins or ends its closing; not the latter, and `false`, if somebody
+    /// has opened it again meanwhile.
+    pub(crate) fn enter_phase(self: &Arc<Self>, py: Python<'_>, phase: Phase) -> bool {
         let mut state = self.state();
+        if phase == Phase::Closed && state.phase == Phase::Open {
+            return false;
+        }
         state.phase = phase;
         if phase != Phase::Open {
             state.entered = 0;
@@ -309,40 +325,52 @@ impl Background {
             state.crew.wake_idle(&mut wakes);
         }
         drop(state);
-        self.wake(py, wakes)
+        self.wake(py, wakes);
+        true
     }
 
     pub(crate) fn is_closed(state: &State) -> bool {
         state.phase == Phase::Closed
     }
 
-    /// Does what was collected under the lock.
+    /// Does what was collected under the lock. Whoever calls this has deliveries in hand, which an
+    /// interrupt must not take along: it is sent again, and strikes when they are in safety.
     #[inline]
-    pub(crate) fn wake(self: &Arc<Self>, py: Python<'_>, wakes: Wakes) -> PyResult<()> {
+    pub(crate) fn wake(self: &Arc<Self>, py: Python<'_>, wakes: Wakes) {
+        if let Err(error) = self.wake_for_post(py, wakes)
+            && !error.is_instance_of::<PyRuntimeError>(py)
+        {
+            // A loop that is closed has said so itself.
+            exception::defer(py, error);
+        }
+    }
+
+    /// The same, for somebody who can be told that it went wrong.
+    #[inline]
+    fn wake_for_post(self: &Arc<Self>, py: Python<'_>, wakes: Wakes) -> PyResult<()> {
         if wakes.calls.is_empty() && wakes.workers.is_empty() && wakes.loops.is_empty() {
             return Ok(());
         }
         self.wake_up(py, wakes)
     }
 
+    /// Wakes all of them, and fails with the first error that there was.
     #[inline(never)]
     fn wake_up(self: &Arc<Self>, py: Python<'_>, wakes: Wakes) -> PyResult<()> {
+        let mut woken = Ok(());
         for number in wakes.workers {
-            self.start_worker(py, number)?;
+            woken = woken.and(self.start_worker(py, number));
         }
         for call in wakes.calls {
-            // It fails where a loop is closed on which somebody waited.
-            if let Err(error) = call.bind(py).invoke0() {
-                error.write_unraisable(py, None);
-            }
+            woken = woken.and(call_to_wake(call.bind(py)));
         }
         for runner in wakes.loops {
             let event_loop = self.state().loops.get(py, runner);
             if let Some(event_loop) = event_loop {
-                self.run_on(event_loop.bind(py))?;
+                woken = woken.and(self.run_on(event_loop.bind(py)));
             }
         }
-        Ok(())
+        woken
     }
 
     /// Logs that deliveries are dropped, at the first time.
@@ -391,12 +419,15 @@ impl Background {
         text
     }
 
-    /// Whether it is among those that are looked after at the end of the program; it is, from now
-    /// on.
+    /// Whether it is among those that are looked after at the end of the program.
     #[inline]
     pub(crate) fn is_remembered(&self) -> bool {
-        self.is_remembered.load(Ordering::Relaxed)
-            || self.is_remembered.swap(true, Ordering::AcqRel)
+        self.is_remembered.load(Ordering::Acquire)
+    }
+
+    /// Notes that it is.
+    pub(crate) fn note_remembered(&self) {
+        self.is_remembered.store(true, Ordering::Release);
     }
 
     /// Forgets everything, in a forked child: its threads are not there, and what was posted is
@@ -467,6 +498,20 @@ fn closed() -> PyErr {
     PyRuntimeError::new_err(
         "the bus is closed for posts: post before close(), or enter the bus again (`with bus:`, `async with bus:`)",
     )
+}
+
+/// Calls what wakes somebody who waits.
+fn call_to_wake(call: &Bound<'_, PyAny>) -> PyResult<()> {
+    let Err(error) = call.invoke0() else {
+        return Ok(());
+    };
+    if exception::is_isolated(call.py(), &error) {
+        // The loop is closed on which somebody waited.
+        error.write_unraisable(call.py(), None);
+        return Ok(());
+    }
+    // It was interrupted, maybe before it had done anything. To wake twice does no harm.
+    call.invoke0().map(drop).and(Err(error))
 }
 
 /// Waits until somebody releases a lock, in so many seconds. Says whether that came to pass.

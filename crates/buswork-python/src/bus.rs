@@ -472,9 +472,8 @@ impl Drop for Bus {
         // on an attached thread.
         Python::try_attach(|py| {
             collection::clear(py, &self.table);
-            if let Err(error) = self.background.enter_phase(py, Phase::Closed) {
-                error.write_unraisable(py, None);
-            }
+            self.background.enter_phase(py, Phase::Closing);
+            self.background.enter_phase(py, Phase::Closed);
         });
     }
 }

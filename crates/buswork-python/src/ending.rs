@@ -27,8 +27,11 @@ pub(crate) fn remember(py: Python<'_>, background: &Arc<Background>) -> PyResult
     }
     imports::load_for_posts(py)?;
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-    all.retain(|known| known.strong_count() > 0);
-    all.push(Arc::downgrade(background));
+    if !background.is_remembered() {
+        all.retain(|known| known.strong_count() > 0);
+        all.push(Arc::downgrade(background));
+        background.note_remembered();
+    }
     Ok(())
 }
 
@@ -54,12 +57,8 @@ pub(crate) fn finish_posts(py: Python<'_>) -> PyResult<()> {
             }
             is_done = false;
             if let Err(error) = finish(py, &background) {
-                let message = format!(
-                    "the end of the program was interrupted, with {}",
-                    background.describe_pending()
-                );
                 HAS_FINISHED.store(true, Ordering::Release);
-                failure::log_line(py, "error", &message)?;
+                tell_of_pending(py)?;
                 return Err(error);
             }
         }
@@ -68,6 +67,20 @@ pub(crate) fn finish_posts(py: Python<'_>) -> PyResult<()> {
             return Ok(());
         }
     }
+}
+
+/// Names what will not be delivered, on every bus.
+fn tell_of_pending(py: Python<'_>) -> PyResult<()> {
+    for background in all() {
+        if background.state().backlog.pending() > 0 {
+            let message = format!(
+                "the end of the program was interrupted, with {}",
+                background.describe_pending()
+            );
+            failure::log_line(py, "error", &message)?;
+        }
+    }
+    Ok(())
 }
 
 fn finish(py: Python<'_>, background: &Arc<Background>) -> PyResult<()> {

@@ -4,7 +4,7 @@
     reason = "an exception's class may forbid what the safe bindings do"
 )]
 
-use pyo3::exceptions::{PyException, PyRecursionError};
+use pyo3::exceptions::{PyException, PyKeyboardInterrupt, PyRecursionError, PySystemExit};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -20,6 +20,24 @@ pub(crate) fn is_isolated(py: Python<'_>, error: &PyErr) -> bool {
 /// Whether publishes or calls were nested too deep.
 pub(crate) fn is_recursion(py: Python<'_>, error: &PyErr) -> bool {
     error.is_instance_of::<PyRecursionError>(py)
+}
+
+/// Whether an event loop lets an exception of a task through, which ends it.
+pub(crate) fn ends_a_loop(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyKeyboardInterrupt>(py) || error.is_instance_of::<PySystemExit>(py)
+}
+
+/// Puts an interrupt off that has come at a bad moment: it is sent again, and strikes when the
+/// interpreter looks next. Nobody can be told of other errors.
+pub(crate) fn defer(py: Python<'_>, error: PyErr) {
+    if !error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        error.write_unraisable(py, None);
+        return;
+    }
+    // Its traceback holds frames, and these what is ended with them, which must not be struck.
+    drop(error);
+    // SAFETY: the thread is attached.
+    unsafe { ffi::PyErr_SetInterrupt() };
 }
 
 /// Gives an exception object its traceback. Before Python 3.12 the interpreter keeps the two apart

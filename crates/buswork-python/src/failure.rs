@@ -144,7 +144,7 @@ impl<'a, 'py> Publication<'a, 'py> {
         add_note(&error, py, &self.note(entry));
         if !exception::is_isolated(py, &error) {
             log(py, "a handler of a posted event ended with", &error)?;
-            return if self.bus.is_async() && !exception::is_recursion(py, &error) {
+            return if self.bus.is_async() && exception::ends_a_loop(py, &error) {
                 Err(error)
             } else {
                 Ok(())

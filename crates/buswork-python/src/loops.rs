@@ -9,6 +9,7 @@ use pyo3::types::{PyWeakref, PyWeakrefMethods};
 
 use crate::background::{Background, Wakes};
 use crate::calling::Invoke;
+use crate::exception;
 use crate::failure;
 use crate::imports;
 use crate::posted::Posted;
@@ -27,7 +28,12 @@ struct EventLoop {
     object: Py<PyAny>,
     /// Whether a task is on its way, or at work, that runs what is ready.
     is_run: bool,
+    /// How many tasks in a row came to nothing before they began.
+    failures: u8,
 }
+
+/// How many may do so before what waits is given up.
+const ATTEMPTS: u8 = 3;
 
 /// What a loop needs, that something was posted to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,6 +67,7 @@ impl Loops {
         self.known.push(EventLoop {
             object: event_loop.clone().unbind(),
             is_run: true,
+            failures: 0,
         });
         if is_first {
             Need::Runner
@@ -95,6 +102,21 @@ impl Loops {
         if let Some(known) = self.find(runner) {
             known.is_run = is_run;
         }
+    }
+
+    /// Notes that a task has begun.
+    pub(crate) fn note_begun(&mut self, runner: usize) {
+        if let Some(known) = self.find(runner) {
+            known.failures = 0;
+        }
+    }
+
+    /// Notes that a task came to nothing. Says whether another one is worth trying.
+    pub(crate) fn may_try_again(&mut self, runner: usize) -> bool {
+        self.find(runner).is_none_or(|known| {
+            known.failures += 1;
+            known.failures < ATTEMPTS
+        })
     }
 
     /// Lets a loop go that has nothing to do. To be dropped without a lock.
@@ -209,7 +231,10 @@ impl Background {
         let runner = Bound::new(py, Runner::new(self, event_loop))?;
         let create = event_loop.getattr(pyo3::intern!(py, "create_task"))?;
         let is_here = imports::running_loop(py)?.is_some_and(|running| running.is(event_loop));
-        let made = if is_here {
+        let made = if is_here && has_factory(event_loop)? {
+            // It may begin a task at once, which is too early for a post.
+            event_loop.invoke_method1(pyo3::intern!(py, "call_soon"), (create, &runner))
+        } else if is_here {
             create.invoke1((&runner,))
         } else {
             event_loop.invoke_method1(pyo3::intern!(py, "call_soon_threadsafe"), (create, &runner))
@@ -239,16 +264,14 @@ impl Background {
         }
         state.wake_waiting(runner, &mut wakes);
         drop(state);
-        tell_of_lost(py, &lost)?;
+        let mut told = tell_of_lost(py, &lost);
         drop((lost, event_loop));
         for task in tasks {
             // Says so of a handler that waits. Its task would be found by the collector, some day.
-            let runner = task
-                .bind(py)
-                .invoke_method0(pyo3::intern!(py, "get_coro"))?;
-            runner.invoke_method0(pyo3::intern!(py, "close"))?;
+            told = told.and(end_task(task.bind(py)));
         }
-        self.wake(py, wakes)
+        self.wake(py, wakes);
+        told
     }
 
     /// Gives up what waits for its turn on a loop that is ending, and says so.
@@ -261,9 +284,10 @@ impl Background {
         }
         state.loops.set_run(runner, false);
         drop(state);
-        tell_of_lost(py, &lost)?;
+        let told = tell_of_lost(py, &lost);
         drop(lost);
-        self.wake(py, wakes)
+        self.wake(py, wakes);
+        told
     }
 
     /// Gives up what was posted to loops that are closed.
@@ -293,8 +317,29 @@ impl Background {
 }
 
 pub(crate) fn is_closed(event_loop: &Bound<'_, PyAny>) -> bool {
-    let is_closed = event_loop.invoke_method0(pyo3::intern!(event_loop.py(), "is_closed"));
-    is_closed.is_ok_and(|closed| closed.is_truthy().unwrap_or(true))
+    let py = event_loop.py();
+    let is_closed = event_loop.invoke_method0(pyo3::intern!(py, "is_closed"));
+    is_closed
+        .and_then(|closed| closed.is_truthy())
+        .unwrap_or_else(|error| {
+            exception::defer(py, error);
+            false
+        })
+}
+
+/// Whether a loop makes its tasks in a way of its own.
+fn has_factory(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let factory = event_loop.invoke_method0(pyo3::intern!(event_loop.py(), "get_task_factory"))?;
+    Ok(!factory.is_none())
+}
+
+/// Ends the task of a runner, as its loop never will.
+fn end_task(task: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = task.py();
+    // That it is destroyed is no news to be logged once more.
+    let _ = task.setattr(pyo3::intern!(py, "_log_destroy_pending"), false);
+    let runner = task.invoke_method0(pyo3::intern!(py, "get_coro"))?;
+    runner.invoke_method0(pyo3::intern!(py, "close")).map(drop)
 }
 
 /// Names the handlers of deliveries that will not take place.

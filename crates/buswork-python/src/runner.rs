@@ -19,6 +19,7 @@ use pyo3::prelude::*;
 use crate::background::{Background, Wakes};
 use crate::calling::Invoke;
 use crate::coroutine::Given;
+use crate::exception;
 use crate::handling::{Progress, Waiting};
 use crate::imports;
 use crate::loops::is_closed;
@@ -39,6 +40,7 @@ pub(crate) struct Runner {
 struct State {
     /// The delivery that waits for something.
     waiting: Option<Waiting>,
+    has_begun: bool,
     /// Whether it is up to another one to run what is ready on the loop.
     is_relieved: bool,
     /// Of a loop that is ending: how many deliveries may still be begun. More than were pending
@@ -95,6 +97,9 @@ impl Runner {
                 state.left = Some(self.background.state().backlog.pending());
             }
             state.phase = Phase::Running;
+            if !std::mem::replace(&mut state.has_begun, true) {
+                self.background.state().loops.note_begun(self.number());
+            }
             state.waiting.take()
         };
         let next = self.go_on_from(py, waiting, given);
@@ -116,18 +121,18 @@ impl Runner {
             match waiting.resume(py, given) {
                 Ok(Progress::Waits(waiting, yielded)) => return Ok(self.wait(*waiting, yielded)),
                 Ok(Progress::Ended) => {
-                    if !self.settle(py, ticket, false)? {
+                    if !self.settle(py, ticket, false) {
                         return Ok(Next::End);
                     }
                 }
                 Err(error) => {
-                    self.settle(py, ticket, true)?;
+                    self.settle(py, ticket, true);
                     return Err(error);
                 }
             }
         }
         // One that comes between two handlers may have been asked for by the first.
-        self.forget_own_cancellation(py)?;
+        self.forget_own_cancellation(py);
         let mut left = self.state().left;
         let mut turn = 0;
         let mut done = None;
@@ -139,19 +144,19 @@ impl Runner {
                 Ok(Progress::Ended) => {}
                 Ok(Progress::Waits(waiting, yielded)) => {
                     self.state().left = left;
-                    self.keep_task(py, ticket)?;
-                    self.hand_over(py)?;
+                    self.keep_task(py, ticket);
+                    self.hand_over(py);
                     return Ok(self.wait(*waiting, yielded));
                 }
                 Err(error) => {
-                    self.settle(py, ticket, true)?;
+                    self.settle(py, ticket, true);
                     return Err(error);
                 }
             }
             done = Some(ticket);
             turn += 1;
             if turn >= TURN && left.is_none() {
-                self.end_delivery(py, ticket)?;
+                self.end_delivery(py, ticket);
                 return Ok(Next::Turn);
             }
         }
@@ -185,7 +190,7 @@ impl Runner {
         }
         if !may_begin && state.backlog.is_ready(number) {
             drop(state);
-            self.background.wake(py, wakes)?;
+            self.background.wake(py, wakes);
             self.background.discard_ready(py, number)?;
             return Ok(None);
         }
@@ -199,23 +204,23 @@ impl Runner {
         }
         drop(state);
         drop(forgotten);
-        self.background.wake(py, wakes)?;
+        self.background.wake(py, wakes);
         Ok(taken)
     }
 
-    fn end_delivery(&self, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
+    fn end_delivery(&self, py: Python<'_>, ticket: Ticket) {
         let mut wakes = Wakes::default();
         let mut state = self.background.state();
         state.done(ticket, self.number(), &mut wakes);
         drop(state);
-        self.background.wake(py, wakes)
+        self.background.wake(py, wakes);
     }
 
     /// Ends the delivery that this task belonged to, or that was interrupted. Says whether the task
     /// goes on with others: it does so when its loop is ending, unless somebody else does.
-    fn settle(&self, py: Python<'_>, ticket: Ticket, is_interrupted: bool) -> PyResult<bool> {
+    fn settle(&self, py: Python<'_>, ticket: Ticket, is_interrupted: bool) -> bool {
         let number = self.number();
-        self.forget_own_cancellation(py)?;
+        self.forget_own_cancellation(py);
         let mut own = self.state();
         let mut wakes = Wakes::default();
         let mut state = self.background.state();
@@ -233,17 +238,23 @@ impl Runner {
         }
         drop((state, own));
         drop(task);
-        self.background.wake(py, wakes)?;
-        Ok(goes_on)
+        self.background.wake(py, wakes);
+        goes_on
     }
 
     /// Takes a cancellation for none that ends the loop, if it was a handler's own: of a timeout in it,
     /// which takes it back, or of one that cancelled itself.
-    fn forget_own_cancellation(&self, py: Python<'_>) -> PyResult<()> {
-        if self.state().left.is_some() && !self.is_loop_ending(py)? {
+    fn forget_own_cancellation(&self, py: Python<'_>) {
+        if self.state().left.is_none() {
+            return;
+        }
+        let is_ending = self.is_loop_ending(py).unwrap_or_else(|error| {
+            exception::defer(py, error);
+            false
+        });
+        if !is_ending {
             self.state().left = None;
         }
-        Ok(())
     }
 
     /// Whether every task of the loop is being cancelled, which is what happens to a loop that ends.
@@ -259,11 +270,11 @@ impl Runner {
     }
 
     /// Leaves what is ready to another task, as this one has to wait with its handler.
-    fn hand_over(&self, py: Python<'_>) -> PyResult<()> {
+    fn hand_over(&self, py: Python<'_>) {
         {
             let mut own = self.state();
             if own.left.is_some() {
-                return Ok(());
+                return;
             }
             own.is_relieved = true;
         }
@@ -275,16 +286,18 @@ impl Runner {
             state.wake_runner(number, &mut wakes);
         }
         drop(state);
-        self.background.wake(py, wakes)
+        self.background.wake(py, wakes);
     }
 
-    fn keep_task(&self, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
-        let task = imports::current_task(py)?.invoke0()?.unbind();
-        self.background
-            .state()
-            .loops
-            .keep_task(ticket, self.number(), task);
-        Ok(())
+    fn keep_task(&self, py: Python<'_>, ticket: Ticket) {
+        match imports::current_task(py).and_then(Invoke::invoke0) {
+            Ok(task) => {
+                let mut state = self.background.state();
+                let task = task.unbind();
+                state.loops.keep_task(ticket, self.number(), task);
+            }
+            Err(error) => exception::defer(py, error),
+        }
     }
 }
 
@@ -411,12 +424,12 @@ impl Runner {
 
     /// Ends before its time, as its task was thrown away: the loop was closed, or never ran it.
     fn give_up(&self, py: Python<'_>) -> PyResult<()> {
-        let (waiting, is_relieved) = {
+        let (waiting, is_relieved, has_begun) = {
             let mut state = self.state();
             if std::mem::replace(&mut state.phase, Phase::Ended) == Phase::Ended {
                 return Ok(());
             }
-            (state.waiting.take(), state.is_relieved)
+            (state.waiting.take(), state.is_relieved, state.has_begun)
         };
         if !is_relieved {
             self.background.state().loops.set_run(self.number(), false);
@@ -425,19 +438,25 @@ impl Runner {
             // Made at once: at the end of the program it would be too late to do so later.
             let words = "the handler has not ended, and never will: its event loop is closed";
             let error = py.get_type::<PyRuntimeError>().invoke1((words,))?;
-            waiting.fail(py, PyErr::from_value(error))?;
-            self.settle(py, waiting.ticket, false)?;
+            let failed = waiting.fail(py, PyErr::from_value(error));
+            self.settle(py, waiting.ticket, false);
+            failed?;
         }
         if is_closed(self.event_loop.bind(py)) {
             return self.background.abandon(py, self.number());
         }
         let mut wakes = Wakes::default();
         let mut state = self.background.state();
+        if !has_begun && !state.loops.may_try_again(self.number()) {
+            drop(state);
+            return self.background.discard_ready(py, self.number());
+        }
         if state.backlog.is_ready(self.number()) {
             state.wake_runner(self.number(), &mut wakes);
         }
         drop(state);
-        self.background.wake(py, wakes)
+        self.background.wake(py, wakes);
+        Ok(())
     }
 }
 

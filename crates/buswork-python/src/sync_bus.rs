@@ -73,16 +73,17 @@ impl EventBus {
         let (py, bus) = (this.py(), this.as_super().get());
         let timeout = post::seconds(timeout)?;
         refuse_inside(bus, "close")?;
-        bus.background().enter_phase(py, Phase::Closing)?;
+        bus.background().enter_phase(py, Phase::Closing);
         // What is left after the time is over goes on, and may post.
         wait(py, bus, timeout)?;
-        bus.background().enter_phase(py, Phase::Closed)
+        bus.background().enter_phase(py, Phase::Closed);
+        Ok(())
     }
 
-    fn __enter__(this: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
+    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
         let bus = this.as_super().get();
-        bus.background().enter(this.py())?;
-        Ok(this)
+        bus.background().enter(this.py());
+        this
     }
 
     #[pyo3(signature = (*_details))]

@@ -8,6 +8,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
 
@@ -23,6 +24,8 @@ const MOST: usize = 32;
 const STAND_BY: f64 = 0.002;
 /// After how many seconds of idleness a thread ends.
 const LINGER: f64 = 5.0;
+/// How often it is tried to start a thread, as each time an interrupt may come.
+const ATTEMPTS: usize = 3;
 
 thread_local! {
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
@@ -46,6 +49,8 @@ pub(crate) struct Crew {
     /// How many deliveries were taken, and how many when the one that stands by looked last.
     taken: u64,
     seen: u64,
+    /// Those that were called for, and have not begun.
+    starting: Vec<u64>,
     /// Those that wait, and what wakes them.
     idle: Vec<(u64, Py<PyAny>)>,
 }
@@ -77,13 +82,40 @@ impl Crew {
     /// Has one more started.
     fn begin(&mut self, wakes: &mut Wakes) -> u64 {
         self.alive += 1;
+        let number = self.number();
+        wakes.workers.push(number);
+        number
+    }
+
+    fn number(&mut self) -> u64 {
         self.next_number += 1;
-        wakes.workers.push(self.next_number);
+        self.starting.push(self.next_number);
         self.next_number
+    }
+
+    /// Notes that a worker begins. Says whether it is wanted still.
+    fn begins(&mut self, number: u64) -> bool {
+        let place = self.starting.iter().position(|known| *known == number);
+        place
+            .map(|place| self.starting.swap_remove(place))
+            .is_some()
+    }
+
+    /// Has another one begin in the place of one, unless that has begun already.
+    fn replace(&mut self, number: u64) -> Option<u64> {
+        if !self.begins(number) {
+            return None;
+        }
+        let next = self.number();
+        if self.standing_by == Some(number) {
+            self.standing_by = Some(next);
+        }
+        Some(next)
     }
 
     /// Takes back that a worker was to be started.
     fn call_off(&mut self, number: u64) {
+        self.begins(number);
         self.alive -= 1;
         if self.standing_by == Some(number) {
             self.standing_by = None;
@@ -124,6 +156,7 @@ pub(crate) struct Worker {
     background: Arc<Background>,
     number: u64,
     epoch: u64,
+    has_begun: AtomicBool,
 }
 
 #[pymethods]
@@ -163,6 +196,9 @@ impl Worker {
         }
         let is_ready = state.backlog.is_ready(THREADS);
         let crew = &mut state.crew;
+        if !self.has_begun.swap(true, Ordering::Relaxed) && !crew.begins(self.number) {
+            return Order::End;
+        }
         if crew.standing_by == Some(self.number) {
             if is_ready && crew.seen != crew.taken && crew.active > 0 {
                 crew.seen = crew.taken;
@@ -210,7 +246,7 @@ impl Background {
                 }
             }
             drop(state);
-            self.wake(py, wakes)?;
+            self.wake(py, wakes);
             let Some((next, posted)) = taken else {
                 return Ok(());
             };
@@ -224,7 +260,7 @@ impl Background {
                     state.crew.wake(&mut wakes);
                 }
                 drop(state);
-                self.wake(py, wakes)?;
+                self.wake(py, wakes);
                 return Err(error);
             }
             drop(posted);
@@ -234,14 +270,19 @@ impl Background {
     /// Starts a thread that was called for. Where none can be started, as at the end of the
     /// program, this one does the work.
     pub(crate) fn start_worker(self: &Arc<Self>, py: Python<'_>, number: u64) -> PyResult<()> {
-        let epoch = self.state().crew.epoch;
-        let worker = Worker {
-            background: Arc::clone(self),
-            number,
-            epoch,
-        };
-        if !ending::has_finished() && imports::start_worker(py)?.invoke1((worker,))?.is_truthy()? {
-            return Ok(());
+        let mut number = number;
+        let mut interrupted = Ok(());
+        for _ in 0..ATTEMPTS {
+            match self.start_thread(py, number) {
+                Ok(true) => return interrupted,
+                Ok(false) => break,
+                Err(error) => interrupted = interrupted.and(Err(error)),
+            }
+            // It may have been interrupted before the thread was there, or afterwards.
+            match self.state().crew.replace(number) {
+                Some(next) => number = next,
+                None => return interrupted,
+            }
         }
         let mut state = self.state();
         state.crew.call_off(number);
@@ -252,7 +293,20 @@ impl Background {
         if is_needed && !is_delivering(self.bus()) {
             self.run_here(py)?;
         }
-        Ok(())
+        interrupted
+    }
+
+    fn start_thread(self: &Arc<Self>, py: Python<'_>, number: u64) -> PyResult<bool> {
+        if ending::has_finished() {
+            return Ok(false);
+        }
+        let worker = Worker {
+            background: Arc::clone(self),
+            number,
+            epoch: self.state().crew.epoch,
+            has_begun: AtomicBool::new(false),
+        };
+        imports::start_worker(py)?.invoke1((worker,))?.is_truthy()
     }
 
     /// Runs what is ready for threads on this one, as if it were a worker.
