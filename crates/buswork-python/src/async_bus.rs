@@ -73,7 +73,7 @@ impl AsyncBus {
             let arguments = (this, layers, event, topic, site, for_report, muted);
             return imports::layered(py)?.invoke1(arguments).map(Some);
         }
-        let mut entered = Link::enter(py, bus, &class)?;
+        let mut entered = Link::enter(py, bus, &class, topic)?;
         let _level = if entered.is_nested() {
             Some(Level::enter(py)?)
         } else {
@@ -139,9 +139,14 @@ impl AsyncBus {
     }
 
     /// Enters a publish that goes through middleware.
-    #[pyo3(name = "_enter_link")]
-    fn enter_link(this: &Bound<'_, Self>, event: &Bound<'_, PyAny>) -> PyResult<Py<Link>> {
-        Link::begin(this.py(), this.as_super().get(), &event.get_type()).map(Bound::unbind)
+    #[pyo3(name = "_enter_link", signature = (event, topic))]
+    fn enter_link(
+        this: &Bound<'_, Self>,
+        event: &Bound<'_, PyAny>,
+        topic: Option<&str>,
+    ) -> PyResult<Py<Link>> {
+        let bus = this.as_super().get();
+        Link::begin(this.py(), bus, &event.get_type(), topic).map(Bound::unbind)
     }
 
     /// Have every handler of the event's type run later, on the running loop or the bus's own.
@@ -151,10 +156,8 @@ impl AsyncBus {
         event: &Bound<'_, PyAny>,
         topic: Option<&Bound<'_, PyString>>,
     ) -> PyResult<()> {
-        let bus = this.as_super();
         let topic = topic.map(topics::topic).transpose()?;
-        let event_loop = bus.get().background().loop_for_post(this.py())?;
-        post::post(bus, event, topic, Some(&event_loop))
+        post::post(this.as_super(), event, topic)
     }
 
     /// Makes a loop the bus's home, and takes posts.
@@ -162,7 +165,8 @@ impl AsyncBus {
     fn enter(this: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let background = this.as_super().get().background();
         background.settle_at(event_loop, true)?;
-        background.enter(this.py())
+        background.enter(this.py());
+        Ok(())
     }
 
     /// Leaves a `with` block. Says whether that was the last one, which closes the bus.
@@ -173,13 +177,14 @@ impl AsyncBus {
 
     /// Begins to close, or ends it.
     #[pyo3(name = "_close")]
-    fn close(this: &Bound<'_, Self>, is_done: bool) -> PyResult<()> {
+    fn close(this: &Bound<'_, Self>, is_done: bool) {
         let background = this.as_super().get().background();
-        if !is_done {
-            return background.enter_phase(this.py(), Phase::Closing);
+        if is_done {
+            background.leave_home();
+            background.enter_phase(this.py(), Phase::Closed);
+        } else {
+            background.enter_phase(this.py(), Phase::Closing);
         }
-        background.leave_home();
-        background.enter_phase(this.py(), Phase::Closed)
     }
 
     /// Has `wake` called when no delivery is pending; not, and `False`, if none is.

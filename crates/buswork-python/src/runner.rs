@@ -81,7 +81,7 @@ impl Runner {
     }
 
     /// Goes on. An error is an interrupt, and goes through the loop.
-    fn go_on(&self, py: Python<'_>, given: Given<'_>) -> PyResult<Next> {
+    fn go_on<'py>(&self, py: Python<'py>, given: Given<'py>) -> PyResult<Next> {
         let is_cancelled = match &given {
             Given::Error(error) => error.is_instance(imports::cancelled_error(py)?)?,
             _ => false,
@@ -105,17 +105,17 @@ impl Runner {
         next
     }
 
-    fn go_on_from(
+    fn go_on_from<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         waiting: Option<Waiting>,
-        given: Given<'_>,
+        given: Given<'py>,
     ) -> PyResult<Next> {
         if let Some(waiting) = waiting {
             let ticket = waiting.ticket;
             match waiting.resume(py, given) {
                 Ok(Progress::Waits(waiting, yielded)) => return Ok(self.wait(*waiting, yielded)),
-                Ok(Progress::Ended) => {
+                Ok(Progress::Ended | Progress::Cancelled) => {
                     if !self.settle(py, ticket, false)? {
                         return Ok(Next::End);
                     }
@@ -128,6 +128,7 @@ impl Runner {
         }
         // One that comes between two handlers may have been asked for by the first.
         self.forget_own_cancellation(py)?;
+        let task = imports::current_task(py)?.invoke0()?;
         let mut left = self.state().left;
         let mut turn = 0;
         let mut done = None;
@@ -135,12 +136,16 @@ impl Runner {
             let Some((ticket, posted)) = self.take(py, done, &mut left)? else {
                 return Ok(Next::End);
             };
-            match posted.begin(py, ticket) {
-                Ok(Progress::Ended) => {}
+            match posted.begin(py, ticket, &task) {
+                Ok(Progress::Cancelled) if left.is_none() => {
+                    self.settle(py, ticket, false)?;
+                    return Ok(Next::End);
+                }
+                Ok(Progress::Ended | Progress::Cancelled) => {}
                 Ok(Progress::Waits(waiting, yielded)) => {
                     self.state().left = left;
                     self.keep_task(py, ticket)?;
-                    self.hand_over(py)?;
+                    self.hand_over(py);
                     return Ok(self.wait(*waiting, yielded));
                 }
                 Err(error) => {
@@ -151,7 +156,7 @@ impl Runner {
             done = Some(ticket);
             turn += 1;
             if turn >= TURN && left.is_none() {
-                self.end_delivery(py, ticket)?;
+                self.end_delivery(py, ticket);
                 return Ok(Next::Turn);
             }
         }
@@ -185,7 +190,7 @@ impl Runner {
         }
         if !may_begin && state.backlog.is_ready(number) {
             drop(state);
-            self.background.wake(py, wakes)?;
+            self.background.wake(py, wakes);
             self.background.discard_ready(py, number)?;
             return Ok(None);
         }
@@ -199,16 +204,16 @@ impl Runner {
         }
         drop(state);
         drop(forgotten);
-        self.background.wake(py, wakes)?;
+        self.background.wake(py, wakes);
         Ok(taken)
     }
 
-    fn end_delivery(&self, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
+    fn end_delivery(&self, py: Python<'_>, ticket: Ticket) {
         let mut wakes = Wakes::default();
         let mut state = self.background.state();
         state.done(ticket, self.number(), &mut wakes);
         drop(state);
-        self.background.wake(py, wakes)
+        self.background.wake(py, wakes);
     }
 
     /// Ends the delivery that this task belonged to, or that was interrupted. Says whether the task
@@ -233,7 +238,7 @@ impl Runner {
         }
         drop((state, own));
         drop(task);
-        self.background.wake(py, wakes)?;
+        self.background.wake(py, wakes);
         Ok(goes_on)
     }
 
@@ -259,11 +264,11 @@ impl Runner {
     }
 
     /// Leaves what is ready to another task, as this one has to wait with its handler.
-    fn hand_over(&self, py: Python<'_>) -> PyResult<()> {
+    fn hand_over(&self, py: Python<'_>) {
         {
             let mut own = self.state();
             if own.left.is_some() {
-                return Ok(());
+                return;
             }
             own.is_relieved = true;
         }
@@ -275,7 +280,7 @@ impl Runner {
             state.wake_runner(number, &mut wakes);
         }
         drop(state);
-        self.background.wake(py, wakes)
+        self.background.wake(py, wakes);
     }
 
     fn keep_task(&self, py: Python<'_>, ticket: Ticket) -> PyResult<()> {
@@ -306,7 +311,7 @@ impl Runner {
         })
     }
 
-    fn send(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    fn send<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Py<PyAny>> {
         let given = if value.is_none() {
             Given::Nothing
         } else {
@@ -316,11 +321,11 @@ impl Runner {
     }
 
     #[pyo3(signature = (error, value = None, _traceback = None))]
-    fn throw(
+    fn throw<'py>(
         &self,
-        py: Python<'_>,
-        error: &Bound<'_, PyAny>,
-        value: Option<&Bound<'_, PyAny>>,
+        py: Python<'py>,
+        error: &Bound<'py, PyAny>,
+        value: Option<&Bound<'py, PyAny>>,
         _traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let error = match value {
@@ -401,7 +406,7 @@ impl Runner {
 }
 
 impl Runner {
-    fn answer(&self, py: Python<'_>, given: Given<'_>) -> PyResult<Py<PyAny>> {
+    fn answer<'py>(&self, py: Python<'py>, given: Given<'py>) -> PyResult<Py<PyAny>> {
         match self.go_on(py, given)? {
             Next::Yield(yielded) => Ok(yielded),
             Next::Turn => Ok(py.None()),
@@ -437,7 +442,8 @@ impl Runner {
             state.wake_runner(self.number(), &mut wakes);
         }
         drop(state);
-        self.background.wake(py, wakes)
+        self.background.wake(py, wakes);
+        Ok(())
     }
 }
 

@@ -55,7 +55,7 @@ impl EventBus {
         topic: Option<&Bound<'_, PyString>>,
     ) -> PyResult<()> {
         let topic = topic.map(topics::topic).transpose()?;
-        post::post(this.as_super(), event, topic, None)
+        post::post(this.as_super(), event, topic)
     }
 
     /// Wait until no delivery is pending.
@@ -73,16 +73,16 @@ impl EventBus {
         let (py, bus) = (this.py(), this.as_super().get());
         let timeout = post::seconds(timeout)?;
         refuse_inside(bus, "close")?;
-        bus.background().enter_phase(py, Phase::Closing)?;
+        bus.background().enter_phase(py, Phase::Closing);
         // What is left after the time is over goes on, and may post.
         wait(py, bus, timeout)?;
-        bus.background().enter_phase(py, Phase::Closed)
+        bus.background().enter_phase(py, Phase::Closed);
+        Ok(())
     }
 
-    fn __enter__(this: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
-        let bus = this.as_super().get();
-        bus.background().enter(this.py())?;
-        Ok(this)
+    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this.as_super().get().background().enter(this.py());
+        this
     }
 
     #[pyo3(signature = (*_details))]
@@ -111,7 +111,7 @@ impl EventBus {
 
 /// A handler that waited for the end of all deliveries would wait for itself.
 fn refuse_inside(bus: &Bus, verb: &str) -> PyResult<()> {
-    if !is_delivering(bus.number()) && !publish::is_publishing(bus) {
+    if !is_delivering(bus.number()) && !publish::is_publishing(bus.number()) {
         return Ok(());
     }
     Err(PyRuntimeError::new_err(format!(

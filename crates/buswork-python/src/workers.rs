@@ -210,7 +210,7 @@ impl Background {
                 }
             }
             drop(state);
-            self.wake(py, wakes)?;
+            self.wake(py, wakes);
             let Some((next, posted)) = taken else {
                 return Ok(());
             };
@@ -224,7 +224,7 @@ impl Background {
                     state.crew.wake(&mut wakes);
                 }
                 drop(state);
-                self.wake(py, wakes)?;
+                self.wake(py, wakes);
                 return Err(error);
             }
             drop(posted);
