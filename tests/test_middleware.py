@@ -238,6 +238,35 @@ def test_call_next_is_of_no_use_when_its_publish_has_ended() -> None:
         kept[0](1)
 
 
+def test_nor_is_that_of_a_post() -> None:
+    bus = EventBus()
+    kept: list[Next] = []
+    bus.add_middleware(lambda _, call_next: kept.append(call_next))
+    bus.post(1)
+    bus.drain(10)
+    with pytest.raises(RuntimeError, match="call_next was called when its publish had ended"):
+        kept[0](1)
+
+
+def test_what_a_layer_returns_is_ignored_though_it_answers_to_any_name() -> None:
+    class Proxy:
+        def __getattr__(self, name: str) -> int:
+            return 3
+
+    async def main() -> None:
+        bus = AsyncEventBus()
+        bus.add_middleware(lambda event, call_next: Proxy())
+        await bus.publish(1)
+        bus.post(1)
+        await bus.drain()
+
+    asyncio.run(main())
+    with EventBus() as bus:
+        bus.add_middleware(lambda event, call_next: Proxy())
+        bus.post(1)
+        bus.publish(1)
+
+
 def test_call_next_may_be_called_in_another_thread() -> None:
     bus = EventBus()
     seen: list[tuple[int, int]] = []

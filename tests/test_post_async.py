@@ -184,6 +184,111 @@ def test_one_that_cancels_itself_takes_nobody_with_it(run: Run, waits: bool) -> 
     run(main)
 
 
+def test_one_that_cancels_its_task_and_ends_has_failed_and_nobody_else(run: Run) -> None:
+    failures: list[Failure] = []
+    bus = AsyncEventBus(on_error=failures.append)
+    seen: list[str] = []
+
+    @bus.on(int, name="culprit")
+    async def cancel_and_end(_event: int) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    @bus.on(str)
+    async def innocent(event: str) -> None:
+        await asyncio.sleep(0)
+        seen.append(event)
+
+    async def main() -> None:
+        bus.post(1)
+        bus.post("a")
+        bus.post("b")
+        await bus.drain(PATIENCE)
+        assert seen == ["a", "b"]
+        assert [(one.name, type(one.error)) for one in failures] == [("culprit", HandlerCancelled)]
+
+    run(main)
+
+
+def test_a_loop_that_closes_takes_nothing_of_another_with_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bus = AsyncEventBus()
+    seen: list[object] = []
+    posted = threading.Event()
+
+    def post_elsewhere() -> None:
+        async def post() -> None:
+            bus.post(2)
+
+        posted.wait()
+        asyncio.run(post())
+
+    thread = threading.Thread(target=post_elsewhere)
+
+    @bus.on(int)
+    def slow(number: int) -> None:
+        if number == 1:
+            posted.set()
+            thread.join()
+        seen.append(number)
+
+    bus.subscribe(str, seen.append)
+
+    async def main() -> None:
+        thread.start()
+        bus.post(1)
+        for text in ("x", "y"):
+            bus.post(text)
+        await asyncio.sleep(0.01)
+        bus.post("z")
+        await bus.drain(PATIENCE)
+
+    asyncio.run(main())
+    assert sorted(map(str, seen)) == ["1", "x", "y", "z"]
+    assert "lost, as their event loop has ended: 1 to " in caplog.text
+
+
+@pytest.mark.parametrize("wrap", [asyncio.create_task, lambda it: asyncio.wait_for(it, 1.0)])
+def test_drain_says_so_before_somebody_makes_a_task_of_it(run: Run, wrap: Any) -> None:
+    failures: list[Failure] = []
+    bus = AsyncEventBus(on_error=failures.append)
+
+    @bus.on(int)
+    async def handle(_number: int) -> None:
+        await wrap(bus.drain())
+
+    async def main() -> None:
+        bus.post(1)
+        await bus.drain(PATIENCE)
+
+    run(main)
+    assert [type(failure.error) for failure in failures] == [RuntimeError]
+
+
+def test_with_an_eager_task_factory_a_post_returns_first() -> None:
+    if not hasattr(asyncio, "eager_task_factory"):
+        pytest.skip("tasks start eagerly from Python 3.12 on")
+    bus = AsyncEventBus(max_pending=5_000)
+    seen: list[int] = []
+    for number in range(1_200):
+
+        @bus.on(int, name=f"handler {number}")
+        async def handle(number: int) -> None:
+            await asyncio.sleep(0.001)
+            seen.append(number)
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        bus.post(1)
+        assert seen == []
+        await bus.drain(PATIENCE)
+
+    asyncio.run(main())
+    assert seen == [1] * 1_200
+
+
 def test_the_context_is_a_copy_of_the_posters_also_after_a_wait(run: Run) -> None:
     who: contextvars.ContextVar[str] = contextvars.ContextVar("who")
     bus = AsyncEventBus()
@@ -483,6 +588,36 @@ def test_handlers_may_post_while_the_bus_is_closing(run: Run) -> None:
         assert seen[-1] == 3
 
     run(main)
+
+
+def test_what_handlers_have_begun_may_post_while_the_bus_is_closing(run: Run) -> None:
+    bus = AsyncEventBus()
+    seen: list[float] = []
+    bus.subscribe(float, seen.append)
+
+    @bus.on(int)
+    async def nests(_event: int) -> None:
+        await bus.publish("nested")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(late())
+
+    @bus.on(str)
+    async def late(_event: str = "") -> None:
+        await asyncio.sleep(0)
+        bus.post(1.5)
+
+    @bus.add_middleware
+    async def layer(event: object, call_next: Callable[[object], Any]) -> None:
+        await asyncio.sleep(0)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(call_next(event))
+
+    async def main() -> None:
+        async with bus:
+            bus.post(1)
+
+    run(main)
+    assert seen == [1.5, 1.5]
 
 
 def test_the_last_block_to_be_left_closes(run: Run) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
+import textwrap
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +150,28 @@ def test_a_worker_thread_never_waits_for_room() -> None:
     assert isinstance(failures[0].error, QueueFull)
     assert "must not wait for room" in str(failures[0].error)
     full.finish()
+
+
+def test_nor_does_another_thread_that_delivers_at_the_end_of_the_program() -> None:
+    program = """
+        from buswork import EventBus
+        import threading
+        bus = EventBus(max_pending=1)
+        begun = threading.Barrier(33)
+        for _ in range(32):
+            bus.subscribe(int, lambda _: begun.wait())
+        bus.subscribe(int, lambda _: bus.post("more"), priority=-1)
+        bus.post(1)
+        begun.wait()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stderr == "" or "QueueFull" in done.stderr
 
 
 def test_a_thread_that_runs_a_loop_never_waits_for_room() -> None:

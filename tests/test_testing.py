@@ -9,6 +9,7 @@ import threading
 import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,7 +17,7 @@ from buswork import AsyncEventBus, EventBus
 from buswork.testing import mute, record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from buswork.pytest_plugin import MuteEvents, RecordEvents
 
@@ -323,8 +324,98 @@ def test_what_is_recorded_is_what_was_published_and_not_what_middleware_made_of_
     assert passed == [1, 1, 1]
 
 
+def test_a_collection_may_end_a_recorder_while_another_is_entered() -> None:
+    bus = EventBus()
+
+    def recording() -> Iterator[None]:
+        with record(bus):
+            yield
+
+    def leave_garbage() -> None:
+        generator = recording()
+        next(generator)
+        cell: list[object] = [generator]
+        cell.append(cell)
+
+    threshold = gc.get_threshold()
+    try:
+        for count in range(1, 60):
+            gc.disable()
+            leave_garbage()
+            recorder = record(bus)
+            gc.set_threshold(count)
+            gc.enable()
+            with recorder:
+                bus.publish(count)
+            recorder.assert_published_once(int)
+    finally:
+        gc.set_threshold(*threshold)
+        gc.enable()
+
+
+def test_the_keys_of_a_mapping_come_before_its_methods() -> None:
+    bus = EventBus()
+    with record(bus) as recorder:
+        bus.publish({"items": [1]}, topic="a")
+    recorder.assert_published("a", items=[1])
+
+
+def test_a_mock_is_of_its_own_type_as_on_the_bus() -> None:
+    bus = EventBus()
+    seen: list[object] = []
+    bus.subscribe(Placed, seen.append)
+    bus.subscribe(Mock, seen.append)
+    with record(bus) as recorder, mute(bus, Placed):
+        bus.publish(Mock(spec=Placed))
+    assert len(seen) == 1
+    recorder.assert_not_published(Placed)
+    recorder.assert_published(Mock)
+
+
+def test_unions_and_built_in_methods_are_muted() -> None:
+    bus = EventBus()
+    seen: list[object] = []
+    bus.subscribe(int, seen.append)
+    bus.subscribe(str, seen.append)
+    with mute(bus, seen.append):
+        bus.publish(1)
+    with mute(bus, int | str):
+        bus.publish(1)
+        bus.publish("1")
+    assert seen == []
+    with record(bus) as recorder:
+        bus.publish(1)
+    recorder.assert_published(int | str)
+    with pytest.raises(AssertionError, match=r"str \| float was not published"):
+        recorder.assert_published(str | float)
+    with pytest.raises(ValueError, match="malformed"):
+        recorder.assert_not_published("a..b")
+
+
+def test_a_context_is_forgotten_when_a_recorder_is_entered_anew() -> None:
+    bus = EventBus()
+    entered, recorder = contextvars.copy_context(), record(bus, scope="context")
+    entered.run(recorder.__enter__)
+    recorder.__exit__(None, None, None)
+    with recorder:
+        entered.run(bus.publish, 1)
+        bus.publish(2)
+    assert recorder.events == [2]
+
+
+def test_a_muted_post_needs_no_loop() -> None:
+    bus = AsyncEventBus()
+    bus.subscribe(int, print)
+    with mute(bus):
+        bus.post(1)
+
+
 def test_wrong_use_is_refused() -> None:
     bus = EventBus()
+    no_bus: Any
+    for no_bus in (EventBus, "bus"):
+        with pytest.raises(TypeError, match="give a bus, an EventBus or an AsyncEventBus"):
+            record(no_bus)
     wrong: Any = "everywhere"
     with pytest.raises(ValueError, match='scope must be "bus" or "context"'):
         record(bus, scope=wrong)

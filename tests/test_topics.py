@@ -15,6 +15,7 @@ from buswork import (
     Failure,
     HandlerErrors,
     Handlers,
+    PublishRecursionError,
     UnhandledEvent,
     handles,
 )
@@ -344,3 +345,50 @@ def test_many_distinct_topics_leave_memory_flat() -> None:
     tracemalloc.stop()
     assert count == [30_000]
     assert after - before < 100_000
+
+
+def test_a_fan_out_over_topics_is_no_cycle_and_a_cycle_is_told_by_its_topics() -> None:
+    async def main() -> None:
+        bus = AsyncEventBus()
+        leaves = 0
+
+        @bus.on("leaf")
+        async def count(_event: object) -> None:
+            nonlocal leaves
+            await asyncio.sleep(0)
+            leaves += 1
+
+        for depth in range(4):
+
+            @bus.on(f"stem.{depth}")
+            async def grow(event: dict[str, int]) -> None:
+                depth = event["depth"]
+                if depth < 3:
+                    await bus.publish({"depth": depth + 1}, topic=f"stem.{depth + 1}")
+                    return
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(5_000):
+                        group.create_task(bus.publish({}, topic="leaf"))
+
+        await bus.publish({"depth": 0}, topic="stem.0")
+        assert leaves == 5_000
+
+        @bus.on("a")
+        async def one(event: object) -> None:
+            await bus.publish(event, topic="b")
+
+        @bus.on("b")
+        async def another(event: object) -> None:
+            await bus.publish(event, topic="a")
+
+        with pytest.raises(PublishRecursionError, match="dict on a -> dict on b -> dict on a"):
+            await bus.publish({}, topic="a")
+
+    asyncio.run(main())
+
+
+def test_what_was_subscribed_together_is_cancelled_by_its_handle() -> None:
+    bus = EventBus()
+    bus.on("a.*", "b.*")(print)
+    with pytest.raises(LookupError, match="in one subscription: cancel that"):
+        bus.unsubscribe("a.*", print)

@@ -125,7 +125,7 @@ class AsyncEventBus(AsyncBus):
         caller = _caller()
         return self._deliver(event, topic, caller.f_code, caller.f_lasti)
 
-    async def drain(self, timeout: float | timedelta | None = None) -> None:  # noqa: ASYNC109 - as on `EventBus`
+    def drain(self, timeout: float | timedelta | None = None) -> Coroutine[Any, Any, None]:
         """Wait until no posted delivery is pending, on any loop.
 
         Parameters
@@ -158,10 +158,11 @@ class AsyncEventBus(AsyncBus):
         """
         from buswork._waiting import until_ended  # noqa: PLC0415 - imports asyncio
 
+        # Looked at here, and not in a task that somebody may make of it.
         self._refuse_inside("drain")
-        await until_ended(self, self._seconds(timeout))
+        return until_ended(self, self._seconds(timeout))
 
-    async def close(self, timeout: float | timedelta | None = None) -> None:  # noqa: ASYNC109
+    def close(self, timeout: float | timedelta | None = None) -> Coroutine[Any, Any, None]:
         """Take no more posts, and wait until no delivery is pending.
 
         Handlers that are running may still post, or what they began would stay unfinished. To
@@ -177,14 +178,10 @@ class AsyncEventBus(AsyncBus):
         TimeoutError, RuntimeError
             As by `drain`. The bus is closed all the same; what is pending goes on.
         """
-        from buswork._waiting import until_ended  # noqa: PLC0415 - imports asyncio
+        from buswork._waiting import close  # noqa: PLC0415 - imports asyncio
 
         self._refuse_inside("close")
-        seconds = self._seconds(timeout)
-        self._close(is_done=False)
-        # What is left after the time is over goes on, and may post.
-        await until_ended(self, seconds)
-        self._close(is_done=True)
+        return close(self, self._seconds(timeout))
 
     async def __aenter__(self) -> Self:
         """Make the running loop the bus's home, where posts from other threads are delivered."""

@@ -42,8 +42,10 @@ __all__ = [
     "Running",
     "Subscription",
     "Worker",
+    "classes_of",
     "finish_posts",
     "forget_posts",
+    "is_same_handler",
     "topic_matches",
 ]
 
@@ -193,7 +195,22 @@ class Bus:
         self,
         event_type: str,
         /,
-        *event_types: str,
+        *event_types: TypeForm[Any] | str,
+        name: str | None = None,
+        priority: int = 0,
+        when: Callable[[Any], object] | None = None,
+        once: bool = False,
+        weak: bool = False,
+        exact: bool = False,
+        on_error: _OnError | None = None,
+    ) -> _On[Any]: ...
+    @overload
+    def on(
+        self,
+        event_type_1: TypeForm[Any],
+        event_type_2: str,
+        /,
+        *event_types: TypeForm[Any] | str,
         name: str | None = None,
         priority: int = 0,
         when: Callable[[Any], object] | None = None,
@@ -580,10 +597,8 @@ class EventBus(Bus):
     Not promised: an order between publishes of different threads; that a handler which another
     thread is calling just now has returned when it is cancelled; delivery through a crash.
 
-    The checkers accept a string as an event type, since a string can stand for a type in an
-    annotation. The bus does not, and says so when the handler is subscribed. Nor can a checker
-    tell that a coroutine function does not belong on this bus; that is refused at subscription,
-    too.
+    A string is a pattern of topics, and never the name of a class. A checker cannot tell that a
+    coroutine function does not belong on this bus; that is refused at subscription.
 
     Examples
     --------
@@ -914,7 +929,7 @@ class AsyncBus(Bus):
     ) -> Round | None:
         """Do the same behind the last layer."""
 
-    def _enter_link(self, event: object) -> Link:
+    def _enter_link(self, event: object, topic: str | None) -> Link:
         """Make the link of a publish that goes through middleware."""
 
     @staticmethod
@@ -1014,6 +1029,9 @@ class Passage:
     def __call__(self, event: object) -> Report | None:
         """Go on."""
 
+    def end(self) -> None:
+        """Note that the way of the event has ended."""
+
 @final
 class Passing:
     """An event on its way through the layers, in the background."""
@@ -1064,6 +1082,12 @@ def finish_posts() -> None:
 
 def forget_posts() -> None:
     """Forget what is pending, in a forked child."""
+
+def classes_of(given: object) -> list[type[Any]]:
+    """Return the classes that an event type stands for."""
+
+def is_same_handler(one: object, other: object) -> bool:
+    """Say whether two callables are the same handler."""
 
 def topic_matches(pattern: str, topic: str) -> bool:
     """Say whether a topic matches a pattern."""

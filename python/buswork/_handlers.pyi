@@ -99,7 +99,20 @@ class Handlers:
     def __init__(self) -> None: ...
     @overload
     def on(
-        self, event_type: str, /, *event_types: str, **options: Unpack[_Options[Any]]
+        self,
+        event_type: str,
+        /,
+        *event_types: TypeForm[Any] | str,
+        **options: Unpack[_Options[Any]],
+    ) -> _Declare[Any]: ...
+    @overload
+    def on(
+        self,
+        event_type_1: TypeForm[Any],
+        event_type_2: str,
+        /,
+        *event_types: TypeForm[Any] | str,
+        **options: Unpack[_Options[Any]],
     ) -> _Declare[Any]: ...
     @overload
     def on(
@@ -176,7 +189,15 @@ class Handlers:
 
 @overload
 def handles(
-    event_type: str, /, *event_types: str, **options: Unpack[_Options[Any]]
+    event_type: str, /, *event_types: TypeForm[Any] | str, **options: Unpack[_Options[Any]]
+) -> _Handles[Any]: ...
+@overload
+def handles(
+    event_type_1: TypeForm[Any],
+    event_type_2: str,
+    /,
+    *event_types: TypeForm[Any] | str,
+    **options: Unpack[_Options[Any]],
 ) -> _Handles[Any]: ...
 @overload
 def handles(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import cast
 
 from buswork._buswork import AsyncBus
 from buswork._signatures import layer_objection
@@ -64,7 +65,10 @@ async def through_async(
 
 def pass_in_background(passing: Passing) -> None:
     """Send a posted event through the layers of a sync bus."""
-    result: Any = through(passing.layers, passing.event, passing.passage)
+    try:
+        result: Any = through(passing.layers, passing.event, passing.passage)
+    finally:
+        passing.passage.end()
     if _is_awaitable(result):
         if hasattr(result, "close"):
             result.close()
@@ -78,11 +82,16 @@ async def pass_on_loop(passing: Passing) -> None:
     async def end(event: object) -> object:
         return passing.passage(event)
 
-    await through_async(passing.layers, passing.event, end)
+    try:
+        await through_async(passing.layers, passing.event, end)
+    finally:
+        passing.passage.end()
 
 
 def _is_awaitable(given: Any) -> bool:
-    return hasattr(given, "__await__")
+    # The type is asked, as an object may answer to any name.
+    kind: Any = cast("Any", type(given))
+    return hasattr(kind, "__await__")
 
 
 class Layered:
@@ -122,7 +131,7 @@ class Layered:
     async def _run(self) -> None:
         from buswork._rounds import CHAIN  # noqa: PLC0415 - imports asyncio
 
-        link = self._link = self._bus._enter_link(self._event)  # noqa: SLF001
+        link = self._link = self._bus._enter_link(self._event, self._topic)  # noqa: SLF001
         token = CHAIN.set(link)
         try:
             await through_async(self._layers, self._event, self._end)

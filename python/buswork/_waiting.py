@@ -16,6 +16,14 @@ def enter(bus: AsyncBus) -> None:
     bus._enter(get_running_loop())  # noqa: SLF001
 
 
+async def close(bus: AsyncBus, seconds: float | None) -> None:
+    """Take no more posts, and wait until no delivery is pending."""
+    bus._close(is_done=False)  # noqa: SLF001
+    # What is left after the time is over goes on, and may post.
+    await until_ended(bus, seconds)
+    bus._close(is_done=True)  # noqa: SLF001
+
+
 async def until_ended(bus: AsyncBus, seconds: float | None) -> None:
     """Wait until no delivery of a bus is pending, on any loop."""
     loop = get_running_loop()

@@ -16,13 +16,19 @@ run side by side on one bus do not see each other.
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import RLock
 from collections.abc import Mapping
 from contextvars import ContextVar
-from types import MethodType
+from types import UnionType
 from typing import cast
 
-from buswork._buswork import Subscription, topic_matches
+from buswork._buswork import (
+    Bus,
+    Subscription,
+    classes_of,
+    is_same_handler,
+    topic_matches,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,19 +36,18 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Literal, Self, TypeVar, overload
 
-    from buswork._buswork import Bus
-
     _Event = TypeVar("_Event")
     _Scope = Literal["bus", "context"]
     _Verb = Literal["publish", "deliver", "post"]
 
 __all__ = ["Mute", "Recorded", "Recorder", "mute", "record"]
 
-#: Held while a bus is given its watch, or takes leave of it.
-_CHANGING = allocate_lock()
+#: Held while a bus is given its watch, or takes leave of it. A collection may come by then, and end
+#: a generator that leaves a recorder: in the same thread.
+_CHANGING = RLock()
 
-#: The recorders and mutes of scope "context" that were entered in a context.
-_ENTERED: ContextVar[frozenset[_Part]] = ContextVar("buswork testing", default=frozenset())
+#: The tokens of the recorders and mutes of scope "context" that were entered in a context.
+_ENTERED: ContextVar[frozenset[object]] = ContextVar("buswork testing", default=frozenset())
 
 
 def record(bus: Bus, *, scope: _Scope = "bus") -> Recorder:
@@ -150,12 +155,17 @@ class _Part:
     """What can be entered: a recorder or a mute."""
 
     def __init__(self, bus: Bus, scope: _Scope) -> None:
+        if not isinstance(bus, Bus):  # pyright: ignore[reportUnnecessaryIsInstance]
+            message = f"give a bus, an EventBus or an AsyncEventBus, got {bus!r}"
+            raise TypeError(message)
         if scope not in ("bus", "context"):
             message = f'scope must be "bus" or "context", got {scope!r}'
             raise ValueError(message)
         self._bus = bus
         self._scope = scope
         self._is_entered = False
+        #: Stands for it in contexts, which live longer: another one at each entry.
+        self._token = object()
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -163,10 +173,10 @@ class _Part:
             message = f"this {type(self).__name__.lower()} is entered already: make another one"
             raise RuntimeError(message)
         self._is_entered = True
+        self._token = object()
         if self._scope == "context":
-            _ENTERED.set(_ENTERED.get() | {self})
-        with _CHANGING:
-            _watch(self._bus).add(self)
+            _ENTERED.set(_ENTERED.get() | {self._token})
+        _begin_to_watch(self._bus, self)
         return self
 
     def __exit__(
@@ -177,14 +187,13 @@ class _Part:
     ) -> None:
         """End, in whatever context."""
         self._is_entered = False
-        with _CHANGING:
-            _watch(self._bus).remove(self)
+        _cease_to_watch(self._bus, self)
         if self._scope == "context":
-            _ENTERED.set(_ENTERED.get() - {self})
+            _ENTERED.set(_ENTERED.get() - {self._token})
 
     def concerns_this_context(self) -> bool:
         """Say whether it is entered where this is called."""
-        return self._scope == "bus" or self in _ENTERED.get()
+        return self._scope == "bus" or self._token in _ENTERED.get()
 
 
 class Mute(_Part):
@@ -204,8 +213,8 @@ class Mute(_Part):
             elif isinstance(given, Subscription):
                 if given.handler is not None:
                     self._handlers.append(given.handler)
-            elif isinstance(given, type):
-                self._types.append(given)
+            elif isinstance(given, type) or _is_type_form(given):
+                self._types += classes_of(given)
             elif callable(given):
                 self._handlers.append(given)
             else:
@@ -221,11 +230,11 @@ class Mute(_Part):
             return True
         if topic is not None:
             return any(topic_matches(pattern, topic) for pattern in self._patterns)
-        return any(isinstance(event, one) for one in self._types)
+        return _is_of(event, *self._types)
 
     def mutes_handler(self, handler: object) -> bool:
         """Say whether a handler may get no event."""
-        return any(_is_same(handler, muted) for muted in self._handlers)
+        return any(is_same_handler(handler, muted) for muted in self._handlers)
 
     def has_handlers(self) -> bool:
         """Say whether it mutes single handlers."""
@@ -339,23 +348,15 @@ class Recorder(_Part):
 class _Watch:
     """Who records and mutes on one bus: what the bus asks before each publish."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
-        self._parts: tuple[_Part, ...] = ()
-
-    def add(self, part: _Part) -> None:
-        self._parts = (*self._parts, part)
-
-    def remove(self, part: _Part) -> None:
-        self._parts = tuple(known for known in self._parts if known is not part)
-        if not self._parts and self._bus._watcher is self:  # noqa: SLF001
-            self._bus._watcher = None  # noqa: SLF001
+    def __init__(self) -> None:
+        #: In the order of their entries.
+        self.parts: dict[_Part, None] = {}
 
     def __call__(
         self, verb: _Verb, event: object, topic: str | None
     ) -> bool | Callable[[object], bool] | None:
         """Record an event. Say who must not get it: all, those of whom this is true, or none."""
-        parts = [part for part in self._parts if part.concerns_this_context()]
+        parts = [part for part in list(self.parts) if part.concerns_this_context()]
         mutes = [part for part in parts if isinstance(part, Mute)]
         is_muted = any(part.mutes_event(event, topic) for part in mutes)
         for part in parts:
@@ -369,37 +370,58 @@ class _Watch:
         return lambda handler: any(part.mutes_handler(handler) for part in choosing)
 
 
-def _watch(bus: Bus) -> _Watch:
-    watch = bus._watcher  # noqa: SLF001
-    if not isinstance(watch, _Watch):
-        watch = bus._watcher = _Watch(bus)  # noqa: SLF001
-    return watch
+def _begin_to_watch(bus: Bus, part: _Part) -> None:
+    with _CHANGING:
+        while True:
+            watch = bus._watcher  # noqa: SLF001
+            if not isinstance(watch, _Watch):
+                watch = bus._watcher = _Watch()  # noqa: SLF001
+            watch.parts[part] = None
+            if bus._watcher is watch:  # noqa: SLF001 - or else a collection came by
+                return
 
 
-def _is_same(one: object, other: object) -> bool:
-    if isinstance(one, MethodType) and isinstance(other, MethodType):
-        return one.__func__ is other.__func__ and one.__self__ is other.__self__
-    return one is other
+def _cease_to_watch(bus: Bus, part: _Part) -> None:
+    with _CHANGING:
+        watch = bus._watcher  # noqa: SLF001
+        if isinstance(watch, _Watch):
+            watch.parts.pop(part, None)
+            if not watch.parts:
+                bus._watcher = None  # noqa: SLF001
+
+
+def _is_type_form(given: object) -> bool:
+    """Say whether it is a union, or another form that stands for types."""
+    return isinstance(given, UnionType) or type(given).__module__ == "typing"
+
+
+def _is_of(event: object, *types: type) -> bool:
+    # As the bus does, which does not believe a mock that takes itself for something else.
+    return issubclass(type(event), types)
 
 
 def _fits(record: Recorded, event_type: Any) -> bool:
     if isinstance(event_type, str):
-        return record.topic is not None and topic_matches(event_type, record.topic)
-    return isinstance(record.event, event_type)
+        # Asked in any case: it refuses what is malformed.
+        matches = topic_matches(event_type, record.topic or "none")
+        return record.topic is not None and matches
+    return _is_of(record.event, *classes_of(event_type))
 
 
 _MISSING = object()
 
 
 def _has(event: Any, name: str, value: object) -> bool:
-    found: object = getattr(event, name, _MISSING)
-    if found is _MISSING and isinstance(event, Mapping):
+    found: object = _MISSING
+    if isinstance(event, Mapping):
         found = cast("Mapping[object, object]", event).get(name, _MISSING)
+    if found is _MISSING:
+        found = getattr(cast("object", event), name, _MISSING)
     return found is not _MISSING and bool(found == value)
 
 
 def _described(event_type: Any, attributes: dict[str, object]) -> str:
-    name = repr(event_type) if isinstance(event_type, str) else event_type.__qualname__
+    name = getattr(event_type, "__qualname__", None) or repr(event_type)
     if not attributes:
         return str(name)
     wanted = ", ".join(f"{key}={value!r}" for key, value in attributes.items())

@@ -88,6 +88,7 @@ def test_too_much_at_once_is_answered_with_503(gate: threading.Event) -> None:
 
 
 def test_it_stops_and_starts_again_and_leaves_no_thread() -> None:
+    bus.close()
     before = workers()
     for customer in ("u1", "u2"):
         with bus:

@@ -433,6 +433,10 @@ def by_name(payload: dict[str, float]) -> float:
     return payload["amount"]
 
 
+@bus.on(OrderPlaced, "orders.*", StockLow, name="both roads")
+def by_both(event: object) -> None: ...
+
+
 assert_type(by_name({}), float)
 bus.subscribe(f"orders.{by_name.__name__}", of_order, when=lambda event: event.amount > 1)
 bus.unsubscribe("orders.**", by_name)
@@ -445,7 +449,8 @@ Handlers().on("orders.*")(by_name)
 
 
 class ByName:
-    @handles("orders.*")
+    @handles("orders.*", OrderPlaced)
+    @handles(StockLow, "stock.*")
     def handle(self, payload: object) -> None: ...
 
 

@@ -73,7 +73,7 @@ impl AsyncBus {
             let arguments = (this, layers, event, topic, site, for_report, muted);
             return imports::layered(py)?.invoke1(arguments).map(Some);
         }
-        let mut entered = Link::enter(py, bus, &class)?;
+        let mut entered = Link::enter(py, bus, &class, topic)?;
         let _level = if entered.is_nested() {
             Some(Level::enter(py)?)
         } else {
@@ -139,9 +139,14 @@ impl AsyncBus {
     }
 
     /// Enters a publish that goes through middleware.
-    #[pyo3(name = "_enter_link")]
-    fn enter_link(this: &Bound<'_, Self>, event: &Bound<'_, PyAny>) -> PyResult<Py<Link>> {
-        Link::begin(this.py(), this.as_super().get(), &event.get_type()).map(Bound::unbind)
+    #[pyo3(name = "_enter_link", signature = (event, topic))]
+    fn enter_link(
+        this: &Bound<'_, Self>,
+        event: &Bound<'_, PyAny>,
+        topic: Option<&str>,
+    ) -> PyResult<Py<Link>> {
+        let bus = this.as_super().get();
+        Link::begin(this.py(), bus, &event.get_type(), topic).map(Bound::unbind)
     }
 
     /// Have every handler of the event's type run later, on the running loop or the bus's own.
@@ -151,10 +156,8 @@ impl AsyncBus {
         event: &Bound<'_, PyAny>,
         topic: Option<&Bound<'_, PyString>>,
     ) -> PyResult<()> {
-        let bus = this.as_super();
         let topic = topic.map(topics::topic).transpose()?;
-        let event_loop = bus.get().background().loop_for_post(this.py())?;
-        post::post(bus, event, topic, Some(&event_loop))
+        post::post(this.as_super(), event, topic)
     }
 
     /// Makes a loop the bus's home, and takes posts.

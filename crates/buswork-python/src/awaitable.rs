@@ -63,7 +63,9 @@ pub(crate) fn refuse_awaitable(result: &Bound<'_, PyAny>, role: &str) -> PyResul
     let py = result.py();
     let name = imports::class_name(&result.get_type());
     let advice = match role {
-        "handler" => "which EventBus does not await; use AsyncEventBus, or return something else",
+        "handler" | "layer" => {
+            "which EventBus does not await; use AsyncEventBus, or return something else"
+        }
         _ => "which no bus awaits: it has to answer at once",
     };
     let refusal = PyRuntimeError::new_err(format!(

@@ -16,12 +16,17 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::calling::Invoke;
+use crate::causal::Link;
 use crate::exception;
 use crate::imports;
-use crate::loops::{Loops, Need};
-use crate::posted::{Posted, is_delivering};
+use crate::loops::{Loops, Need, is_closed};
+use crate::posted::{Posted, is_delivering, is_delivering_any};
+use crate::publish::is_publishing;
 use crate::subscriber::Table;
 use crate::workers::{Crew, is_worker};
+
+/// How many handlers are named at most, of those for which something is pending.
+const NAMED: usize = 10;
 
 /// The runner that the threads of a sync bus are. An event loop is known by its address.
 pub(crate) const THREADS: usize = 0;
@@ -127,7 +132,7 @@ impl Background {
         let mut state = self.state();
         if state.phase != Phase::Open {
             drop(state);
-            self.check_open()?;
+            self.check_open(py, event_loop)?;
             state = self.state();
         }
         if !state.backlog.has_room(deliveries.len()) && room == Room::Sought {
@@ -146,26 +151,43 @@ impl Background {
             Some(one) => state.loops.needs_run(one),
             None => Need::Nobody,
         };
-        if need != Need::Nobody {
-            wakes.loops.push(runner);
-        } else if is_ready && event_loop.is_none() {
+        if is_ready && event_loop.is_none() {
             state.crew.wake(&mut wakes);
         }
         drop(state);
         self.wake_for_post(py, wakes)?;
+        let Some(event_loop) = event_loop.filter(|_| need != Need::Nobody) else {
+            return Ok(());
+        };
         if need == Need::RunnerOfOneMore {
             self.abandon_closed_loops(py)?;
         }
-        Ok(())
+        self.run_on(event_loop)
     }
 
-    /// Fails when this thread must not post.
-    pub(crate) fn check_open(&self) -> PyResult<()> {
-        match self.state().phase {
-            Phase::Open => Ok(()),
-            Phase::Closing if is_delivering(self.bus) => Ok(()),
-            Phase::Closing | Phase::Closed => Err(closed()),
-        }
+    /// Fails when the bus is closed for this post. While it is closing, its handlers may post, and
+    /// whoever does so on a loop that still delivers: a task that a handler has made, say.
+    pub(crate) fn check_open(
+        &self,
+        py: Python<'_>,
+        event_loop: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let (phase, still_delivers) = {
+            let mut state = self.state();
+            let delivers = event_loop.is_some_and(|one| state.loops.is_known(one));
+            (state.phase, delivers)
+        };
+        let may_post = match phase {
+            Phase::Open => true,
+            Phase::Closing => {
+                still_delivers
+                    || is_delivering(self.bus)
+                    || is_publishing(self.bus)
+                    || (event_loop.is_some() && Link::is_inside(py, self.bus)?)
+            }
+            Phase::Closed => false,
+        };
+        may_post.then_some(()).ok_or_else(closed)
     }
 
     /// Fails when nobody may post.
@@ -197,9 +219,7 @@ impl Background {
         match overflow {
             Overflow::DropNew => self.drop_new(py, deliveries).map(|()| None),
             Overflow::DropOld => self.drop_old(py, deliveries),
-            Overflow::Wait if !imports::is_on_loop(py)? && !is_worker() => {
-                self.wait_for_room(py, deliveries).map(Some)
-            }
+            Overflow::Wait if may_wait(py)? => self.wait_for_room(py, deliveries).map(Some),
             _ => Err(full(py, limit, overflow)),
         }
     }
@@ -253,7 +273,7 @@ impl Background {
                 self.stop_waiting(release.bind(py));
             }
             woken?;
-            self.check_open()?;
+            self.check_open(py, None)?;
         }
     }
 
@@ -337,10 +357,7 @@ impl Background {
     /// interrupt must not take along: it is sent again, and strikes when they are in safety.
     #[inline]
     pub(crate) fn wake(self: &Arc<Self>, py: Python<'_>, wakes: Wakes) {
-        if let Err(error) = self.wake_for_post(py, wakes)
-            && !error.is_instance_of::<PyRuntimeError>(py)
-        {
-            // A loop that is closed has said so itself.
+        if let Err(error) = self.wake_for_post(py, wakes) {
             exception::defer(py, error);
         }
     }
@@ -358,16 +375,21 @@ impl Background {
     #[inline(never)]
     fn wake_up(self: &Arc<Self>, py: Python<'_>, wakes: Wakes) -> PyResult<()> {
         let mut woken = Ok(());
-        for number in wakes.workers {
-            woken = woken.and(self.start_worker(py, number));
-        }
         for call in wakes.calls {
             woken = woken.and(call_to_wake(call.bind(py)));
         }
+        for number in wakes.workers {
+            woken = woken.and(self.start_worker(py, number));
+        }
         for runner in wakes.loops {
-            let event_loop = self.state().loops.get(py, runner);
-            if let Some(event_loop) = event_loop {
-                woken = woken.and(self.run_on(event_loop.bind(py)));
+            let Some(event_loop) = self.state().loops.get(py, runner) else {
+                continue;
+            };
+            let event_loop = event_loop.bind(py);
+            match self.run_on(event_loop) {
+                // What was lost with it has been told of.
+                Err(_) if is_closed(event_loop) => {}
+                ran => woken = woken.and(ran),
             }
         }
         woken
@@ -401,20 +423,27 @@ impl Background {
         let entries = self.table.upgrade().map(|table| table.entries());
         let name = |line| {
             let mut entries = entries.iter().flatten();
-            let entry = entries.find(|entry| entry.sequence() == line);
-            entry.map_or("an ended subscription", |entry| &entry.handler().name)
+            match entries.find(|entry| entry.sequence() == line) {
+                Some(entry) => &*entry.handler().name,
+                None if line == u64::MAX => "middleware",
+                None => "an ended subscription",
+            }
         };
         let mut text = match pending {
             1 => "1 delivery pending".to_owned(),
             count => format!("{count} deliveries pending"),
         };
-        for (index, (line, waiting, is_running)) in lines.into_iter().enumerate() {
+        let others = lines.len().saturating_sub(NAMED);
+        for (index, (line, waiting, is_running)) in lines.into_iter().take(NAMED).enumerate() {
             let separator = if index == 0 { ": " } else { ", " };
             let count = waiting + usize::from(is_running);
             let _ = write!(text, "{separator}{count} to {}", name(line));
             if is_running {
                 text.push_str(" (one in progress)");
             }
+        }
+        if others > 0 {
+            let _ = write!(text, ", and {others} more handlers");
         }
         text
     }
@@ -437,6 +466,9 @@ impl Background {
         let backlog = state.backlog.clear();
         let crew = state.crew.next_epoch();
         let loops = std::mem::take(&mut state.loops);
+        if state.phase == Phase::Closing {
+            state.phase = Phase::Open;
+        }
         let waiting = (
             std::mem::take(&mut state.waiting_for_room),
             std::mem::take(&mut state.waiting_for_end),
@@ -512,6 +544,11 @@ fn call_to_wake(call: &Bound<'_, PyAny>) -> PyResult<()> {
     }
     // It was interrupted, maybe before it had done anything. To wake twice does no harm.
     call.invoke0().map(drop).and(Err(error))
+}
+
+/// Whether this thread may wait for room: not if others wait for it to make some.
+fn may_wait(py: Python<'_>) -> PyResult<bool> {
+    Ok(!is_worker() && !is_delivering_any() && !imports::is_on_loop(py)?)
 }
 
 /// Waits until somebody releases a lock, in so many seconds. Says whether that came to pass.

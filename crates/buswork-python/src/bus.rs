@@ -336,6 +336,9 @@ impl Bus {
         let name = default_name(handler);
         let asked = imports::type_names(&types.types);
         Err(PyLookupError::new_err(match among_others {
+            Some(types) if has_patterns(&types) => format!(
+                "{name} is subscribed to {asked} together with others, in one subscription: cancel that"
+            ),
             Some(classes) => {
                 let together = imports::type_names(classes.cast::<PyTuple>()?);
                 format!(
@@ -464,6 +467,12 @@ impl Bus {
         let old = self.take_settings();
         drop(old);
     }
+}
+
+/// Whether there is a pattern of topics among the types of a subscription, which no union can have.
+fn has_patterns(types: &Bound<'_, PyAny>) -> bool {
+    let mut given = types.try_iter().into_iter().flatten().flatten();
+    given.any(|one| one.is_instance_of::<PyString>())
 }
 
 impl Drop for Bus {

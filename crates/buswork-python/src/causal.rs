@@ -105,6 +105,8 @@ pub(crate) struct Link {
     bus: usize,
     depth: u32,
     class: Py<PyType>,
+    /// What it was published to, if that is a topic.
+    topic: Option<Arc<str>>,
     chain: Arc<Chain>,
     has_ended: AtomicBool,
 }
@@ -146,8 +148,9 @@ impl Link {
         py: Python<'py>,
         bus: &Bus,
         class: &Bound<'py, PyType>,
+        topic: Option<&str>,
     ) -> PyResult<Entered<'py>> {
-        let link = Self::begin(py, bus, class)?;
+        let link = Self::begin(py, bus, class, topic)?;
         let set = context::set(imports::chain(py)?, link.as_any())?;
         Ok(Entered {
             link,
@@ -161,6 +164,7 @@ impl Link {
         py: Python<'py>,
         bus: &Bus,
         class: &Bound<'py, PyType>,
+        topic: Option<&str>,
     ) -> PyResult<Bound<'py, Self>> {
         let outer = Self::in_progress(py)?;
         if let Some(outer) = &outer {
@@ -168,7 +172,7 @@ impl Link {
         }
         let depth = 1 + Self::depth(py, outer.as_ref(), bus.number());
         if depth > bus.max_depth() {
-            return Err(Self::refuse(py, outer.as_ref(), class, |cycle| {
+            return Err(Self::refuse(py, outer.as_ref(), class, topic, |cycle| {
                 too_deep(bus.max_depth(), cycle)
             }));
         }
@@ -176,9 +180,9 @@ impl Link {
             None => Arc::default(),
             Some(outer) => Arc::clone(&outer.get().chain),
         };
-        if chain.count(depth, true) > CROWD && Self::goes_round(py, outer.as_ref(), class) {
+        if chain.count(depth, true) > CROWD && Self::goes_round(py, outer.as_ref(), class, topic) {
             chain.count(depth, false);
-            return Err(Self::refuse(py, outer.as_ref(), class, |cycle| {
+            return Err(Self::refuse(py, outer.as_ref(), class, topic, |cycle| {
                 let cycle: Vec<String> = cycle.collect();
                 format!(
                     "{CROWD} publishes of one chain are in progress, {depth} deep: {}; break the cycle",
@@ -191,6 +195,7 @@ impl Link {
             bus: bus.number(),
             depth,
             class: class.clone().unbind(),
+            topic: topic.map(Arc::from),
             chain,
             has_ended: AtomicBool::new(false),
         };
@@ -230,10 +235,11 @@ impl Link {
         py: Python<'_>,
         innermost: Option<&Bound<'_, Self>>,
         class: &Bound<'_, PyType>,
+        topic: Option<&str>,
     ) -> bool {
         let mut link = innermost.cloned();
         while let Some(one) = link {
-            if one.get().class.is(class) {
+            if one.get().class.is(class) && one.get().topic.as_deref() == topic {
                 return true;
             }
             link = one.get().outer(py);
@@ -246,6 +252,7 @@ impl Link {
         py: Python<'_>,
         innermost: Option<&Bound<'_, Self>>,
         class: &Bound<'_, PyType>,
+        topic: Option<&str>,
         message: impl FnOnce(&mut dyn Iterator<Item = String>) -> String,
     ) -> PyErr {
         let mut links = Vec::new();
@@ -254,14 +261,20 @@ impl Link {
             link = one.get().outer(py);
             links.push(one);
         }
-        let path: Vec<TypeKey> = links
+        let path: Vec<(TypeKey, Option<&str>)> = links
             .iter()
             .rev()
-            .map(|link| TypeKey::of(link.get().class.bind(py)))
-            .chain([TypeKey::of(class)])
+            .map(|link| {
+                let link = link.get();
+                (TypeKey::of(link.class.bind(py)), link.topic.as_deref())
+            })
+            .chain([(TypeKey::of(class), topic)])
             .collect();
         let cycle = cycle(&path);
-        let message = message(&mut cycle.iter().map(|key| key.name_in_progress(py)));
+        let message = message(&mut cycle.iter().map(|(key, topic)| match topic {
+            None => key.name_in_progress(py),
+            Some(topic) => format!("{} on {topic}", key.name_in_progress(py)),
+        }));
         if let Some(link) = innermost {
             link.get().chain.refuse(py, message.clone());
         }

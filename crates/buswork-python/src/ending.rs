@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use crate::background::Background;
 use crate::failure;
 use crate::imports;
+use crate::posted;
 
 /// Every background that was ever posted to, and still is there.
 static ALL: Mutex<Vec<Weak<Background>>> = Mutex::new(Vec::new());
@@ -100,6 +101,7 @@ fn finish(py: Python<'_>, background: &Arc<Background>) -> PyResult<()> {
 /// Forgets what is pending, in a forked child.
 #[pyfunction]
 pub(crate) fn forget_posts() {
+    posted::forget_delivery();
     for background in all() {
         background.forget();
     }

@@ -56,13 +56,20 @@ impl Kept {
 /// How far a delivery has got.
 pub(crate) enum Progress {
     Ended,
+    /// It has, and has cancelled the task, which shall not be another one's.
+    Cancelled,
     /// It waits for what it yielded.
     Waits(Box<Waiting>, Py<PyAny>),
 }
 
 impl Posted {
     /// Calls a handler, and runs it up to where it waits for something.
-    pub(crate) fn begin(self, py: Python<'_>, ticket: Ticket) -> PyResult<Progress> {
+    pub(crate) fn begin(
+        self,
+        py: Python<'_>,
+        ticket: Ticket,
+        task: &Bound<'_, PyAny>,
+    ) -> PyResult<Progress> {
         let (bus, event) = (self.bus.bind(py).get(), self.event.bind(py));
         let mut kept = Kept::default();
         let called = {
@@ -106,7 +113,7 @@ impl Posted {
                     coroutine: coroutine.unbind(),
                     kept,
                 };
-                waiting.resume(py, Given::Nothing)
+                waiting.start(task)
             }
             Err(error) => {
                 self.judge(py, kept.fault(py, error))?;
@@ -117,14 +124,38 @@ impl Posted {
 }
 
 impl Waiting {
+    /// Runs a handler up to where it waits. One that ends before may have cancelled its task, which
+    /// nobody would notice but the next that waits in it.
+    fn start(self, task: &Bound<'_, PyAny>) -> PyResult<Progress> {
+        let py = task.py();
+        let stepped = self.step(py, Given::Nothing)?;
+        let ends = !matches!(stepped, Sent::Yielded(_));
+        let is_cancelled = ends
+            && task
+                .invoke_method0(pyo3::intern!(py, "cancelling"))?
+                .is_truthy()?;
+        if !is_cancelled {
+            return self.judge(py, stepped);
+        }
+        let error = PyErr::from_value(imports::cancelled(py)?.invoke0()?);
+        self.judge(py, Sent::Raised(error))?;
+        Ok(Progress::Cancelled)
+    }
+
     /// Runs a handler on, up to where it waits again.
-    pub(crate) fn resume(self, py: Python<'_>, given: Given<'_>) -> PyResult<Progress> {
-        let stepped = {
-            let bus = self.posted.bus.bind(py).get().number();
-            let _entered = context::enter(self.posted.context.bind(py))?;
-            let _delivering = Delivering::of(bus);
-            step(self.coroutine.bind(py), given)
-        };
+    pub(crate) fn resume<'py>(self, py: Python<'py>, given: Given<'py>) -> PyResult<Progress> {
+        let stepped = self.step(py, given)?;
+        self.judge(py, stepped)
+    }
+
+    fn step<'py>(&self, py: Python<'py>, given: Given<'py>) -> PyResult<Sent<'py>> {
+        let bus = self.posted.bus.bind(py).get().number();
+        let _entered = context::enter(self.posted.context.bind(py))?;
+        let _delivering = Delivering::of(bus);
+        Ok(step(self.coroutine.bind(py), given))
+    }
+
+    fn judge(self, py: Python<'_>, stepped: Sent<'_>) -> PyResult<Progress> {
         let error = match stepped {
             Sent::Yielded(yielded) => {
                 return Ok(Progress::Waits(Box::new(self), yielded.unbind()));

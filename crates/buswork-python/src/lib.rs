@@ -99,7 +99,7 @@ mod _buswork {
     #[pymodule_export]
     use crate::sync_bus::EventBus;
     #[pymodule_export]
-    use crate::topics::topic_matches;
+    use crate::watch::{classes_of, is_same_handler, topic_matches};
     #[pymodule_export]
     use crate::workers::Worker;
 }

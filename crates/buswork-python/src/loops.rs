@@ -88,6 +88,11 @@ impl Loops {
         known.find(|one| one.object.as_ptr() as usize == runner)
     }
 
+    /// Whether deliveries wait for a loop, or are in progress on it.
+    pub(crate) fn is_known(&mut self, event_loop: &Bound<'_, PyAny>) -> bool {
+        self.find(event_loop.as_ptr() as usize).is_some()
+    }
+
     pub(crate) fn get(&mut self, py: Python<'_>, runner: usize) -> Option<Py<PyAny>> {
         Some(self.find(runner)?.object.clone_ref(py))
     }
@@ -230,15 +235,14 @@ impl Background {
         let py = event_loop.py();
         let runner = Bound::new(py, Runner::new(self, event_loop))?;
         let create = event_loop.getattr(pyo3::intern!(py, "create_task"))?;
+        // Not at once, where the loop makes tasks eagerly: the post has to return first.
         let is_here = imports::running_loop(py)?.is_some_and(|running| running.is(event_loop));
-        let made = if is_here && has_factory(event_loop)? {
-            // It may begin a task at once, which is too early for a post.
-            event_loop.invoke_method1(pyo3::intern!(py, "call_soon"), (create, &runner))
-        } else if is_here {
-            create.invoke1((&runner,))
+        let later = if is_here {
+            pyo3::intern!(py, "call_soon")
         } else {
-            event_loop.invoke_method1(pyo3::intern!(py, "call_soon_threadsafe"), (create, &runner))
+            pyo3::intern!(py, "call_soon_threadsafe")
         };
+        let made = event_loop.invoke_method1(later, (create, &runner));
         // A runner that never became a task says so when it is dropped.
         made.map(drop).map_err(|error| {
             if !is_closed(event_loop) {
@@ -325,12 +329,6 @@ pub(crate) fn is_closed(event_loop: &Bound<'_, PyAny>) -> bool {
             exception::defer(py, error);
             false
         })
-}
-
-/// Whether a loop makes its tasks in a way of its own.
-fn has_factory(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let factory = event_loop.invoke_method0(pyo3::intern!(event_loop.py(), "get_task_factory"))?;
-    Ok(!factory.is_none())
 }
 
 /// Ends the task of a runner, as its loop never will.

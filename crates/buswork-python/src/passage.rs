@@ -163,6 +163,11 @@ impl Passage {
         in_chain(py, bus.get(), key, |publishing| self.go(publishing, event))
     }
 
+    /// Notes that the way of the event has ended.
+    fn end(&self) {
+        self.state().is_over = true;
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.bus)?;
         visit.call(&self.muting)?;

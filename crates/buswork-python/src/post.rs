@@ -27,7 +27,6 @@ pub(crate) fn post(
     this: &Bound<'_, Bus>,
     event: &Bound<'_, PyAny>,
     topic: Option<&str>,
-    event_loop: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
     let (py, bus) = (this.py(), this.get());
     let class = event.get_type();
@@ -36,6 +35,8 @@ pub(crate) fn post(
     if matches!(muting, Muting::Everybody) {
         return Ok(());
     }
+    let event_loop = event_loop(bus, py)?;
+    let event_loop = event_loop.as_ref();
     ending::remember(py, bus.background())?;
     if plan.extra().surroundings.has_layers {
         return post_to_layers(this, event, topic, &muting, event_loop);
@@ -53,6 +54,15 @@ pub(crate) fn post(
     )
 }
 
+/// The loop that a post is for, on an async bus.
+#[inline]
+fn event_loop<'py>(bus: &Bus, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if !bus.is_async() {
+        return Ok(None);
+    }
+    bus.background().loop_for_post(py).map(Some)
+}
+
 /// Posts an event behind its layers.
 pub(crate) fn post_within(
     this: &Bound<'_, Bus>,
@@ -62,11 +72,7 @@ pub(crate) fn post_within(
 ) -> PyResult<()> {
     let (py, bus) = (this.py(), this.get());
     let plan = plan::plan_for(bus, &event.get_type(), origin.topic)?;
-    let event_loop = if bus.is_async() {
-        Some(bus.background().loop_for_post(py)?)
-    } else {
-        None
-    };
+    let event_loop = event_loop(bus, py)?;
     let place = origin.place.map(|place| place.clone_ref(py));
     let room = Room::Found;
     enqueue(
@@ -102,7 +108,7 @@ fn enqueue(
     let some = muting.of_plan(py, plan)?;
     let entries = some.as_ref().unwrap_or(plan).entries();
     if entries.is_empty() {
-        return background.check_open();
+        return background.check_open(py, event_loop);
     }
     let topic: Option<Arc<str>> = topic.map(Arc::from);
     let context = context::copy_current(py)?;

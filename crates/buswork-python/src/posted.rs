@@ -38,6 +38,16 @@ pub(crate) fn is_delivering(bus: usize) -> bool {
     DELIVERING.get() == bus + 1
 }
 
+/// Whether this thread runs a posted delivery of any bus.
+pub(crate) fn is_delivering_any() -> bool {
+    DELIVERING.get() != 0
+}
+
+/// Notes that this thread runs none, in a forked child: what the handler does there is its own.
+pub(crate) fn forget_delivery() {
+    DELIVERING.set(0);
+}
+
 /// Notes that this thread runs a posted delivery, until it is dropped.
 pub(crate) struct Delivering {
     before: usize,

@@ -81,9 +81,9 @@ pub(crate) fn within_chain<R>(
     CHAIN.with(|chain| publish(&Publishing { bus, chain }))
 }
 
-/// Whether this thread runs a handler of a publish on `bus`.
-pub(crate) fn is_publishing(bus: &Bus) -> bool {
-    CHAIN.with(|chain| chain.is_inside(bus.number()))
+/// Whether this thread runs a handler of a publish on the bus with this number.
+pub(crate) fn is_publishing(bus: usize) -> bool {
+    CHAIN.with(|chain| chain.is_inside(bus))
 }
 
 struct Leaving<'a>(&'a Chain, Entered);

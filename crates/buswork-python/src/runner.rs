@@ -83,7 +83,7 @@ impl Runner {
     }
 
     /// Goes on. An error is an interrupt, and goes through the loop.
-    fn go_on(&self, py: Python<'_>, given: Given<'_>) -> PyResult<Next> {
+    fn go_on<'py>(&self, py: Python<'py>, given: Given<'py>) -> PyResult<Next> {
         let is_cancelled = match &given {
             Given::Error(error) => error.is_instance(imports::cancelled_error(py)?)?,
             _ => false,
@@ -110,17 +110,17 @@ impl Runner {
         next
     }
 
-    fn go_on_from(
+    fn go_on_from<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         waiting: Option<Waiting>,
-        given: Given<'_>,
+        given: Given<'py>,
     ) -> PyResult<Next> {
         if let Some(waiting) = waiting {
             let ticket = waiting.ticket;
             match waiting.resume(py, given) {
                 Ok(Progress::Waits(waiting, yielded)) => return Ok(self.wait(*waiting, yielded)),
-                Ok(Progress::Ended) => {
+                Ok(Progress::Ended | Progress::Cancelled) => {
                     if !self.settle(py, ticket, false) {
                         return Ok(Next::End);
                     }
@@ -133,6 +133,7 @@ impl Runner {
         }
         // One that comes between two handlers may have been asked for by the first.
         self.forget_own_cancellation(py);
+        let task = imports::current_task(py)?.invoke0()?;
         let mut left = self.state().left;
         let mut turn = 0;
         let mut done = None;
@@ -140,8 +141,12 @@ impl Runner {
             let Some((ticket, posted)) = self.take(py, done, &mut left)? else {
                 return Ok(Next::End);
             };
-            match posted.begin(py, ticket) {
-                Ok(Progress::Ended) => {}
+            match posted.begin(py, ticket, &task) {
+                Ok(Progress::Cancelled) if left.is_none() => {
+                    self.settle(py, ticket, false);
+                    return Ok(Next::End);
+                }
+                Ok(Progress::Ended | Progress::Cancelled) => {}
                 Ok(Progress::Waits(waiting, yielded)) => {
                     self.state().left = left;
                     self.keep_task(py, ticket);
@@ -319,7 +324,7 @@ impl Runner {
         })
     }
 
-    fn send(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    fn send<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Py<PyAny>> {
         let given = if value.is_none() {
             Given::Nothing
         } else {
@@ -329,11 +334,11 @@ impl Runner {
     }
 
     #[pyo3(signature = (error, value = None, _traceback = None))]
-    fn throw(
+    fn throw<'py>(
         &self,
-        py: Python<'_>,
-        error: &Bound<'_, PyAny>,
-        value: Option<&Bound<'_, PyAny>>,
+        py: Python<'py>,
+        error: &Bound<'py, PyAny>,
+        value: Option<&Bound<'py, PyAny>>,
         _traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let error = match value {
@@ -414,7 +419,7 @@ impl Runner {
 }
 
 impl Runner {
-    fn answer(&self, py: Python<'_>, given: Given<'_>) -> PyResult<Py<PyAny>> {
+    fn answer<'py>(&self, py: Python<'py>, given: Given<'py>) -> PyResult<Py<PyAny>> {
         match self.go_on(py, given)? {
             Next::Yield(yielded) => Ok(yielded),
             Next::Turn => Ok(py.None()),

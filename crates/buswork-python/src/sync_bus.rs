@@ -55,7 +55,7 @@ impl EventBus {
         topic: Option<&Bound<'_, PyString>>,
     ) -> PyResult<()> {
         let topic = topic.map(topics::topic).transpose()?;
-        post::post(this.as_super(), event, topic, None)
+        post::post(this.as_super(), event, topic)
     }
 
     /// Wait until no delivery is pending.
@@ -81,8 +81,7 @@ impl EventBus {
     }
 
     fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
-        let bus = this.as_super().get();
-        bus.background().enter(this.py());
+        this.as_super().get().background().enter(this.py());
         this
     }
 
@@ -112,7 +111,7 @@ impl EventBus {
 
 /// A handler that waited for the end of all deliveries would wait for itself.
 fn refuse_inside(bus: &Bus, verb: &str) -> PyResult<()> {
-    if !is_delivering(bus.number()) && !publish::is_publishing(bus) {
+    if !is_delivering(bus.number()) && !publish::is_publishing(bus.number()) {
         return Ok(());
     }
     Err(PyRuntimeError::new_err(format!(

@@ -29,15 +29,6 @@ pub(crate) fn topic<'a>(text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
     Ok(topic)
 }
 
-/// Whether a topic matches a pattern; for tests.
-#[pyfunction]
-pub(crate) fn topic_matches(
-    pattern: &Bound<'_, PyString>,
-    topic: &Bound<'_, PyString>,
-) -> PyResult<bool> {
-    Ok(self::pattern(pattern)?.matches(self::topic(topic)?))
-}
-
 /// A string as UTF-8, which half of a surrogate pair is not.
 fn readable<'a>(text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
     text.to_str().map_err(|error| {

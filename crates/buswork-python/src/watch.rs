@@ -7,10 +7,14 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
+use pyo3::types::{PyString, PyType};
 
 use crate::bus::Bus;
 use crate::calling::Invoke;
+use crate::event_types::EventTypes;
+use crate::registration::is_same;
 use crate::subscriber::{Entry, Plan};
+use crate::topics;
 
 /// Whose calls a watcher forbids.
 pub(crate) enum Muting<'py> {
@@ -92,4 +96,25 @@ impl<'py> Muting<'py> {
         }
         Ok(Some(Arc::new(Plan::new(rest, plan.extra().careful()))))
     }
+}
+
+/// Whether two callables are the same handler; for tests.
+#[pyfunction]
+pub(crate) fn is_same_handler(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+    is_same(one, other)
+}
+
+/// The classes that an event type stands for; for tests.
+#[pyfunction]
+pub(crate) fn classes_of<'py>(given: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyType>>> {
+    Ok(EventTypes::classes(given, "mute")?.classes)
+}
+
+/// Whether a topic matches a pattern; for tests.
+#[pyfunction]
+pub(crate) fn topic_matches(
+    pattern: &Bound<'_, PyString>,
+    topic: &Bound<'_, PyString>,
+) -> PyResult<bool> {
+    Ok(topics::pattern(pattern)?.matches(topics::topic(topic)?))
 }
