@@ -163,6 +163,19 @@ def test_an_interrupt_ends_the_waiting_and_names_what_was_pending() -> None:
     assert f"{said} 1 delivery pending: 1 to hangs too (one in progress)" in log
 
 
+def test_a_wait_imports_nothing_that_an_interrupt_could_break() -> None:
+    lines, _ = python(
+        """
+        bus.drain(1)
+        bus.close(0.5)
+        print("datetime" in sys.modules)
+        from datetime import timedelta
+        bus.drain(timedelta(seconds=1))
+        """
+    )
+    assert lines == ["False"]
+
+
 def test_a_handler_that_fails_then_is_logged() -> None:
     _, log = python(
         """
