@@ -163,6 +163,19 @@ def test_an_interrupt_ends_the_waiting_and_names_what_was_pending() -> None:
     assert f"{said} 1 delivery pending: 1 to hangs too (one in progress)" in log
 
 
+def test_a_wait_imports_nothing_that_an_interrupt_could_break() -> None:
+    lines, _ = python(
+        """
+        bus.drain(1)
+        bus.close(0.5)
+        print("datetime" in sys.modules)
+        from datetime import timedelta
+        bus.drain(timedelta(seconds=1))
+        """
+    )
+    assert lines == ["False"]
+
+
 def test_a_handler_that_fails_then_is_logged() -> None:
     _, log = python(
         """
@@ -213,6 +226,30 @@ def test_posts_to_a_loop_in_another_thread_are_waited_for() -> None:
         """
     )
     assert lines == ["0", "1", "2", "3", "4"]
+
+
+def test_a_daemon_thread_that_posts_on_and_on_does_not_keep_the_program_from_its_end() -> None:
+    lines, log = python(
+        """
+        bus = EventBus(max_pending=3)
+        begun = threading.Event()
+        def handle(number):
+            threading.Event().wait(0.001)
+            if number is not None:
+                print(number, flush=True)
+                bus.post(None)
+        bus.subscribe(object, handle)
+        def post():
+            for number in range(1_000_000):
+                bus.post(number)
+                begun.set()
+        threading.Thread(target=post, daemon=True).start()
+        begun.wait()
+        """
+    )
+    assert lines[:1] == ["0"]
+    assert lines == [str(number) for number in range(len(lines))]
+    assert log == "" or "QueueFull" in log
 
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -17,6 +17,7 @@ use pyo3::prelude::*;
 
 use crate::calling::Invoke;
 use crate::causal::Link;
+use crate::ending;
 use crate::exception;
 use crate::imports;
 use crate::loops::{Loops, Need, is_closed};
@@ -128,6 +129,9 @@ impl Background {
         deliveries: impl ExactSizeIterator<Item = Posted>,
         room: Room,
     ) -> PyResult<()> {
+        if ending::holds_up_posts() {
+            wait_for_the_end(py)?;
+        }
         let runner = event_loop.map_or(THREADS, |one| one.as_ptr() as usize);
         let mut state = self.state();
         if state.phase != Phase::Open {
@@ -549,6 +553,15 @@ fn call_to_wake(call: &Bound<'_, PyAny>) -> PyResult<()> {
 /// Whether this thread may wait for room: not if others wait for it to make some.
 fn may_wait(py: Python<'_>) -> PyResult<bool> {
     Ok(!is_worker() && !is_delivering_any() && !imports::is_on_loop(py)?)
+}
+
+/// Waits until the end of the program has been waited for, on a thread that may wait.
+#[cold]
+fn wait_for_the_end(py: Python<'_>) -> PyResult<()> {
+    while ending::holds_up_posts() && may_wait(py)? {
+        wait_for(&imports::held_lock(py)?, Some(LOOK_AGAIN))?;
+    }
+    Ok(())
 }
 
 /// Waits until somebody releases a lock, in so many seconds. Says whether that came to pass.

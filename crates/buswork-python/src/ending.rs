@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::{self, ThreadId};
 
 use pyo3::prelude::*;
 
@@ -16,6 +17,10 @@ static ALL: Mutex<Vec<Weak<Background>>> = Mutex::new(Vec::new());
 
 /// Whether what was pending has been delivered, and threads may be ended at any time.
 static HAS_FINISHED: AtomicBool = AtomicBool::new(false);
+
+/// The thread that delivers what is pending at the end of the program, while it does.
+static FINISHES: Mutex<Option<ThreadId>> = Mutex::new(None);
+static IS_FINISHING: AtomicBool = AtomicBool::new(false);
 
 /// After how many seconds the end of the program tells what it waits for.
 const PATIENCE: f64 = 5.0;
@@ -47,9 +52,31 @@ fn all() -> Vec<Arc<Background>> {
     all.iter().filter_map(Weak::upgrade).collect()
 }
 
+/// Whether a post of this thread has to wait, as the program ends. Else a daemon thread that posts
+/// on and on would keep it from doing so; what handlers post is still delivered.
+#[inline]
+pub(crate) fn holds_up_posts() -> bool {
+    IS_FINISHING.load(Ordering::Relaxed)
+        && *FINISHES.lock().unwrap_or_else(PoisonError::into_inner) != Some(thread::current().id())
+}
+
+fn set_finishing(is_finishing: bool) {
+    let finishes = is_finishing.then(|| thread::current().id());
+    *FINISHES.lock().unwrap_or_else(PoisonError::into_inner) = finishes;
+    IS_FINISHING.store(is_finishing, Ordering::Relaxed);
+}
+
 /// Delivers what is pending, on every bus, at the end of the program.
 #[pyfunction]
 pub(crate) fn finish_posts(py: Python<'_>) -> PyResult<()> {
+    set_finishing(true);
+    let finished = finish_all(py);
+    HAS_FINISHED.store(true, Ordering::Release);
+    set_finishing(false);
+    finished
+}
+
+fn finish_all(py: Python<'_>) -> PyResult<()> {
     loop {
         let mut is_done = true;
         for background in all() {
@@ -58,13 +85,11 @@ pub(crate) fn finish_posts(py: Python<'_>) -> PyResult<()> {
             }
             is_done = false;
             if let Err(error) = finish(py, &background) {
-                HAS_FINISHED.store(true, Ordering::Release);
                 tell_of_pending(py)?;
                 return Err(error);
             }
         }
         if is_done {
-            HAS_FINISHED.store(true, Ordering::Release);
             return Ok(());
         }
     }
@@ -102,6 +127,7 @@ fn finish(py: Python<'_>, background: &Arc<Background>) -> PyResult<()> {
 #[pyfunction]
 pub(crate) fn forget_posts() {
     posted::forget_delivery();
+    set_finishing(false);
     for background in all() {
         background.forget();
     }

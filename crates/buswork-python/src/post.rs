@@ -5,7 +5,6 @@ use std::sync::Arc;
 use buswork::backlog::Overflow;
 use pyo3::exceptions::{PyTimeoutError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDelta;
 
 use crate::background::{Background, Room};
 use crate::bus::Bus;
@@ -184,17 +183,17 @@ pub(crate) fn seconds(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>>
     let Some(given) = given.filter(|given| !given.is_none()) else {
         return Ok(None);
     };
-    let seconds = if given.is_instance_of::<PyDelta>() {
-        given
+    let seconds = match given.extract::<f64>() {
+        Ok(seconds) => seconds,
+        Err(_) if is_timedelta(given)? => given
             .invoke_method0(pyo3::intern!(given.py(), "total_seconds"))?
-            .extract::<f64>()?
-    } else {
-        given.extract::<f64>().map_err(|_| {
-            PyTypeError::new_err(format!(
+            .extract()?,
+        Err(_) => {
+            return Err(PyTypeError::new_err(format!(
                 "timeout must be a number of seconds, a timedelta, or None, got {}",
                 imports::class_name(&given.get_type())
-            ))
-        })?
+            )));
+        }
     };
     if seconds.is_nan() || seconds < 0.0 {
         return Err(PyValueError::new_err(format!(
@@ -203,6 +202,22 @@ pub(crate) fn seconds(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>>
     }
     let longest: f64 = imports::longest_wait(given.py())?.extract()?;
     Ok((seconds < longest).then_some(seconds))
+}
+
+/// Not by the bindings' own check: it imports the module for every number, and aborts the program if an
+/// interrupt comes meanwhile. What is a timedelta was made by a module that is there.
+fn is_timedelta(given: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = given.py();
+    let modules = imports::modules(py)?;
+    let name = pyo3::intern!(py, "datetime");
+    if !modules.contains(name)? {
+        return Ok(false);
+    }
+    given.is_instance(
+        &modules
+            .get_item(name)?
+            .getattr(pyo3::intern!(py, "timedelta"))?,
+    )
 }
 
 /// Why a wait for the end of all deliveries was given up.
