@@ -18,6 +18,7 @@ PATIENCE = 30.0
 HEAD = """
 import asyncio, atexit, os, signal, sys, threading
 from buswork import AsyncEventBus, EventBus
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, maybe, by who began the tests
 bus = EventBus()
 """
 
