@@ -22,7 +22,7 @@ LOOPS = [
     pytest.param(
         uvloop and uvloop.new_event_loop,
         id="uvloop",
-        marks=pytest.mark.skipif(uvloop is None, reason="uvloop is not installed here"),
+        marks=pytest.mark.skipif(uvloop is None, reason="there is no uvloop for this platform"),
     ),
 ]
 

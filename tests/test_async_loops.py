@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -55,7 +56,7 @@ async def publish_a_lot(bus: AsyncEventBus, times: int) -> None:
     await asyncio.gather(*(once() for _ in range(times)))
 
 
-@pytest.mark.skipif(uvloop is None, reason="uvloop is not installed here")
+@pytest.mark.skipif(uvloop is None, reason="there is no uvloop for this platform")
 def test_uvloop_run_takes_a_publish() -> None:
     seen: list[object] = []
     uvloop.run(publish_a_lot(busy_bus(seen), 3))
@@ -140,7 +141,18 @@ def test_debug_mode(run: Run) -> None:
     assert len(seen) == 9
 
 
-@pytest.mark.parametrize("is_eager", [False, True])
+@pytest.mark.parametrize(
+    "is_eager",
+    [
+        False,
+        pytest.param(
+            True,
+            marks=pytest.mark.skipif(
+                sys.version_info < (3, 12), reason="tasks start eagerly from Python 3.12 on"
+            ),
+        ),
+    ],
+)
 def test_a_task_factory_makes_the_tasks(run: Run, is_eager: bool) -> None:
     made: list[asyncio.Task[Any]] = []
     seen: list[object] = []
@@ -152,9 +164,6 @@ def test_a_task_factory_makes_the_tasks(run: Run, is_eager: bool) -> None:
         tasks.append(asyncio.current_task())
         await turns(1)
         tasks.append(asyncio.current_task())
-
-    if is_eager and not hasattr(asyncio, "eager_task_factory"):
-        pytest.skip("tasks start eagerly from Python 3.12 on")
 
     def factory(loop: Any, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
         if is_eager:

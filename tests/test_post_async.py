@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import logging
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Coroutine
@@ -267,26 +268,34 @@ def test_drain_says_so_before_somebody_makes_a_task_of_it(run: Run, wrap: Any) -
     assert [type(failure.error) for failure in failures] == [RuntimeError]
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="asyncio has its eager task factory from Python 3.12 on"
+)
 def test_with_an_eager_task_factory_a_post_returns_first() -> None:
-    if not hasattr(asyncio, "eager_task_factory"):
-        pytest.skip("tasks start eagerly from Python 3.12 on")
     bus = AsyncEventBus(max_pending=5_000)
-    seen: list[int] = []
+    begun: list[int] = []
+    ended: list[int] = []
     for number in range(1_200):
 
         @bus.on(int, name=f"handler {number}")
         async def handle(number: int) -> None:
+            begun.append(number)
             await asyncio.sleep(0.001)
-            seen.append(number)
+            ended.append(number)
+
+    bus.subscribe(int, begun.append)
 
     async def main() -> None:
         asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         bus.post(1)
-        assert seen == []
+        assert begun == []
+        bus.post(2)
+        assert begun == []
         await bus.drain(PATIENCE)
 
     asyncio.run(main())
-    assert seen == [1] * 1_200
+    assert sorted(begun) == [1] * 1_201 + [2] * 1_201
+    assert sorted(ended) == [1] * 1_200 + [2] * 1_200
 
 
 def test_the_context_is_a_copy_of_the_posters_also_after_a_wait(run: Run) -> None:

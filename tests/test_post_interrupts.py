@@ -16,6 +16,9 @@ from tests.test_post import PATIENCE, Gate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+# For all of them: several send themselves signals that Windows lacks.
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGUSR1 here")
+
 
 class Interrupted:
     """Threads whose start is interrupted a number of times, before they begin or afterwards."""
@@ -261,7 +264,3 @@ def test_a_drain_that_is_interrupted_can_be_repeated() -> None:
         sender.join(PATIENCE)
         signal.signal(signal.SIGUSR1, before)
     assert bus.pending == 0
-
-
-if sys.platform == "win32":
-    pytest.skip("there are no such signals here", allow_module_level=True)

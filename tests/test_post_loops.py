@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -141,30 +140,6 @@ def test_an_exception_that_is_none_of_its_kind_is_logged_and_the_loop_goes_on(
     run(main)
     assert seen == [0, 2, 3]
     assert "Strange" in caplog.text
-
-
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="there is no such factory")
-def test_no_handler_runs_in_the_post_where_tasks_begin_at_once() -> None:
-    bus = AsyncEventBus()
-    seen: list[str] = []
-
-    @bus.on(int)
-    async def handle(_number: int) -> None:
-        seen.append("begins")
-        await asyncio.sleep(0)
-        seen.append("ends")
-
-    bus.subscribe(int, lambda _: seen.append("at once"))
-
-    async def main() -> None:
-        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
-        bus.post(1)
-        assert seen == []
-        bus.post(2)
-        await bus.drain(PATIENCE)
-        assert sorted(seen) == sorted(["begins", "ends", "at once"] * 2)
-
-    run_on(None, main)
 
 
 def test_where_no_task_can_be_made_the_posts_are_lost_and_the_loop_goes_on(

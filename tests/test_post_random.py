@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from typing import Any
 
@@ -79,7 +80,7 @@ class Event:
 CLASSES = {name: type(name, (Event,), {}) for name in TYPES}
 
 
-class Program:
+class Program(ABC):
     """What both buses have in common: what is noted down, and what must hold."""
 
     def __init__(self, bus: EventBus | AsyncEventBus, program: dict[str, Any]) -> None:
@@ -109,8 +110,8 @@ class Program:
             if spec["once"]:
                 self.changed.add(place)
 
-    def handler(self, place: int, spec: dict[str, Any]) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def handler(self, place: int, spec: dict[str, Any]) -> Any: ...
 
     def event(self, how: str, type_: str) -> Event:
         # The number is given and the event is sent by the same turn of a thread.

@@ -18,8 +18,9 @@ MARK = "# error"
 
 def lines_with_errors(checker: str, suite: Path, folder: Path) -> dict[int, str]:
     """Run a checker on a suite with its strict defaults; return what it says of each line."""
+    # The checkers are in the environment of the lints, which runs this file: see `scripts/lint`.
     if importlib.util.find_spec(checker) is None:
-        pytest.skip(f"{checker} is not installed here")
+        pytest.skip(f"{checker} is not installed here: `make lint` has it")
     return {"mypy": _mypy, "pyright": _pyright}[checker](suite, folder)
 
 

@@ -138,7 +138,7 @@ for number in range(100):
     assert printed.splitlines() == [f"mailed {number}" for number in range(100)]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_forked_workers_deliver_their_own_posts_and_none_of_their_parent_s() -> None:
     # What a server does that loads the app first and forks then: gunicorn --preload, for one. In
     # the parent a delivery is in progress and another one waits while it forks.
