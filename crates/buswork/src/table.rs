@@ -13,8 +13,8 @@
 //! the registry is locked: what a change removes is handed back in a [`Removed`], to be dropped by
 //! the caller afterwards.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
 
@@ -23,50 +23,18 @@ use crate::hash::{KeyState, hash};
 use crate::order;
 use crate::sync::{Arc, Mutex, Swap, lock};
 
+mod compile;
+mod registry;
+
+pub use self::compile::{Arranged, Gathered, Plan};
+use self::registry::{Compiled, Registry};
+
 /// A change to one key copies one shard, so the cost of a subscribe does not grow with the number
 /// of other keys until there are very many.
 const SHARDS: usize = if cfg!(loom) { 1 } else { 64 };
 
 type Map<K, V> = HashMap<K, V, KeyState>;
 type Shard<K, H, X> = Map<K, Arc<Plan<K, H, X>>>;
-
-/// The handlers of one concrete key, in call order, and what the owner worked out for them.
-pub struct Plan<K, H, X> {
-    entries: Box<[Arc<Entry<K, H>>]>,
-    extra: X,
-}
-
-impl<K, H, X> Plan<K, H, X> {
-    /// A plan for its owner alone, whom the table does not know. The entries are to be in call
-    /// order.
-    pub fn new(entries: Vec<Arc<Entry<K, H>>>, extra: X) -> Self {
-        Self {
-            entries: entries.into_boxed_slice(),
-            extra,
-        }
-    }
-
-    /// The entries in call order.
-    #[inline]
-    pub fn entries(&self) -> &[Arc<Entry<K, H>>] {
-        &self.entries
-    }
-
-    /// What the owner worked out when the plan was compiled.
-    #[inline]
-    pub fn extra(&self) -> &X {
-        &self.extra
-    }
-}
-
-impl<K, H, X> fmt::Debug for Plan<K, H, X> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Plan")
-            .field("entries", &self.entries.len())
-            .finish_non_exhaustive()
-    }
-}
 
 /// What a change took out of the table. Dropping it may run foreign code (the destructor of a
 /// handler), so it is returned rather than dropped under the lock.
@@ -108,111 +76,6 @@ pub struct NameTaken;
 
 /// What [`Table::subscribe`] returns: the entry and what it evicted, or the handler back.
 pub type Subscribed<K, H, X> = Result<(Arc<Entry<K, H>>, Removed<K, H, X>), (NameTaken, H)>;
-
-/// A plan in the registry's books: the lineage that it was compiled from, to be found again.
-struct Compiled<K, H, X> {
-    lineage: Box<[K]>,
-    plan: Arc<Plan<K, H, X>>,
-}
-
-struct Registry<K, H, X> {
-    next_sequence: u64,
-    /// Grows with every change; a plan gathered under an older one is not installed.
-    generation: u64,
-    /// Entries by each key that they were subscribed to.
-    subscribed: Map<K, Vec<Arc<Entry<K, H>>>>,
-    /// Entries that may match keys beyond their own lineage, to be asked at every compile.
-    searching: Vec<Arc<Entry<K, H>>>,
-    names: HashMap<Arc<str>, u64>,
-    /// How many entries there are of each key and identity.
-    known: HashMap<(K, Identity), u32>,
-    compiled: Map<K, Compiled<K, H, X>>,
-    /// From each key of a lineage to the compiled keys that have it.
-    dependents: Map<K, HashSet<K, KeyState>>,
-    len: usize,
-}
-
-/// What a compile starts from: see [`Table::gather`].
-pub struct Gathered<K, H> {
-    entries: Vec<Arc<Entry<K, H>>>,
-    searching: Vec<Arc<Entry<K, H>>>,
-    generation: u64,
-}
-
-impl<K, H> Gathered<K, H> {
-    /// Whether there are entries that have to be asked.
-    pub fn is_searching(&self) -> bool {
-        !self.searching.is_empty()
-    }
-
-    /// Leaves out the entries that `keep` says no to. Nothing is locked meanwhile.
-    #[must_use]
-    pub fn filter(mut self, mut keep: impl FnMut(&Entry<K, H>) -> bool) -> Self {
-        self.entries.retain(|entry| keep(entry));
-        self
-    }
-
-    /// Keeps those of the searching entries that `matches` says match, then arranges all.
-    ///
-    /// # Errors
-    /// What `matches` returned, which may run foreign code: nothing is locked meanwhile.
-    pub fn arrange<E>(
-        mut self,
-        mut matches: impl FnMut(&Entry<K, H>) -> Result<bool, E>,
-    ) -> Result<Arranged<K, H>, E> {
-        for entry in self.searching {
-            if matches(&entry)? {
-                self.entries.push(entry);
-            }
-        }
-        order::arrange(&mut self.entries);
-        Ok(Arranged {
-            entries: self.entries,
-            generation: self.generation,
-        })
-    }
-}
-
-impl<K, H> fmt::Debug for Gathered<K, H> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Gathered")
-            .field("entries", &self.entries.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Entries in call order, ready to become a plan.
-pub struct Arranged<K, H> {
-    entries: Vec<Arc<Entry<K, H>>>,
-    generation: u64,
-}
-
-impl<K, H> Arranged<K, H> {
-    /// The entries in call order.
-    pub fn entries(&self) -> &[Arc<Entry<K, H>>] {
-        &self.entries
-    }
-
-    /// The [generation](Table::generation) that it was gathered under.
-    pub fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    /// A plan for its owner alone, whom the table does not know.
-    pub fn into_plan<X>(self, extra: X) -> Arc<Plan<K, H, X>> {
-        Arc::new(Plan::new(self.entries, extra))
-    }
-}
-
-impl<K, H> fmt::Debug for Arranged<K, H> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Arranged")
-            .field("entries", &self.entries.len())
-            .finish_non_exhaustive()
-    }
-}
 
 /// Subscriptions by key, and the compiled plans that a publish walks. See the [module](self).
 pub struct Table<K, H, X> {
@@ -272,7 +135,7 @@ impl<K: Copy + Eq + Hash, H, X> Table<K, H, X> {
         arranged: Arranged<K, H>,
         extra: X,
     ) -> Arc<Plan<K, H, X>> {
-        let generation = arranged.generation;
+        let generation = arranged.generation();
         let plan = arranged.into_plan(extra);
         let mut registry = lock(&self.registry);
         if registry.generation != generation || registry.compiled.contains_key(&key) {
@@ -555,62 +418,6 @@ impl<K, H, X> Table<K, H, X> {
             visit_plan(compiled.plan.extra())?;
         }
         Ok(())
-    }
-}
-
-impl<K: Copy + Eq + Hash, H, X> Registry<K, H, X> {
-    fn new() -> Self {
-        Self {
-            next_sequence: 0,
-            generation: 0,
-            subscribed: Map::default(),
-            searching: Vec::new(),
-            names: HashMap::new(),
-            known: HashMap::new(),
-            compiled: Map::default(),
-            dependents: Map::default(),
-            len: 0,
-        }
-    }
-
-    /// Every entry, under each of its keys.
-    fn all(&self) -> impl Iterator<Item = &Arc<Entry<K, H>>> {
-        self.subscribed.values().flatten()
-    }
-
-    /// Counts an entry among those of its key and identity.
-    fn note(&mut self, key: K, entry: &Entry<K, H>) {
-        if let Some(identity) = entry.identity() {
-            *self.known.entry((key, identity)).or_default() += 1;
-        }
-    }
-
-    /// Undoes [`note`](Self::note).
-    fn forget_known(&mut self, key: K, entry: &Entry<K, H>) {
-        let Some(identity) = entry.identity() else {
-            return;
-        };
-        if let Place::Occupied(mut place) = self.known.entry((key, identity)) {
-            *place.get_mut() -= 1;
-            if *place.get() == 0 {
-                place.remove();
-            }
-        }
-    }
-
-    /// Takes the plan of `key` out of the books.
-    fn forget(&mut self, key: &K) -> Option<Compiled<K, H, X>> {
-        let compiled = self.compiled.remove(key)?;
-        for ancestor in &compiled.lineage {
-            let Place::Occupied(mut place) = self.dependents.entry(*ancestor) else {
-                continue;
-            };
-            place.get_mut().remove(key);
-            if place.get().is_empty() {
-                place.remove();
-            }
-        }
-        Some(compiled)
     }
 }
 
