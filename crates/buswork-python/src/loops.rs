@@ -296,23 +296,25 @@ impl Background {
 
     /// Gives up what was posted to loops that are closed.
     pub(crate) fn abandon_closed_loops(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
-        let loops = self.state().loops.list(py);
-        for event_loop in loops {
-            if is_closed(event_loop.bind(py)) {
-                self.abandon(py, event_loop.as_ptr() as usize)?;
-            }
-        }
-        Ok(())
+        self.abandon_loops(py, |event_loop| Ok(is_closed(event_loop)))
     }
 
     /// Gives up what was posted to loops that do not run any more, at the end of the program.
     pub(crate) fn abandon_idle_loops(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        self.abandon_loops(py, |event_loop| {
+            let runs = event_loop.invoke_method0(pyo3::intern!(py, "is_running"))?;
+            Ok(!runs.is_truthy()?)
+        })
+    }
+
+    fn abandon_loops<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+        is_over: impl Fn(&Bound<'py, PyAny>) -> PyResult<bool>,
+    ) -> PyResult<()> {
         let loops = self.state().loops.list(py);
         for event_loop in loops {
-            let runs = event_loop
-                .bind(py)
-                .invoke_method0(pyo3::intern!(py, "is_running"))?;
-            if !runs.is_truthy()? {
+            if is_over(event_loop.bind(py))? {
                 self.abandon(py, event_loop.as_ptr() as usize)?;
             }
         }

@@ -89,7 +89,7 @@ struct Ended<'a>(&'a Passage);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        self.0.state().is_over = true;
+        self.0.end();
     }
 }
 
@@ -124,10 +124,13 @@ impl Passage {
         }
     }
 
+    fn muting<'py>(&self, py: Python<'py>) -> Muting<'py> {
+        Muting::of(self.muting.as_ref().map(|muted| muted.bind(py)))
+    }
+
     fn go(&self, publishing: &Publishing<'_>, event: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = event.py();
-        let muting = Muting::of(self.muting.as_ref().map(|muted| muted.bind(py)));
-        let origin = self.origin();
+        let (origin, muting) = (self.origin(), self.muting(py));
         if self.verb == Verb::Publish {
             publish_within(publishing, event, origin, &muting)?;
             return Ok(py.None());
@@ -152,8 +155,7 @@ impl Passage {
             ));
         }
         if self.verb == Verb::Post {
-            let muting = Muting::of(self.muting.as_ref().map(|muted| muted.bind(py)));
-            post::post_within(bus, event, self.origin(), &muting)?;
+            post::post_within(bus, event, self.origin(), &self.muting(py))?;
             return Ok(py.None());
         }
         if self.thread == Some(thread::current().id()) {

@@ -149,7 +149,7 @@ impl Runner {
                 Ok(Progress::Ended | Progress::Cancelled) => {}
                 Ok(Progress::Waits(waiting, yielded)) => {
                     self.state().left = left;
-                    self.keep_task(py, ticket);
+                    self.keep_task(ticket, &task);
                     self.hand_over(py);
                     return Ok(self.wait(*waiting, yielded));
                 }
@@ -294,15 +294,10 @@ impl Runner {
         self.background.wake(py, wakes);
     }
 
-    fn keep_task(&self, py: Python<'_>, ticket: Ticket) {
-        match imports::current_task(py).and_then(Invoke::invoke0) {
-            Ok(task) => {
-                let mut state = self.background.state();
-                let task = task.unbind();
-                state.loops.keep_task(ticket, self.number(), task);
-            }
-            Err(error) => exception::defer(py, error),
-        }
+    fn keep_task(&self, ticket: Ticket, task: &Bound<'_, PyAny>) {
+        let task = task.clone().unbind();
+        let mut state = self.background.state();
+        state.loops.keep_task(ticket, self.number(), task);
     }
 }
 
