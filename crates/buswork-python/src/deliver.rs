@@ -35,7 +35,7 @@ pub(crate) fn deliver(
     }
     let origin = Origin { topic, place: None };
     let report = in_chain(py, bus, TypeKey::of(&class), |publishing| {
-        deliver_within(publishing, event, origin, &muting)
+        deliver_within(publishing, &plan, event, origin, &muting)
     })?;
     Py::new(py, report)
 }
@@ -43,14 +43,14 @@ pub(crate) fn deliver(
 /// Delivers within a chain that has been entered, and behind every layer.
 pub(crate) fn deliver_within(
     publishing: &Publishing<'_>,
+    plan: &Plan,
     event: &Bound<'_, PyAny>,
     origin: Origin<'_>,
     muting: &Muting<'_>,
 ) -> PyResult<Report> {
     let (py, class) = (event.py(), event.get_type());
-    let plan = plan::plan_for(publishing.bus, &class, origin.topic)?;
-    mind(&plan, &class, event, origin.topic, || exception::site(py))?;
-    walk(publishing, &plan, &class, event, origin, muting)
+    mind(plan, &class, event, origin.topic, || exception::site(py))?;
+    walk(publishing, plan, &class, event, origin, muting)
 }
 
 fn walk(

@@ -19,6 +19,7 @@ use crate::calling::Invoke;
 use crate::deliver::deliver_within;
 use crate::imports;
 use crate::place::{Origin, Place};
+use crate::plan;
 use crate::post;
 use crate::publish::{Publishing, in_chain, publish_within, within_chain};
 use crate::report::Report;
@@ -131,11 +132,13 @@ impl Passage {
     fn go(&self, publishing: &Publishing<'_>, event: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = event.py();
         let (origin, muting) = (self.origin(), self.muting(py));
+        // A layer may have made another event of it.
+        let plan = plan::plan_for(publishing.bus, &event.get_type(), origin.topic)?;
         if self.verb == Verb::Publish {
-            publish_within(publishing, event, origin, &muting)?;
+            publish_within(publishing, &plan, event, origin, &muting)?;
             return Ok(py.None());
         }
-        let report = deliver_within(publishing, event, origin, &muting)?;
+        let report = deliver_within(publishing, &plan, event, origin, &muting)?;
         let report = Py::new(py, report)?;
         let old = self.state().report.replace(report.clone_ref(py));
         drop(old);

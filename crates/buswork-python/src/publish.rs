@@ -151,24 +151,28 @@ pub(crate) fn publish_carefully(
     }
     let origin = Origin { topic, place: None };
     in_chain(py, bus, TypeKey::of(&class), |publishing| {
-        publish_within(publishing, event, origin, &muting)
+        publish_within(publishing, &plan, event, origin, &muting)
     })
 }
 
 /// Publishes within a chain that has been entered, and behind every layer.
 pub(crate) fn publish_within(
     publishing: &Publishing<'_>,
+    plan: &Arc<Plan>,
     event: &Bound<'_, PyAny>,
     origin: Origin<'_>,
     muting: &Muting<'_>,
 ) -> PyResult<()> {
     let (py, class) = (event.py(), event.get_type());
-    let mut plan = plan::plan_for(publishing.bus, &class, origin.topic)?;
-    mind(&plan, &class, event, origin.topic, || exception::site(py))?;
-    if let Some(some) = muting.of_plan(py, &plan)? {
-        plan = some;
-    }
-    run(publishing, &plan, &class, event, origin)
+    mind(plan, &class, event, origin.topic, || exception::site(py))?;
+    let some = muting.of_plan(py, plan)?;
+    run(
+        publishing,
+        some.as_ref().unwrap_or(plan),
+        &class,
+        event,
+        origin,
+    )
 }
 
 /// What has to be looked at before the handlers of a special plan run: a class published instead
