@@ -35,7 +35,7 @@ pub(crate) fn deliver(
     }
     let origin = Origin { topic, place: None };
     let report = in_chain(py, bus, TypeKey::of(&class), |publishing| {
-        deliver_within(publishing, &plan, event, origin, &muting)
+        deliver_within(publishing, &plan, &class, event, origin, &muting)
     })?;
     Py::new(py, report)
 }
@@ -44,13 +44,14 @@ pub(crate) fn deliver(
 pub(crate) fn deliver_within(
     publishing: &Publishing<'_>,
     plan: &Plan,
+    class: &Bound<'_, PyType>,
     event: &Bound<'_, PyAny>,
     origin: Origin<'_>,
     muting: &Muting<'_>,
 ) -> PyResult<Report> {
-    let (py, class) = (event.py(), event.get_type());
-    mind(plan, &class, event, origin.topic, || exception::site(py))?;
-    walk(publishing, plan, &class, event, origin, muting)
+    let py = event.py();
+    mind(plan, class, event, origin.topic, || exception::site(py))?;
+    walk(publishing, plan, class, event, origin, muting)
 }
 
 fn walk(

@@ -133,12 +133,13 @@ impl Passage {
         let py = event.py();
         let (origin, muting) = (self.origin(), self.muting(py));
         // A layer may have made another event of it.
-        let plan = plan::plan_for(publishing.bus, &event.get_type(), origin.topic)?;
+        let class = event.get_type();
+        let plan = plan::plan_for(publishing.bus, &class, origin.topic)?;
         if self.verb == Verb::Publish {
-            publish_within(publishing, &plan, event, origin, &muting)?;
+            publish_within(publishing, &plan, &class, event, origin, &muting)?;
             return Ok(py.None());
         }
-        let report = deliver_within(publishing, &plan, event, origin, &muting)?;
+        let report = deliver_within(publishing, &plan, &class, event, origin, &muting)?;
         let report = Py::new(py, report)?;
         let old = self.state().report.replace(report.clone_ref(py));
         drop(old);

@@ -151,7 +151,7 @@ pub(crate) fn publish_carefully(
     }
     let origin = Origin { topic, place: None };
     in_chain(py, bus, TypeKey::of(&class), |publishing| {
-        publish_within(publishing, &plan, event, origin, &muting)
+        publish_within(publishing, &plan, &class, event, origin, &muting)
     })
 }
 
@@ -159,17 +159,18 @@ pub(crate) fn publish_carefully(
 pub(crate) fn publish_within(
     publishing: &Publishing<'_>,
     plan: &Arc<Plan>,
+    class: &Bound<'_, PyType>,
     event: &Bound<'_, PyAny>,
     origin: Origin<'_>,
     muting: &Muting<'_>,
 ) -> PyResult<()> {
-    let (py, class) = (event.py(), event.get_type());
-    mind(plan, &class, event, origin.topic, || exception::site(py))?;
+    let py = event.py();
+    mind(plan, class, event, origin.topic, || exception::site(py))?;
     let some = muting.of_plan(py, plan)?;
     run(
         publishing,
         some.as_ref().unwrap_or(plan),
-        &class,
+        class,
         event,
         origin,
     )
