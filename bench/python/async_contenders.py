@@ -78,33 +78,20 @@ class AsyncContender(NamedTuple):
 
 
 def _gather(handlers: Handlers) -> AsyncPublisher:
-    bus = GatheringBus()
-    for handler in handlers:
-        bus.subscribe(OrderPlaced, handler)
-
-    async def many(times: int, bus: Any = bus, event: Any = event) -> None:
-        for _ in repeat(None, times):
-            await bus.publish(event)
-
-    return AsyncPublisher(many)
+    return _on(GatheringBus(), handlers)
 
 
 def _task_group(handlers: Handlers) -> AsyncPublisher:
-    bus = TaskGroupBus()
-    for handler in handlers:
-        bus.subscribe(OrderPlaced, handler)
-
-    async def many(times: int, bus: Any = bus, event: Any = event) -> None:
-        for _ in repeat(None, times):
-            await bus.publish(event)
-
-    return AsyncPublisher(many)
+    return _on(TaskGroupBus(), handlers)
 
 
 def _buswork(handlers: Handlers) -> AsyncPublisher:
     from buswork import AsyncEventBus
 
-    bus = AsyncEventBus()
+    return _on(AsyncEventBus(), handlers)
+
+
+def _on(bus: Any, handlers: Handlers) -> AsyncPublisher:
     for handler in handlers:
         bus.subscribe(OrderPlaced, handler)
 
