@@ -152,16 +152,8 @@ impl AsyncEventBus {
         if !has_layers {
             special.tell_published::<E>(site);
         }
-        let handlers = plan.entries().len();
-        let asked = Asked {
-            deliveries: if has_layers {
-                handlers.max(1)
-            } else {
-                handlers
-            },
-            is_inside: causal::is_inside(inner.number),
-            may_wait: Handle::try_current().is_err() && !is_worker(),
-        };
+        let may_wait = Handle::try_current().is_err() && !is_worker();
+        let asked = Asked::new(plan.entries().len(), has_layers, inner.number, may_wait);
         let tasks = Arc::clone(inner.background.tasks(inner.limits));
         let posted = Posted {
             bus: self.clone(),

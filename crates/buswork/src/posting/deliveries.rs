@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 
 use crate::bus::EventBus;
-use crate::causal;
 use crate::error::Error;
 use crate::failure::{Cause, Failure, Panicked};
 use crate::inner::{Inner, failure};
@@ -75,16 +74,8 @@ impl<E: Any + Send + Sync> Posted<E> {
         if !has_layers {
             special.tell_published::<E>(site);
         }
-        let handlers = plan.entries().len();
-        let asked = Asked {
-            deliveries: if has_layers {
-                handlers.max(1)
-            } else {
-                handlers
-            },
-            is_inside: causal::is_inside(inner.number),
-            may_wait: !is_worker(),
-        };
+        let may_wait = !is_worker();
+        let asked = Asked::new(plan.entries().len(), has_layers, inner.number, may_wait);
         let workers = Arc::clone(inner.workers());
         // The deliveries own what is posted, and not this thread: it is dropped by the last of them,
         // where nothing is locked.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::backlog::{Backlog, Overflow, Ticket};
+use crate::causal;
 use crate::inner::Limits;
 
 /// After so many deliveries, or an eighth of the room, somebody who waits for room is woken. Waking
@@ -56,6 +57,18 @@ pub(crate) struct Asked {
     pub(crate) is_inside: bool,
     /// Whether its thread may be blocked.
     pub(crate) may_wait: bool,
+}
+
+impl Asked {
+    /// What the post of an event to so many handlers of the bus with this number asks for. Layers
+    /// see it also where there is no handler.
+    pub(crate) fn new(handlers: usize, has_layers: bool, bus: usize, may_wait: bool) -> Self {
+        Self {
+            deliveries: handlers.max(usize::from(has_layers)),
+            is_inside: causal::is_inside(bus),
+            may_wait,
+        }
+    }
 }
 
 /// Why a post is not taken.
