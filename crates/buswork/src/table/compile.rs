@@ -6,7 +6,7 @@ use crate::entry::Entry;
 use crate::order;
 use crate::sync::Arc;
 
-/// What a compile starts from: see [`Table::gather`].
+/// What a compile starts from: see [`Table::gather`](super::Table::gather).
 pub struct Gathered<K, H> {
     pub(super) entries: Vec<Arc<Entry<K, H>>>,
     pub(super) searching: Vec<Arc<Entry<K, H>>>,
@@ -68,7 +68,7 @@ impl<K, H> Arranged<K, H> {
         &self.entries
     }
 
-    /// The [generation](Table::generation) that it was gathered under.
+    /// The [generation](super::Table::generation) that it was gathered under.
     pub fn generation(&self) -> u64 {
         self.generation
     }
