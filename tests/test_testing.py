@@ -392,6 +392,20 @@ def test_unions_and_built_in_methods_are_muted() -> None:
         recorder.assert_not_published("a..b")
 
 
+@pytest.mark.parametrize(
+    ("event_type", "error"),
+    [(Placed("1"), TypeError), (list[int], TypeError), ("a..b", ValueError)],
+)
+def test_what_is_no_event_type_is_refused_also_where_nothing_was_published(
+    event_type: Any, error: type[Exception]
+) -> None:
+    with record(EventBus()) as recorder:
+        with pytest.raises(error):
+            recorder.assert_not_published(event_type)
+        with pytest.raises(error):
+            recorder.assert_published(event_type)
+
+
 def test_a_context_is_forgotten_when_a_recorder_is_entered_anew() -> None:
     bus = EventBus()
     entered, recorder = contextvars.copy_context(), record(bus, scope="context")

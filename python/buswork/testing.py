@@ -288,6 +288,8 @@ class Recorder(_Part):
         ------
         AssertionError
             When there is none; it lists what was published.
+        TypeError, ValueError
+            When it is no event type, or a malformed pattern, whatever was published.
         """
         return self._found(event_type, attributes)[0]
 
@@ -328,10 +330,11 @@ class Recorder(_Part):
         return found
 
     def _matching(self, event_type: Any, attributes: dict[str, object]) -> list[Any]:
+        fits = _reads(event_type)
         return [
             record.event
             for record in self._records
-            if _fits(record, event_type)
+            if fits(record)
             and all(_has(record.event, name, value) for name, value in attributes.items())
         ]
 
@@ -400,12 +403,13 @@ def _is_of(event: object, *types: type) -> bool:
     return issubclass(type(event), types)
 
 
-def _fits(record: Recorded, event_type: Any) -> bool:
+def _reads(event_type: Any) -> Callable[[Recorded], bool]:
+    """Return what says whether a record is of an event type, which is refused if it is none."""
     if isinstance(event_type, str):
-        # Asked in any case: it refuses what is malformed.
-        matches = topic_matches(event_type, record.topic or "none")
-        return record.topic is not None and matches
-    return _is_of(record.event, *classes_of(event_type))
+        topic_matches(event_type, "any")  # Refuses what is malformed.
+        return lambda it: it.topic is not None and topic_matches(event_type, it.topic)
+    classes = classes_of(event_type)
+    return lambda it: _is_of(it.event, *classes)
 
 
 _MISSING = object()
