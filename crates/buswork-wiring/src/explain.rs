@@ -1,0 +1,1 @@
+//! Why a handler gets an event, or why not.

@@ -1,0 +1,1 @@
+//! `wiring.lock.json`: the graph as a file to commit, one edge a line.

@@ -1,0 +1,1 @@
+//! The graph as text: tree, table, JSON, Mermaid, SARIF, annotations for GitHub.

@@ -1,0 +1,1 @@
+//! Reads Rust: who subscribes, handles and publishes by the crate `buswork`.
