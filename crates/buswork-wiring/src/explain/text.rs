@@ -125,7 +125,10 @@ impl Because {
         let event = printable(event);
         match *right {
             "base" => write!(formatter, "it is subscribed to the base class {event}")?,
-            "pattern" => write!(formatter, "it is subscribed to `{event}`, which can match")?,
+            "pattern" => write!(
+                formatter,
+                "it is subscribed to `{event}`, which can match it,"
+            )?,
             "wildcard" => write!(formatter, "it is subscribed to everything ({event})")?,
             _ => write!(formatter, "it is subscribed to it")?,
         }

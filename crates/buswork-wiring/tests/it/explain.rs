@@ -52,7 +52,7 @@ fn a_template_may_match() {
         .subscribe("door.{}.update", "h:update");
     assert_snapshot!(said(wired, "door.front.update", "update"), @r"
     h:update may get door.front.update
-      it is subscribed to `door.{}.update`, which can match at h.py:29, in module h
+      it is subscribed to `door.{}.update`, which can match it, at h.py:29, in module h
       possible
     ");
 }
