@@ -1,0 +1,10 @@
+//! The tests of the crate, a file a theme.
+
+mod config;
+mod confirm;
+mod diff;
+mod explain;
+mod lock;
+mod rules;
+mod text;
+mod wired;
