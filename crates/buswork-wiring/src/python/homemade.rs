@@ -68,8 +68,8 @@ impl Homemade {
                 .iter()
                 .any(|table| tables.contains(table))
         });
-        // A table that one may only set, by a name, is a registry like any other, unless it says
-        // that it is about handlers.
+        // A table with one entry a name is a registry like any other. One that is only written down
+        // must say that it is about handlers.
         let is_bus = |dispatch: &Dispatch| {
             let own = registrations.iter().filter(|registration| {
                 registration
@@ -82,7 +82,7 @@ impl Homemade {
             match dispatch.key {
                 KeyOf::Class => true,
                 _ if own.peek().is_none() => is_named,
-                _ => own.any(|registration| !registration.replaces) || is_named,
+                _ => own.any(|registration| !registration.replaces),
             }
         };
         let dispatches: Vec<_> = dispatches
@@ -482,9 +482,14 @@ impl Evaluator<'_> {
                     file: scope.file,
                     id,
                 };
-                if self.comes_from(there(*callee), looked_up, 0) {
-                    return true;
-                }
+                // `table[key].append(x)` calls a method of the collection, not what is in it.
+            let element = match facts.kind(*callee) {
+                ExpressionKind::Attribute(of, _) => self.is_loop_variable(there(*of)),
+                _ => true,
+            };
+            if element && self.comes_from(there(*callee), looked_up, 0) {
+                return true;
+            }
                 // `self._invoke(handler, event)`.
                 arguments.len() > 1
                     && arguments.iter().any(|argument| match argument {
@@ -495,6 +500,14 @@ impl Evaluator<'_> {
                         _ => false,
                     })
             })
+    }
+
+    fn is_loop_variable(&self, at: ExpressionRef) -> bool {
+        let ExpressionKind::Name(name) = self.project.facts(at.file).kind(at.id) else {
+            return false;
+        };
+        let Some((_, bindings)) = self.bindings(at, *name) else { return false };
+        bindings.iter().any(|binding| matches!(binding, Binding::Element { .. }))
     }
 
     /// Whether a value is, or is an element of, what was looked up.

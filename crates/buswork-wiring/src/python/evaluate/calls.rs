@@ -7,7 +7,7 @@ use super::super::facts::{
 };
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::values::distinct;
-use super::{Ancestor, Context, Evaluator, Fact, Value};
+use super::{Ancestor, Binding, Context, Evaluator, Fact, Value};
 use crate::graph::Grade;
 
 /// More call sites than this of one name say nothing about a parameter.
@@ -133,6 +133,9 @@ impl<'p> Evaluator<'p> {
         };
         if let Some(found) = self.taken(callee, at, context) {
             return found;
+        }
+        if let Some(found) = self.text_method(callee, context) {
+            return vec![found];
         }
         let mut result = Vec::new();
         for fact in self.evaluate(callee, context).iter() {
@@ -260,6 +263,33 @@ impl<'p> Evaluator<'p> {
             }
         }
         result
+    }
+
+    /// `"user.{}.created".format(name)`, `name.lower()`.
+    fn text_method(&self, callee: ExpressionRef, context: &Context) -> Option<Fact> {
+        let facts = self.project.facts(callee.file);
+        let ExpressionKind::Attribute(of, name) = facts.kind(callee.id) else { return None };
+        let name = facts.text(*name);
+        if !matches!(name, "format" | "lower" | "upper" | "strip" | "casefold") {
+            return None;
+        }
+        let found = self.evaluate(ExpressionRef { file: callee.file, id: *of }, context);
+        let [Fact { value: Value::Text(text) | Value::Template(text), grade, .. }] = found.as_ref()
+        else {
+            return None;
+        };
+        let changed = match name {
+            "format" => holes(text),
+            "lower" | "casefold" => text.to_lowercase(),
+            "upper" => text.to_uppercase(),
+            _ => text.trim().to_owned(),
+        };
+        let is_template = changed.contains("{}");
+        Some(if is_template {
+            Fact::of(Value::Template(changed.into()), Grade::Possible)
+        } else {
+            Fact::of(Value::Text(changed.into()), *grade)
+        })
     }
 
     /// Something taken from a collection: `events.pop(0)`, `queue.get()`, `table.get(key)`, `next(x)`.
@@ -523,16 +553,15 @@ impl<'p> Evaluator<'p> {
     /// All calls in a file of something of this last name.
     pub(crate) fn collect_calls(&self, file: u32, name: &str, into: &mut Vec<ExpressionRef>) {
         let facts = self.project.facts(file);
+        let aliases = aliases(facts, name);
         for scope in &facts.scopes {
             for &call in &scope.calls {
-                let ExpressionKind::Call(function, _) = facts.kind(call) else {
-                    continue;
-                };
+                let ExpressionKind::Call(function, _) = facts.kind(call) else { continue };
                 let called = match facts.kind(*function) {
                     ExpressionKind::Name(called) | ExpressionKind::Attribute(_, called) => *called,
                     _ => continue,
                 };
-                if facts.text(called) == name {
+                if facts.text(called) == name || aliases.contains(&called) {
                     into.push(ExpressionRef { file, id: call });
                 }
             }
@@ -594,12 +623,17 @@ impl<'p> Evaluator<'p> {
     /// Whether a callee is a method of an object, not `Class.method` with the object handed over.
     fn is_bound(&self, callee: ExpressionRef, function: ScopeRef) -> bool {
         let facts = self.project.facts(callee.file);
-        let ExpressionKind::Attribute(of, _) = facts.kind(callee.id) else {
-            return false;
-        };
-        let of = ExpressionRef {
-            file: callee.file,
-            id: *of,
+                let of = match facts.kind(callee.id) {
+            ExpressionKind::Attribute(of, _) => ExpressionRef { file: callee.file, id: *of },
+            // `register = self.register_listener`.
+            ExpressionKind::Name(name) => {
+                let Some((_, bindings)) = self.bindings(callee, *name) else { return false };
+                return bindings.iter().any(|binding| match binding {
+                    Binding::Value(value) => self.is_bound(*value, function),
+                    _ => false,
+                });
+            }
+            _ => return false,
         };
         let found = self.evaluate(of, &Context::default());
         let is_of_class = !found.is_empty()
@@ -618,4 +652,43 @@ impl<'p> Evaluator<'p> {
         let facts = self.project.facts(scope.file);
         facts.text(facts.scope(scope.id).name).to_owned()
     }
+}
+
+/// Other names that a file gives to something of this last name: `register = self.register_listener`,
+/// `from shop import emit as send`.
+fn aliases(facts: &Facts, name: &str) -> Vec<u32> {
+    let statements = facts.scopes.iter().flat_map(|scope| &scope.statements);
+    let aliases = statements.filter_map(|statement| match statement.kind {
+        StatementKind::Bind { target, value } => {
+            let is_it = matches!(
+                facts.kind(value),
+                ExpressionKind::Name(found) | ExpressionKind::Attribute(_, found)
+                    if facts.text(*found) == name
+            );
+            match facts.kind(target) {
+                ExpressionKind::Name(alias) | ExpressionKind::Attribute(_, alias) if is_it => {
+                    Some(*alias)
+                }
+                _ => None,
+            }
+        }
+        StatementKind::From { name: imported, bound, .. } => {
+            (imported != bound && facts.text(imported) == name).then_some(bound)
+        }
+        _ => None,
+    });
+    aliases.collect()
+}
+
+/// A format string with `{}` for each field.
+fn holes(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        result.push_str(before);
+        result.push_str("{}");
+        rest = after.split_once('}').map_or("", |(_, after)| after);
+    }
+    result.push_str(rest);
+    result
 }

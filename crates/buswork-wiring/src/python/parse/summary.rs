@@ -39,10 +39,26 @@ fn called(facts: &Facts) -> Vec<String> {
         .iter()
         .flat_map(|scope| scope.calls.iter().chain(&scope.decorators))
         .filter_map(|&call| facts.last_name(call))
+        .chain(aliased(facts))
         .collect();
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(str::to_owned).collect()
+}
+
+/// What gets another name: `register = self.register_listener`, `import emit as send`.
+fn aliased(facts: &Facts) -> impl Iterator<Item = &str> {
+    let statements = facts.scopes.iter().flat_map(|scope| &scope.statements);
+    statements.filter_map(|statement| match statement.kind {
+        StatementKind::Bind { value, .. } => match facts.kind(value) {
+            ExpressionKind::Name(name) | ExpressionKind::Attribute(_, name) => {
+                Some(facts.text(*name))
+            }
+            _ => None,
+        },
+        StatementKind::From { name, bound, .. } if name != bound => Some(facts.text(name)),
+        _ => None,
+    })
 }
 
 /// Texts like `shop.signals`: something may import them by name.

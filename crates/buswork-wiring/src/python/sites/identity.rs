@@ -273,7 +273,8 @@ impl Evaluator<'_> {
 /// Whether something outside can be an event; `int` and `str` can not, nor what `typing` has.
 fn is_event_path(path: &str) -> bool {
     let root = path.split('.').next().unwrap_or_default();
-    !matches!(
+    let last = path.rsplit('.').next().unwrap_or_default().trim_start_matches('_');
+    last.starts_with(char::is_uppercase) && !matches!(
         root,
         "builtins" | "typing" | "typing_extensions" | "collections"
     )
