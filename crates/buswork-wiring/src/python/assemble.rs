@@ -51,7 +51,8 @@ impl Assembly<'_, '_> {
             let (at, reason) = self.place_of(found, sites);
             let is_moved = at != found.site.at;
             let event = self.event(&found.event);
-            let scope = self.evaluator.scope_of(at);
+            let decorated = self.evaluator.decorated_by(at);
+            let scope = decorated.unwrap_or_else(|| self.evaluator.scope_of(at));
             let awaited = self.evaluator.is_awaited(at);
             let mut through = found.site.through.clone();
             if is_moved {

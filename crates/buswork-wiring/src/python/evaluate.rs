@@ -47,6 +47,12 @@ pub(crate) struct Context {
 pub(crate) struct Evaluator<'p> {
     pub(crate) project: &'p Project,
     known: RefCell<FxHashMap<(ExpressionRef, Context), Found>>,
+    /// What came out while something was cut short: it holds within the evaluation under way, and is
+    /// worked out again by the next one.
+    provisional: RefCell<FxHashMap<(ExpressionRef, Context), Found>>,
+    provisional_callers: RefCell<FxHashMap<ScopeRef, Rc<[Caller]>>>,
+    /// How often an evaluation was cut short: at itself, or for being too deep.
+    cuts: Cell<u64>,
     under_way: RefCell<FxHashSet<(ExpressionRef, Context)>>,
     ancestors: RefCell<FxHashMap<ScopeRef, Rc<[Ancestor]>>>,
     callers: RefCell<FxHashMap<ScopeRef, Rc<[Caller]>>>,
@@ -78,6 +84,9 @@ impl<'p> Evaluator<'p> {
         Self {
             project,
             known: RefCell::default(),
+            provisional: RefCell::default(),
+            provisional_callers: RefCell::default(),
+            cuts: Cell::new(0),
             under_way: RefCell::default(),
             ancestors: RefCell::default(),
             callers: RefCell::default(),
@@ -92,15 +101,49 @@ impl<'p> Evaluator<'p> {
         if let Some(found) = self.known.borrow().get(&key) {
             return found.clone();
         }
+        if let Some(found) = self.provisional.borrow().get(&key) {
+            self.cut();
+            return found.clone();
+        }
         if self.depth.get() >= DEEPEST || !self.under_way.borrow_mut().insert(key.clone()) {
+            self.cut();
             return Found::default();
         }
+        let cuts = self.cuts.get();
         self.depth.set(self.depth.get() + 1);
         let found: Found = values::distinct(self.work_out(at, context)).into();
-        self.depth.set(self.depth.get() - 1);
+        self.leave();
         self.under_way.borrow_mut().remove(&key);
-        self.known.borrow_mut().insert(key, found.clone());
+        if self.cuts.get() == cuts || self.depth.get() == 0 {
+            self.known.borrow_mut().insert(key, found.clone());
+        } else {
+            self.provisional.borrow_mut().insert(key, found.clone());
+        }
         found
+    }
+
+    fn cut(&self) {
+        self.cuts.set(self.cuts.get() + 1);
+    }
+
+    /// Goes one level deeper, unless that is too deep.
+    fn enter(&self) -> bool {
+        let depth = self.depth.get();
+        if depth >= DEEPEST {
+            self.cut();
+            return false;
+        }
+        self.depth.set(depth + 1);
+        true
+    }
+
+    fn leave(&self) {
+        let depth = self.depth.get() - 1;
+        self.depth.set(depth);
+        if depth == 0 {
+            self.provisional.borrow_mut().clear();
+            self.provisional_callers.borrow_mut().clear();
+        }
     }
 
     fn work_out(&self, at: ExpressionRef, context: &Context) -> Vec<Fact> {

@@ -293,9 +293,10 @@ impl<'a, 'p> Flow<'a, 'p> {
             return None;
         };
         let name = facts.text(*name);
-        let [only] = self.evaluator.project.functions_named(name) else {
-            return None;
-        };
+                let named = self.evaluator.project.functions_named(name).iter();
+        let methods = named.copied().filter(|&found| self.evaluator.class_of_method(found).is_some());
+        let methods: Vec<_> = methods.collect();
+        let [only] = methods.as_slice() else {return None;};
         if is_common(name) || name.len() < 5 {
             return None;
         }
@@ -400,6 +401,14 @@ impl Evaluator<'_> {
             Some(function) => self.path_of(function),
             None => format!("{}:", self.project.file(scope.file).module),
         }
+    }
+
+    /// The function that an expression is a decorator of.
+    pub(crate) fn decorated_by(&self, at: ExpressionRef) -> Option<ScopeRef> {
+        let facts = self.project.facts(at.file);
+        let within = &facts.scope(facts.expression(at.id).scope).within;
+        let decorated = within.iter().find(|&&id| facts.scope(id).decorators.contains(&at.id));
+        decorated.map(|&id| ScopeRef { file: at.file, id })
     }
 
     /// Whether the value of a call is awaited where it is made.

@@ -147,6 +147,7 @@ impl Evaluator<'_> {
         };
         let mut before = Some(expression.at);
         let mut is_first = true;
+        let mut runs_later = false;
         loop {
             let here = facts.scope(scope.id);
             let is_visible = is_first || here.kind != ScopeKind::Class;
@@ -161,7 +162,8 @@ impl Evaluator<'_> {
             }
             // A nested function runs later: what it sees of the outside is how that ends. A class
             // body runs where it stands.
-            before = (here.kind == ScopeKind::Class).then_some(here.at);
+            runs_later |= here.is_function();
+            before = (!runs_later).then_some(here.at);
             is_first = false;
             scope.id = here.parent;
         }
@@ -400,19 +402,6 @@ impl Evaluator<'_> {
             }
         }
         result
-    }
-
-    fn enter(&self) -> bool {
-        let depth = self.depth.get();
-        if depth >= super::DEEPEST {
-            return false;
-        }
-        self.depth.set(depth + 1);
-        true
-    }
-
-    fn leave(&self) {
-        self.depth.set(self.depth.get() - 1);
     }
 
     /// The parameter that an expression is, when it is nothing else.

@@ -509,12 +509,20 @@ impl<'p> Evaluator<'p> {
         if let Some(found) = self.callers.borrow().get(&function) {
             return found.clone();
         }
+        if let Some(found) = self.provisional_callers.borrow().get(&function) {
+            self.cut();
+            return found.clone();
+        }
         // Until they are known there are none: that ends a circle.
-        self.callers
-            .borrow_mut()
-            .insert(function, Vec::new().into());
+        self.provisional_callers.borrow_mut().insert(function, Vec::new().into());
+        let cuts = self.cuts.get();
+        let is_outermost = self.depth.get() == 0;
         let found: Rc<[Caller]> = self.find_callers(function).into();
-        self.callers.borrow_mut().insert(function, found.clone());
+        if self.cuts.get() == cuts || is_outermost {
+            self.callers.borrow_mut().insert(function, found.clone());
+        } else {
+            self.provisional_callers.borrow_mut().insert(function, found.clone());
+        }
         found
     }
 

@@ -25,6 +25,7 @@ impl Evaluator<'_> {
         // Until it is known, a class is its own only ancestor: that ends a circle of bases.
         let only: Rc<[Ancestor]> = vec![Ancestor::Here(class)].into();
         self.ancestors.borrow_mut().insert(class, only);
+        let cuts = self.cuts.get();
         let mut result = vec![Ancestor::Here(class)];
         for above in self.bases(class) {
             let line = match &above {
@@ -38,7 +39,11 @@ impl Evaluator<'_> {
             }
         }
         let result: Rc<[Ancestor]> = result.into();
-        self.ancestors.borrow_mut().insert(class, result.clone());
+        if self.cuts.get() == cuts || self.depth.get() == 0 {
+            self.ancestors.borrow_mut().insert(class, result.clone());
+        } else {
+            self.ancestors.borrow_mut().remove(&class);
+        }
         result
     }
 

@@ -464,6 +464,7 @@ impl Finder<'_, '_> {
                 }
             }
             is_followed = true;
+            self.as_subclass(&mut next, caller.call, function);
             match handler {
                 Some((of, index)) if of == function => {
                     match self.evaluator.argument_for(caller, function, index) {
@@ -485,6 +486,21 @@ impl Finder<'_, '_> {
             is_followed |= self.bare_decorated(site, function, &through);
         }
         is_followed
+    }
+
+    /// Where a subclass calls a method of its base, `self` in there is an object of the subclass.
+    fn as_subclass(&self, site: &mut Site, call: ExpressionRef, function: ScopeRef) {
+        let Some(base) = self.evaluator.class_of_method(function) else { return };
+        let around = self.evaluator.function_around(self.evaluator.scope_of(call));
+        let class = around.and_then(|around| self.evaluator.class_of_method(around));
+        let Some(class) = class.filter(|class| self.evaluator.is_subclass(*class, base)) else {
+            return;
+        };
+        if let Some(Operand::Expressions(_, context)) = &mut site.handler
+            && context.this.is_none()
+        {
+            context.this = Some(class);
+        }
     }
 
     fn bare_decorated(&mut self, site: &Site, function: ScopeRef, through: &[Step]) -> bool {

@@ -34,7 +34,7 @@ impl Evaluator<'_> {
         match &fact.value {
             Value::Object(class) => self.event_of_object(*class, fact, protocol),
             Value::ExternalObject(path, _) if protocol.events != Key::Name => {
-                is_event_path(path).then(|| EventId::Outside(path.clone()))
+                is_class_path(path).then(|| EventId::Outside(path.clone()))
             }
             // A bus that is asked for a class: `bus.publish(OrderPlaced, payload)`.
             Value::Class(class) if protocol.events != Key::Name => Some(EventId::Class(*class)),
@@ -106,7 +106,7 @@ impl Evaluator<'_> {
                 Some(EventId::Any)
             }
             Value::External(path) if protocol.events != Key::Name => {
-                is_event_path(path).then(|| EventId::Outside(path.clone()))
+                is_class_path(path).then(|| EventId::Outside(path.clone()))
             }
             other => self.named_event(other, protocol),
         }
@@ -234,7 +234,9 @@ impl Evaluator<'_> {
             Value::External(path) if !path.starts_with("builtins.") || is_known_callable(path) => {
                 Some((HandlerId::Outside(path.clone()), None))
             }
-            Value::ExternalObject(path, Some(_)) => Some((HandlerId::Outside(path.clone()), None)),
+            Value::ExternalObject(path, Some(_)) if is_class_path(path) => {
+                Some((HandlerId::Outside(path.clone()), None))
+            }
             _ => None,
         }
     }
@@ -270,8 +272,9 @@ impl Evaluator<'_> {
     }
 }
 
-/// Whether something outside can be an event; `int` and `str` can not, nor what `typing` has.
-fn is_event_path(path: &str) -> bool {
+/// Whether something outside is a class that may be an event; `int` and `str` are not, nor what
+/// `typing` has.
+fn is_class_path(path: &str) -> bool {
     let root = path.split('.').next().unwrap_or_default();
     let last = path.rsplit('.').next().unwrap_or_default().trim_start_matches('_');
     last.starts_with(char::is_uppercase) && !matches!(
