@@ -1,0 +1,374 @@
+//! What is known of the standard library: enough of it to follow a value through.
+
+use syn::Expr;
+
+use super::Walker;
+use super::calls::Calling;
+use crate::rust::facts::Value;
+use crate::rust::types::{POINTERS, Ty, last};
+
+/// Paths of functions that block the thread.
+const BLOCKING: [&str; 5] = [
+    "std::thread::sleep",
+    "std::fs::",
+    "std::net::",
+    "reqwest::blocking::",
+    "ureq::",
+];
+
+/// Functions that only wrap what they are given.
+const WRAPPERS: [&str; 14] = [
+    "Arc::new",
+    "Rc::new",
+    "Box::new",
+    "Mutex::new",
+    "RwLock::new",
+    "RefCell::new",
+    "Cell::new",
+    "Some",
+    "Ok",
+    "OnceLock::from",
+    "Arc::from",
+    "Box::from",
+    "Cow::Owned",
+    "Cow::Borrowed",
+];
+
+impl Walker<'_, '_> {
+    /// A call of a function of another crate, by its path.
+    pub(super) fn call_ext(&mut self, calling: &Calling<'_>, path: &str) -> Value {
+        if BLOCKING
+            .iter()
+            .any(|start| path == *start || (start.ends_with("::") && path.starts_with(start)))
+        {
+            self.blocks(path, calling.line);
+        }
+        let before = (self.detached, self.offloaded);
+        self.leaving(&calling.name, path.starts_with("std::thread"));
+        let mut inputs: Vec<Value> = calling
+            .inputs
+            .iter()
+            .map(|input| self.value(input))
+            .collect();
+        (self.detached, self.offloaded) = before;
+
+        let short = two_words(path);
+        let wrapper = short.split("::").next().unwrap_or(short);
+        let first = if inputs.is_empty() {
+            Value::unknown()
+        } else {
+            inputs.swap_remove(0)
+        };
+        let inner = first.ty.clone();
+        match short {
+            "Err" => first.with(Ty::ext("Result", vec![Ty::Unknown, inner])),
+            "Some" => first.with(Ty::ext("Option", vec![inner])),
+            "Ok" => first.with(Ty::ext("Result", vec![inner])),
+            "Arc::clone" | "Rc::clone" | "Clone::clone" => {
+                let ty = inner.bare().clone();
+                first.with(ty)
+            }
+            "Arc::downgrade" | "Rc::downgrade" => {
+                let ty = inner.bare().pointee().unwrap_or_default();
+                first.with(Ty::ext("Weak", vec![ty]))
+            }
+            "Box::pin" => first.with(inner),
+            "array::from_fn" | "iter::from_fn" | "iter::repeat_with" => {
+                let output = self.output_of(&inner);
+                Value::named(Ty::ext("Iterator", vec![output]))
+            }
+            "LazyLock::new" | "LazyCell::new" | "Lazy::new" => {
+                let output = self.output_of(&inner);
+                Value::named(Ty::ext(wrapper, vec![output]))
+            }
+            "Arc::new_cyclic" | "Rc::new_cyclic" => {
+                let output = self.output_of(&inner);
+                Value::named(Ty::ext(wrapper, vec![output]))
+            }
+            "mem::take" | "mem::replace" => {
+                let ty = inner.bare().clone();
+                first.with(ty)
+            }
+            _ if WRAPPERS.contains(&short) => first.with(Ty::ext(wrapper, vec![inner])),
+            "Vec::new" | "VecDeque::new" | "HashSet::new" | "BTreeSet::new" | "HashMap::new"
+            | "BTreeMap::new" | "Vec::with_capacity" => Value::named(Ty::ext(wrapper, Vec::new())),
+            _ => match (calling.name.as_str(), calling.turbofish.first()) {
+                // `serde_json::from_str::<OrderPlaced>(…)`.
+                (name, Some(ty)) if name.starts_with("from_") => {
+                    let reason = format!("by the type that `{name}` is asked for");
+                    Value::through(Ty::ext("Result", vec![ty.clone()]), reason)
+                }
+                ("channel", Some(ty)) => Value::named(Ty::Tuple(
+                    [
+                        Ty::ext("Sender", vec![ty.clone()]),
+                        Ty::ext("Receiver", vec![ty.clone()]),
+                    ]
+                    .into(),
+                )),
+                _ => Value::unknown(),
+            },
+        }
+    }
+
+    /// What is handed to `spawn` runs beside the code that hands it over.
+    fn leaving(&mut self, name: &str, is_thread: bool) {
+        self.detached |= name.starts_with("spawn");
+        self.offloaded |= matches!(name, "spawn_blocking" | "block_in_place")
+            || (is_thread && name.starts_with("spawn"));
+    }
+
+    /// A call of a method that is not in the code.
+    pub(super) fn standard(
+        &mut self,
+        calling: &Calling<'_>,
+        written: &Expr,
+        receiver: Value,
+    ) -> Value {
+        let seen = self.seen_through(&receiver.ty, &calling.name);
+        let wanted = self.handed(&seen, &calling.name);
+        let before = (self.detached, self.offloaded);
+        self.leaving(&calling.name, false);
+        let inputs: Vec<Value> = calling
+            .inputs
+            .iter()
+            .map(|input| match input {
+                Expr::Closure(closure) => self.closure(closure, &wanted),
+                other => self.value(other),
+            })
+            .collect();
+        (self.detached, self.offloaded) = before;
+        if let (
+            "push" | "push_back" | "push_front" | "insert" | "push_str",
+            Expr::Path(path),
+            Some(item),
+        ) = (calling.name.as_str(), written, inputs.last())
+        {
+            self.pushed(path, &receiver, item);
+        }
+        let output = inputs
+            .last()
+            .map(|input| self.output_of(&input.ty))
+            .unwrap_or_default();
+        let ty = self.result(calling, &seen, inputs.first(), output);
+        receiver.with(ty)
+    }
+
+    /// What a method is of: not of the pointer, but for its own few.
+    fn seen_through(&self, ty: &Ty, method: &str) -> Ty {
+        if matches!(
+            method,
+            "clone" | "as_ref" | "as_mut" | "upgrade" | "borrow" | "deref" | "get_mut"
+        ) {
+            return ty.clone();
+        }
+        let mut seen = ty.clone();
+        while let Some((name, _)) = seen.bare().outer()
+            && POINTERS.contains(&name)
+            && let Some(target) = seen.bare().pointee()
+        {
+            seen = target.reference();
+        }
+        seen
+    }
+
+    /// `events.push(OrderPlaced { … })` tells what `let mut events = Vec::new()` holds.
+    fn pushed(&mut self, path: &syn::ExprPath, receiver: &Value, item: &Value) {
+        let (Some(name), Some((list, []))) = (path.path.get_ident(), receiver.ty.bare().outer())
+        else {
+            return;
+        };
+        let ty = Ty::ext(list, vec![item.ty.clone()]);
+        let name = name.to_string();
+        let found = self
+            .names
+            .iter_mut()
+            .rev()
+            .find_map(|scope| scope.get_mut(&name));
+        if let Some(known) = found {
+            known.ty = ty;
+            known.made.clone_from(&item.made);
+        }
+    }
+
+    /// What a method hands to the closure that it is given.
+    fn handed(&self, receiver: &Ty, method: &str) -> Vec<Ty> {
+        let Some((name, parts)) = receiver.bare().outer() else {
+            return Vec::new();
+        };
+        let first = parts.first().cloned().unwrap_or_default();
+        match (name, method) {
+            ("Result", "map_err" | "unwrap_or_else" | "or_else" | "inspect_err") => {
+                parts.get(1).cloned().into_iter().collect()
+            }
+            ("Option" | "Result", "inspect" | "filter") => vec![first.reference()],
+            ("Option" | "Result", _) => vec![first],
+            ("Iterator", "fold" | "try_fold" | "scan") => vec![Ty::Unknown, first],
+            (
+                "Iterator",
+                "filter" | "inspect" | "find" | "skip_while" | "take_while" | "partition"
+                | "max_by_key" | "min_by_key",
+            ) => vec![first.reference()],
+            ("Iterator", _) => vec![first],
+            ("LocalKey", "with") => vec![first.reference()],
+            (_, "retain" | "retain_mut" | "for_each") => {
+                vec![self.program.item(&receiver.bare().clone().reference())]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What a method gives.
+    fn result(
+        &self,
+        calling: &Calling<'_>,
+        receiver: &Ty,
+        input: Option<&Value>,
+        output: Ty,
+    ) -> Ty {
+        let bare = receiver.bare();
+        let (outer, parts) = bare.outer().unwrap_or_default();
+        let first = parts.first().cloned().unwrap_or_default();
+        let option = |ty: Ty| Ty::ext("Option", vec![ty]);
+        let items = |ty: Ty| Ty::ext("Iterator", vec![ty]);
+        match calling.name.as_str() {
+            "clone" | "to_owned" | "by_ref" | "fuse" | "rev" | "filter" | "skip" | "take_while"
+            | "skip_while" | "step_by" | "inspect" | "chain" | "peekable" | "or_else"
+            | "map_err" | "inspect_err" | "or" | "boxed" | "as_pin_mut" | "into_inner" => {
+                bare.clone()
+            }
+            "take" if outer == "Iterator" || outer == "Option" => bare.clone(),
+            "cloned" | "copied" => Ty::ext(outer, vec![first.bare().clone()]),
+            "as_ref" | "as_mut" | "as_deref" | "as_deref_mut" | "borrow" | "borrow_mut"
+            | "get_ref" | "get_mut" | "deref" => match outer {
+                "Option" | "Result" => Ty::ext(outer, vec![first.reference()]),
+                "Arc" | "Rc" | "Box" | "RefCell" | "Mutex" | "Guard" | "AsRef" => first.reference(),
+                _ => bare.clone().reference(),
+            },
+            "unwrap" | "expect" | "unwrap_or" | "unwrap_or_else" | "unwrap_or_default"
+            | "context" | "with_context" => match (outer, calling.name.as_str()) {
+                ("Option", "context" | "with_context") => Ty::ext("Result", vec![first]),
+                (_, "context" | "with_context") => bare.clone(),
+                _ => first,
+            },
+            "ok" | "upgrade" => match outer {
+                "Weak" => option(Ty::ext("Arc", vec![first])),
+                _ => option(first),
+            },
+            "ok_or" | "ok_or_else" => Ty::ext("Result", vec![first]),
+            "then" | "then_some" => option(match input {
+                Some(value) if calling.name == "then_some" => value.ty.clone(),
+                _ => output,
+            }),
+            "map" | "map_or" | "map_or_else" if outer != "Iterator" => {
+                match calling.name.as_str() {
+                    "map" => Ty::ext(outer, vec![output]),
+                    _ => output,
+                }
+            }
+            "map" => items(output),
+            "and_then" => output,
+            "filter_map" | "flat_map" | "map_while" => items(self.program.item(&output)),
+            "flatten" => match outer {
+                "Option" => first,
+                _ => items(self.program.item(&first)),
+            },
+            "lock" | "read" | "write" | "try_lock" => self.locked(bare, first),
+            "iter" | "iter_mut" => items(self.program.item(&bare.clone().reference())),
+            "into_iter" => items(self.program.item(receiver)),
+            "drain" | "into_values" | "try_iter" => match self.program.item(bare) {
+                Ty::Tuple(parts) if calling.name == "into_values" => {
+                    items(parts.get(1).cloned().unwrap_or_default())
+                }
+                item => items(item),
+            },
+            "values" | "values_mut" => items(parts.get(1).cloned().unwrap_or_default().reference()),
+            "next" | "next_back" | "last" | "nth" | "find" | "max_by_key" | "min_by_key"
+            | "max" | "min" | "reduce" | "pop" | "pop_front" | "pop_back" | "peek" | "first"
+            | "get"
+                if matches!(
+                    outer,
+                    "Iterator"
+                        | "VecDeque"
+                        | "Vec"
+                        | "Slice"
+                        | "Array"
+                        | "BinaryHeap"
+                        | "HashMap"
+                        | "BTreeMap"
+                        | "OnceLock"
+                        | "OnceCell"
+                ) =>
+            {
+                let item = match (outer, parts) {
+                    ("HashMap" | "BTreeMap", [_, value]) => value.clone(),
+                    _ => first,
+                };
+                let is_shown = matches!(calling.name.as_str(), "first" | "last" | "get" | "peek")
+                    && outer != "Iterator";
+                option(if is_shown { item.reference() } else { item })
+            }
+            "recv" | "try_recv" | "join" | "recv_timeout" => {
+                let result = Ty::ext("Result", vec![first]);
+                let is_async = matches!(bare, Ty::Ext(path, _) if path.starts_with("tokio"));
+                if is_async {
+                    Ty::ext("Future", vec![result])
+                } else {
+                    result
+                }
+            }
+            "get_or_init" | "get_or_insert_with" => first.reference(),
+            "enumerate" => items(Ty::Tuple([Ty::Unknown, first].into())),
+            "zip" => {
+                let other = input
+                    .map(|value| self.program.item(&value.ty))
+                    .unwrap_or_default();
+                items(Ty::Tuple([first, other].into()))
+            }
+            "collect" => collected(calling.turbofish.first(), first),
+            "to_vec" | "into_vec" | "into_boxed_slice" => Ty::ext("Vec", vec![first]),
+            "parse" => Ty::ext("Result", calling.turbofish.clone()),
+            "into" if outer == "Into" => first,
+            "with" if outer == "LocalKey" => output,
+            _ => Ty::Unknown,
+        }
+    }
+
+    /// What a lock gives.
+    fn locked(&self, lock: &Ty, first: Ty) -> Ty {
+        let guard = Ty::ext("Guard", vec![first]);
+        match self.program.derefs(lock).iter().find_map(Ty::outer) {
+            _ if matches!(lock, Ty::Ext(path, _) if path.starts_with("parking_lot")) => guard,
+            _ if matches!(lock, Ty::Ext(path, _) if path.starts_with("tokio")) => {
+                Ty::ext("Future", vec![guard])
+            }
+            Some((_, _)) => Ty::ext("Result", vec![guard]),
+            None => Ty::Unknown,
+        }
+    }
+}
+
+/// What `collect` gives: what it is asked for, with the items in it.
+fn collected(wanted: Option<&Ty>, item: Ty) -> Ty {
+    let list = |item| Ty::ext("Vec", vec![item]);
+    match (wanted, item.inside("Result")) {
+        (Some(wanted), Some(inner)) if wanted.outer().is_some_and(|(name, _)| name == "Result") => {
+            super::patterns::filled(wanted, &Ty::ext("Result", vec![list(inner)]))
+        }
+        (Some(wanted), _) => super::patterns::filled(wanted, &list(item)),
+        (None, Some(inner)) => Ty::ext("Result", vec![list(inner)]),
+        (None, None) => list(item),
+    }
+}
+
+/// The last two words of a path, or the only one.
+fn two_words(path: &str) -> &str {
+    let name = last(path);
+    if matches!(name, "Some" | "Ok" | "Err") {
+        return name;
+    }
+    let before = path.len() - name.len();
+    let start = path[..before.saturating_sub(2)]
+        .rfind("::")
+        .map_or(0, |place| place + 2);
+    &path[start..]
+}
