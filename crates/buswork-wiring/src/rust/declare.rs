@@ -6,10 +6,13 @@ use rustc_hash::FxHashMap;
 use syn::visit::{self, Visit};
 use syn::{Attribute, ImplItem, Item as Syntax, Stmt, TraitItem, UseTree};
 
+use super::facts::Unread;
 use super::items::{Function, Impl, Item, Place, Static, TypeItem, TypeKind, UsePath};
+use super::macros;
 use super::parse::line;
 use super::tree::{Outside, Tree};
 use super::types::{Index, Ty};
+use super::walk::VERBS;
 
 /// Goes through the items of one file.
 pub(super) struct Declaring<'t, 'a> {
@@ -57,7 +60,7 @@ impl<'a> Declaring<'_, 'a> {
             Syntax::Trait(item) if !is_test(&item.attrs) => self.interface(item, module),
             Syntax::Const(item) => self.value(&item.ident, &item.ty, Some(&item.expr), module),
             Syntax::Static(item) => self.value(&item.ident, &item.ty, Some(&item.expr), module),
-            Syntax::Macro(item) => self.modules_in_macro(&item.mac, module),
+            Syntax::Macro(item) => self.definition(item, module),
             Syntax::ExternCrate(item) => {
                 let segments = vec![item.ident.to_string()];
                 let name = item.rename.as_ref().map_or(&item.ident, |(_, name)| name);
@@ -128,25 +131,25 @@ impl<'a> Declaring<'_, 'a> {
         self.inside.pop();
     }
 
-    /// `cfg_if! { … mod unix; … }`: what stands in an item macro as `mod name;`.
-    fn modules_in_macro(&mut self, mac: &syn::Macro, parent: Index) {
-        if mac.path.is_ident("macro_rules") {
+    /// What a macro of the code would do where it is used is not known.
+    fn definition(&mut self, item: &syn::ItemMacro, module: Index) {
+        let (true, Some(name)) = (item.mac.path.is_ident("macro_rules"), &item.ident) else {
             return;
-        }
-        let source = self.tree.program.modules[parent].source;
-        for name in super::macros::modules(&mac.tokens) {
-            let module = self.tree.add_child(parent, &name, source);
-            let inside = self.inside.clone();
-            let (path, is_test) = (None, false);
-            self.outside.push(Outside {
+        };
+        let tokens = item.mac.tokens.clone().into_iter().collect();
+        let name = name.to_string();
+        let calls = macros::calls(tokens, &VERBS);
+        let unread = calls.into_iter().map(|(verb, line)| {
+            (
                 module,
-                name,
-                path,
-                inside,
-                is_test,
-                source,
-            });
-        }
+                Unread {
+                    verb,
+                    line,
+                    name: name.clone(),
+                },
+            )
+        });
+        self.tree.program.unread.extend(unread);
     }
 
     fn uses(&mut self, tree: &UseTree, mut path: UsePath, module: Index) {

@@ -164,7 +164,7 @@ pub(super) fn doc(attributes: &[Attribute]) -> String {
         .filter(|attribute| attribute.path().is_ident("doc"))
         .filter_map(text_of)
         .flat_map(|text| {
-            text.lines()
+            text.split('\n')
                 .map(|line| line.trim().to_owned())
                 .collect::<Vec<_>>()
         });

@@ -61,7 +61,13 @@ pub(super) fn bind(
         return bind_object(program, at, index, &reason);
     }
     let event = match &at.site.event {
-        Ty::Unknown => input_of(program, nodes, &handler).and_then(|input| input.pointee()),
+        Ty::Unknown => [&handler, &at.site.handler]
+            .into_iter()
+            .find_map(|handler| {
+                input_of(program, nodes, handler)?
+                    .pointee()
+                    .filter(|event| !event.has_gap())
+            }),
         event => Some(event.clone()),
     };
     let event = event.filter(|event| !event.has_gap() && !event.has_parameter());

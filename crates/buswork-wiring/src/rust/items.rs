@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
+use super::facts::Unread;
 use super::types::{Index, Ty};
 
 /// All declarations of all files.
@@ -18,6 +19,8 @@ pub(super) struct Program<'a> {
     /// Modules of blocks that declare something, by the address of the block.
     pub(super) blocks: FxHashMap<usize, Index>,
     pub(super) methods: Methods,
+    /// Calls in definitions of macros, with the modules that these stand in.
+    pub(super) unread: Vec<(Index, Unread)>,
 }
 
 /// A crate: a root file and all modules below it.

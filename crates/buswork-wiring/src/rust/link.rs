@@ -139,19 +139,23 @@ impl Linking<'_, '_> {
     }
 
     fn unresolved(&mut self, site: SiteKind, node: Index, line: u32, verb: &str, reason: String) {
-        match site {
-            SiteKind::Publish => self.wiring.publish_coverage.count(None),
-            SiteKind::Subscribe => self.wiring.subscribe_coverage.count(None),
-        }
         let step = self.step(node, line);
-        self.wiring.unresolved.push(Unresolved {
+        let unresolved = Unresolved {
             site,
             function: step.function,
             location: step.location,
             verb: verb.to_owned(),
             adapter: ADAPTER.to_owned(),
             reason,
-        });
+        };
+        if self.wiring.unresolved.contains(&unresolved) {
+            return;
+        }
+        match site {
+            SiteKind::Publish => self.wiring.publish_coverage.count(None),
+            SiteKind::Subscribe => self.wiring.subscribe_coverage.count(None),
+        }
+        self.wiring.unresolved.push(unresolved);
     }
 
     fn add_subscriptions(&mut self, bound: &[Bound]) {

@@ -123,30 +123,3 @@ pub(super) fn calls(tokens: Vec<TokenTree>, verbs: &[&str]) -> Vec<(String, u32)
     found.sort_by_key(|(_, line)| *line);
     found
 }
-
-/// The names of `mod name;` items, within braces too.
-pub(super) fn modules(tokens: &TokenStream) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut levels = vec![tokens.clone()];
-    while let Some(tokens) = levels.pop() {
-        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        for token in &tokens {
-            if let TokenTree::Group(group) = token {
-                levels.push(group.stream());
-            }
-        }
-        for words in tokens.windows(3) {
-            if let [
-                TokenTree::Ident(word),
-                TokenTree::Ident(name),
-                TokenTree::Punct(end),
-            ] = words
-                && *word == "mod"
-                && end.as_char() == ';'
-            {
-                found.push(name.to_string());
-            }
-        }
-    }
-    found
-}

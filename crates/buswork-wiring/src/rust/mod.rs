@@ -10,6 +10,7 @@
 
 mod declare;
 mod events;
+mod expand;
 mod facts;
 mod flow;
 mod handlers;

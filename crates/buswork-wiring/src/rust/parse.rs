@@ -7,6 +7,7 @@
 use proc_macro2::token_stream::IntoIter;
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 
+use super::expand::expand;
 use crate::graph::Problem;
 use crate::sources::Source;
 
@@ -40,8 +41,9 @@ pub(super) fn parse(index: usize, source: &Source) -> Result<Parsed, Problem> {
     if let Err((place, what)) = check(&tokens) {
         return Err(problem(line(place), format!("{what}; skipped")));
     }
-    let tree = syn::parse2(tokens)
+    let mut tree: syn::File = syn::parse2(tokens)
         .map_err(|error| problem(line(error.span()), format!("no Rust: {error}; skipped")))?;
+    tree.items = expand(tree.items);
     Ok(Parsed {
         source: index,
         tree,

@@ -77,7 +77,7 @@ impl Program<'_> {
             }
             Place::Trait(index) => {
                 generics.extend(self.types[index].generics.iter().cloned());
-                (Some(Ty::Own(index, Rc::default())), FxHashMap::default())
+                (Some(Ty::Param("Self".into())), FxHashMap::default())
             }
         };
         Scope {
@@ -95,6 +95,9 @@ impl Program<'_> {
         let mut bounds = self.bounds(&scope, &signature.generics);
         if let Place::Impl(around) = function.place {
             bounds.extend(self.bounds(&scope, &self.impls[around].item.generics));
+        }
+        if let Place::Trait(around) = function.place {
+            bounds.insert("Self".into(), vec![Ty::Own(around, Rc::default())]);
         }
         let mut inputs = Vec::new();
         let mut receiver = None;

@@ -163,6 +163,10 @@ impl Ty {
             (Self::Ext(a, wanted), Self::Ext(b, given)) if last(a) == last(b) => {
                 zip(wanted, given, binding);
             }
+            // `&[T]` takes an array and a list.
+            (Self::Ext(a, wanted), Self::Ext(_, given)) if &**a == "Slice" => {
+                zip(wanted, given, binding);
+            }
             (Self::Tuple(wanted), Self::Tuple(given)) => zip(wanted, given, binding),
             (Self::Call(wanted, result), Self::Call(given, output)) => {
                 zip(wanted, given, binding);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use syn::{Expr, Lit};
 
 use super::calls::Calling;
-use super::{PUBLISHING, SUBSCRIBING, Walker, text_of};
+use super::{PUBLISHING, SUBSCRIBING, VERBS, Walker, text_of};
 use crate::rust::facts::{Guess, How, Options, PublishSite, SubscribeSite, Topic, Value};
 use crate::rust::types::{Ty, last};
 
@@ -72,7 +72,10 @@ impl Walker<'_, '_> {
             receiver.ty.bare(),
             Ty::Unknown | Ty::Param(_) | Ty::Bounds(_)
         );
-        if !is_unknown || !self.knows_bus() {
+        // Asked before its text, which is as long as the chain of calls before it.
+        let verb = calling.name.as_str();
+        let is_verb = verb == "on" || VERBS.contains(&verb);
+        if !is_unknown || !is_verb || !self.knows_bus() {
             return None;
         }
         let name = text_of(written);

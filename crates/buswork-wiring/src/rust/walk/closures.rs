@@ -1,7 +1,6 @@
 //! Closures. Each is a node of its own, for it may turn out to be a handler.
 
 use rustc_hash::FxHashMap;
-use syn::spanned::Spanned;
 use syn::{Expr, ExprClosure, Pat, Stmt};
 
 use super::Walker;
@@ -15,11 +14,12 @@ impl Walker<'_, '_> {
     pub(super) fn closure(&mut self, closure: &ExprClosure, wanted: &[Ty]) -> Value {
         let parent = self.current;
         let (detached, offloaded) = (self.detached, self.offloaded);
-        let start = closure.span().start();
+        // The span of the whole would be put together from all that is in it.
+        let start = closure.inputs_begin.span;
         let node = self.nodes.len();
         let kind = NodeKind::Closure(Closure {
             parent,
-            line: line(closure.span()),
+            line: line(start),
             parameter: closure.inputs.first().and_then(plain).unwrap_or_default(),
             annotation: closure.inputs.first().map_or_else(String::new, annotation),
             inputs: Vec::new(),
@@ -29,8 +29,8 @@ impl Walker<'_, '_> {
         self.nodes.push(Node::new(kind, module, source));
         self.nodes[parent].calls.push(Call {
             targets: vec![Target::Made(node)],
-            line: line(closure.span()),
-            column: start.column,
+            line: line(start),
+            column: start.start().column,
             is_detached: detached,
             is_offloaded: offloaded,
             inputs: Vec::new(),

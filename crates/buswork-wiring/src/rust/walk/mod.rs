@@ -39,6 +39,13 @@ pub(super) const PUBLISHING: [&str; 8] = [
 /// Verbs of the bus that subscribe.
 pub(super) const SUBSCRIBING: [&str; 2] = ["subscribe", "subscribe_sync"];
 
+/// All of them.
+pub(super) const VERBS: [&str; 10] = {
+    let [a, b, c, d, e, f, g, h] = PUBLISHING;
+    let [i, j] = SUBSCRIBING;
+    [a, b, c, d, e, f, g, h, i, j]
+};
+
 /// Goes through all bodies. The nodes of functions come first, in the same order.
 pub(super) fn walk(program: &Program<'_>) -> Vec<Node> {
     let nodes = (0..program.functions.len()).map(|index| {
@@ -71,7 +78,15 @@ pub(super) fn walk(program: &Program<'_>) -> Vec<Node> {
     }
     for item in &program.statics {
         if let Some(value) = item.value {
-            walker.value_of_static(item.module, value, item.ty);
+            walker.value_of_static(item.module, value);
+        }
+    }
+    for (module, unread) in &program.unread {
+        if program.crates[program.modules[*module].owner].knows_bus {
+            let source = program.modules[*module].source;
+            let mut node = Node::new(NodeKind::Statics, *module, source);
+            node.unread.push(unread.clone());
+            walker.nodes.push(node);
         }
     }
     walker.nodes
@@ -124,7 +139,7 @@ impl Walker<'_, '_> {
         self.nodes[index].output = self.block(block).ty;
     }
 
-    fn value_of_static(&mut self, module: Index, value: &Expr, ty: &syn::Type) {
+    fn value_of_static(&mut self, module: Index, value: &Expr) {
         self.nodes.push(Node::new(
             NodeKind::Statics,
             module,
@@ -139,7 +154,6 @@ impl Walker<'_, '_> {
         };
         self.types = Rc::default();
         self.names = vec![FxHashMap::default()];
-        let _ = ty;
         self.value(value);
     }
 
@@ -242,8 +256,7 @@ impl Walker<'_, '_> {
                 Value::unknown()
             }
         };
-        let verbs: Vec<&str> = PUBLISHING.iter().chain(&SUBSCRIBING).copied().collect();
-        for (verb, line) in macros::calls(left, &verbs) {
+        for (verb, line) in macros::calls(left, &VERBS) {
             if self.knows_bus() {
                 self.node().unread.push(Unread {
                     verb,

@@ -8,7 +8,7 @@ use crate::rust::facts::{How, Value};
 use crate::rust::items::{Item, TypeKind};
 use crate::rust::lower::{Scope, names};
 use crate::rust::names::Space;
-use crate::rust::types::{Index, Ty};
+use crate::rust::types::{Index, Ty, last};
 
 /// What a path names.
 #[derive(Debug, Clone)]
@@ -167,7 +167,19 @@ impl Walker<'_, '_> {
             Named::Associated(ty, name) if name == "new" || name == "default" => {
                 Value::named(Ty::Call(std::rc::Rc::default(), ty.into()))
             }
+            Named::Ext(path) => from_another_crate(&path),
             _ => Value::unknown(),
         }
     }
+}
+
+/// A type of another crate that is made without fields: by its name, it is one.
+pub(super) fn from_another_crate(path: &str) -> Value {
+    let name = last(path);
+    let is_type = name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase);
+    if !is_type || !path.contains("::") {
+        return Value::unknown();
+    }
+    let reason = format!("`{name}` is taken for a type of another crate");
+    Value::through(Ty::ext(path, Vec::new()), reason)
 }

@@ -4,6 +4,7 @@ use syn::Expr;
 
 use super::Walker;
 use super::calls::Calling;
+use super::paths::from_another_crate;
 use crate::rust::facts::Value;
 use crate::rust::types::{POINTERS, Ty, last};
 
@@ -105,7 +106,10 @@ impl Walker<'_, '_> {
                     ]
                     .into(),
                 )),
-                _ => Value::unknown(),
+                ("new" | "default", _) => {
+                    from_another_crate(path.rsplit_once("::").map_or("", |(ty, _)| ty))
+                }
+                _ => from_another_crate(path),
             },
         }
     }
@@ -155,12 +159,29 @@ impl Walker<'_, '_> {
 
     /// What a method is of: not of the pointer, but for its own few.
     fn seen_through(&self, ty: &Ty, method: &str) -> Ty {
+        if let Ty::Param(name) = ty.bare() {
+            // `bus: impl AsRef<EventBus>`.
+            let bounds = self.types.bounds.get(name).into_iter().flatten();
+            let mut telling = bounds
+                .filter(|bound| matches!(bound.outer(), Some(("AsRef" | "Borrow" | "Into", _))));
+            return telling.next().unwrap_or(ty).clone();
+        }
+        if method.starts_with("borrow") {
+            let pointed = Self::pointed(ty);
+            let is_cell = matches!(pointed.bare().outer(), Some(("RefCell", _)));
+            return if is_cell { pointed } else { ty.clone() };
+        }
         if matches!(
             method,
-            "clone" | "as_ref" | "as_mut" | "upgrade" | "borrow" | "deref" | "get_mut"
+            "clone" | "as_ref" | "as_mut" | "upgrade" | "deref" | "get_mut"
         ) {
             return ty.clone();
         }
+        Self::pointed(ty)
+    }
+
+    /// What the pointers lead to.
+    fn pointed(ty: &Ty) -> Ty {
         let mut seen = ty.clone();
         while let Some((name, _)) = seen.bare().outer()
             && POINTERS.contains(&name)
@@ -241,7 +262,9 @@ impl Walker<'_, '_> {
             "as_ref" | "as_mut" | "as_deref" | "as_deref_mut" | "borrow" | "borrow_mut"
             | "get_ref" | "get_mut" | "deref" => match outer {
                 "Option" | "Result" => Ty::ext(outer, vec![first.reference()]),
-                "Arc" | "Rc" | "Box" | "RefCell" | "Mutex" | "Guard" | "AsRef" => first.reference(),
+                "Arc" | "Rc" | "Box" | "RefCell" | "Mutex" | "Guard" | "AsRef" | "Borrow" => {
+                    first.reference()
+                }
                 _ => bare.clone().reference(),
             },
             "unwrap" | "expect" | "unwrap_or" | "unwrap_or_else" | "unwrap_or_default"
