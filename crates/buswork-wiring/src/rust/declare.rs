@@ -314,7 +314,7 @@ impl<'a> Declaring<'_, 'a> {
             let (block, place) = (part.default.as_ref(), Place::Trait(index));
             let function =
                 self.function(&part.sig, block, &part.attrs, module, place, Some(&owner));
-            let functions = &mut self.tree.program.methods.of_default;
+            let functions = &mut self.tree.program.methods.defaults;
             functions.entry(index).or_default().push(function);
         }
     }

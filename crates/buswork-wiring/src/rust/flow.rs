@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use super::facts::{Node, Target};
 use super::types::Index;
@@ -31,7 +31,7 @@ pub(super) struct Reached {
 
 /// All that is reached from a handler, on the surest and then the shortest way.
 pub(super) fn reached(nodes: &[Node], handler: Index, handlers: &FxHashSet<Index>) -> Vec<Reached> {
-    let mut found: FxHashMap<Index, usize> = FxHashMap::default();
+    let mut found: FxHashSet<Index> = FxHashSet::default();
     let mut list: Vec<Reached> = Vec::new();
     for reach in [Reach::Waiting, Reach::Spawned, Reach::Possible] {
         let mut waiting: VecDeque<Reached> = if list.is_empty() {
@@ -45,8 +45,7 @@ pub(super) fn reached(nodes: &[Node], handler: Index, handlers: &FxHashSet<Index
             list.iter().cloned().collect()
         };
         while let Some(at) = waiting.pop_front() {
-            if !found.contains_key(&at.node) {
-                found.insert(at.node, list.len());
+            if found.insert(at.node) {
                 list.push(at.clone());
             }
             if at.path.len() >= DEEPEST {
@@ -67,7 +66,7 @@ pub(super) fn reached(nodes: &[Node], handler: Index, handlers: &FxHashSet<Index
                         Target::Made(closure) if handlers.contains(&closure) => continue,
                         Target::Made(closure) => (closure, false),
                     };
-                    if found.contains_key(&node) {
+                    if found.contains(&node) {
                         continue;
                     }
                     let mut path = at.path.clone();
@@ -79,7 +78,7 @@ pub(super) fn reached(nodes: &[Node], handler: Index, handlers: &FxHashSet<Index
                     } else {
                         at.reach
                     };
-                    found.insert(node, list.len());
+                    found.insert(node);
                     list.push(Reached {
                         node,
                         path: path.clone(),

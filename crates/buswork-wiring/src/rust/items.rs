@@ -162,15 +162,15 @@ pub(super) struct Static<'a> {
 #[derive(Default)]
 pub(super) struct Methods {
     /// By a type of the code that is read.
-    pub(super) of_type: FxHashMap<Index, Vec<Index>>,
+    pub(super) own: FxHashMap<Index, Vec<Index>>,
     /// By a type of another crate.
-    pub(super) of_ext: FxHashMap<Rc<str>, Vec<Index>>,
+    pub(super) foreign: FxHashMap<Rc<str>, Vec<Index>>,
     /// `impl<T> Trait for T`.
-    pub(super) of_all: Vec<Index>,
+    pub(super) blanket: Vec<Index>,
     /// By the trait, of the code that is read.
-    pub(super) of_trait: FxHashMap<Index, Vec<Index>>,
+    pub(super) by_trait: FxHashMap<Index, Vec<Index>>,
     /// Functions with a body in a trait, by the trait.
-    pub(super) of_default: FxHashMap<Index, Vec<Index>>,
+    pub(super) defaults: FxHashMap<Index, Vec<Index>>,
 }
 
 impl Program<'_> {

@@ -63,9 +63,9 @@ pub(super) fn link(
         );
     }
     linking.add_impls(&bound);
-    let published = linking.add_publishes(publishes);
+    let known = linking.add_publishes(publishes);
     linking.add_unread();
-    linking.add_cascades(&published);
+    linking.add_cascades(&known);
     linking.finish()
 }
 
@@ -183,12 +183,13 @@ impl Linking<'_, '_> {
             };
             self.wiring.subscribe_coverage.count(Some(grade));
             let module = self.nodes[node].module;
-            let never = match self.unreached.contains(&module) {
-                true => format!(
+            let never = if self.unreached.contains(&module) {
+                format!(
                     "`{}` belongs to no module of its crate",
                     self.location(node, line).file
-                ),
-                false => String::new(),
+                )
+            } else {
+                String::new()
             };
             self.wiring.subscriptions.push(Subscription {
                 event,
@@ -390,9 +391,10 @@ impl Linking<'_, '_> {
     fn add_unread(&mut self) {
         for (index, node) in self.nodes.iter().enumerate() {
             for unread in &node.unread {
-                let site = match unread.verb.starts_with("subscribe") {
-                    true => SiteKind::Subscribe,
-                    false => SiteKind::Publish,
+                let site = if unread.verb.starts_with("subscribe") {
+                    SiteKind::Subscribe
+                } else {
+                    SiteKind::Publish
                 };
                 let reason = format!(
                     "the words of the macro `{}!` are no plain code",

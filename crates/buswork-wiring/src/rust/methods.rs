@@ -34,7 +34,7 @@ impl Program<'_> {
 
     /// `type name = …` in the `impl` of a trait of another crate.
     fn associated(&self, index: Index, interface: &str, name: &str) -> Option<Ty> {
-        let blocks = self.methods.of_type.get(&index)?;
+        let blocks = self.methods.own.get(&index)?;
         blocks
             .iter()
             .map(|&block| &self.impls[block])
@@ -51,7 +51,7 @@ impl Program<'_> {
             .iter()
             .map(|ty| self.methods_at(ty, name, types))
             .find(|found| !found.is_empty());
-        found.unwrap_or_else(|| self.named(&self.methods.of_all, name).collect())
+        found.unwrap_or_else(|| self.named(&self.methods.blanket, name).collect())
     }
 
     fn methods_at(&self, ty: &Ty, name: &str, types: &Types) -> Vec<Index> {
@@ -59,7 +59,7 @@ impl Program<'_> {
             Ty::Own(index, _) => self.methods_of_own(*index, name),
             Ty::Ext(path, _) => self
                 .methods
-                .of_ext
+                .foreign
                 .get(path)
                 .into_iter()
                 .flat_map(|blocks| self.named(blocks, name))
@@ -81,11 +81,11 @@ impl Program<'_> {
     fn methods_of_own(&self, index: Index, name: &str) -> Vec<Index> {
         let methods = &self.methods;
         if let TypeKind::Trait = self.types[index].kind {
-            let blocks = methods.of_trait.get(&index).map_or(&[][..], Vec::as_slice);
+            let blocks = methods.by_trait.get(&index).map_or(&[][..], Vec::as_slice);
             let made = self.named(blocks, name);
             return made.chain(self.default_of(index, name)).collect();
         }
-        let Some(blocks) = methods.of_type.get(&index) else {
+        let Some(blocks) = methods.own.get(&index) else {
             return Vec::new();
         };
         let own: Vec<Index> = self.named(blocks, name).collect();
@@ -107,7 +107,7 @@ impl Program<'_> {
     fn default_of(&self, interface: Index, name: &str) -> impl Iterator<Item = Index> {
         let functions = self
             .methods
-            .of_default
+            .defaults
             .get(&interface)
             .into_iter()
             .flatten()
@@ -209,11 +209,10 @@ impl Program<'_> {
                 Ty::Tuple(_) | Ty::Unknown => Ty::Unknown,
                 target => match (self.item(target), target.outer()) {
                     (Ty::Unknown, _) => Ty::Unknown,
-                    (item, Some(("Iterator" | "Receiver", _))) => item,
                     (Ty::Tuple(parts), Some(("HashMap" | "BTreeMap", _))) => {
                         Ty::Tuple(parts.iter().map(|part| part.clone().reference()).collect())
                     }
-                    (item @ Ty::Ref(_), _) => item,
+                    (item, Some(("Iterator" | "Receiver", _))) | (item @ Ty::Ref(_), _) => item,
                     (item, _) => item.reference(),
                 },
             },
@@ -235,7 +234,7 @@ impl Program<'_> {
 
     /// The events that a type handles by `impl Handler<E>`, with the functions that do it.
     pub(super) fn handled_by(&self, index: Index) -> Vec<(Ty, Index)> {
-        let blocks = self.methods.of_type.get(&index).into_iter().flatten();
+        let blocks = self.methods.own.get(&index).into_iter().flatten();
         let found = blocks.filter_map(|&block| {
             let block = &self.impls[block];
             let event = handled(block.interface.as_ref()?)?;

@@ -43,7 +43,7 @@ const STACK: usize = 1 << 29;
 ///
 /// Never fails: what cannot be read is listed in [`Wiring::problems`].
 pub(crate) fn read(sources: &[Source]) -> Wiring {
-    if !sources.iter().any(|source| is_rust(source)) {
+    if !sources.iter().any(is_rust) {
         return Wiring::of_code();
     }
     std::thread::scope(|scope| {

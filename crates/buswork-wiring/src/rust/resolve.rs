@@ -168,7 +168,7 @@ fn follow_subscription(
     }
     let function = callers.function_of(at.node).filter(|_| depth < DEEPEST);
     let Some(function) = function else {
-        at.problem = "the handler is generic".to_owned();
+        "the handler is generic".clone_into(&mut at.problem);
         found.push(at);
         return;
     };

@@ -42,20 +42,20 @@ impl Program<'_> {
             }
         }
         match owner.bare() {
-            Ty::Own(owner, _) => self.methods.of_type.entry(*owner).or_default().push(index),
+            Ty::Own(owner, _) => self.methods.own.entry(*owner).or_default().push(index),
             Ty::Ext(path, _) => {
                 self.methods
-                    .of_ext
+                    .foreign
                     .entry(Rc::clone(path))
                     .or_default()
                     .push(index);
             }
-            Ty::Param(_) => self.methods.of_all.push(index),
+            Ty::Param(_) => self.methods.blanket.push(index),
             _ => {}
         }
         if let Some(Ty::Own(interface, _)) = &interface {
             self.methods
-                .of_trait
+                .by_trait
                 .entry(*interface)
                 .or_default()
                 .push(index);

@@ -27,17 +27,17 @@ const OPTIONS: [(&str, &str); 5] = [
 
 const BUILDER: &str = "buswork::SubscriptionBuilder";
 
-impl Walker<'_, '_> {
-    /// Which bus a type is, without looking through pointers.
-    pub(super) fn bus_at(&self, ty: &Ty) -> Option<Kind> {
-        let Ty::Ext(path, _) = ty else { return None };
-        match (path.starts_with("buswork::"), last(path)) {
-            (true, "EventBus") => Some(Kind::Sync),
-            (true, "AsyncEventBus") => Some(Kind::Async),
-            _ => None,
-        }
+/// Which bus a type is, without looking through pointers.
+pub(super) fn bus_at(ty: &Ty) -> Option<Kind> {
+    let Ty::Ext(path, _) = ty else { return None };
+    match (path.starts_with("buswork::"), last(path)) {
+        (true, "EventBus") => Some(Kind::Sync),
+        (true, "AsyncEventBus") => Some(Kind::Async),
+        _ => None,
     }
+}
 
+impl Walker<'_, '_> {
     /// A call of a method of the bus, of a builder of it, or of what may be one.
     pub(super) fn by_bus(
         &mut self,
@@ -47,7 +47,7 @@ impl Walker<'_, '_> {
     ) -> Option<Value> {
         let types = Rc::clone(&self.types);
         for ty in self.program.derefs(&receiver.ty) {
-            if let Some(kind) = self.bus_at(&ty) {
+            if let Some(kind) = bus_at(&ty) {
                 return self.on_bus(kind, calling, Guess::default());
             }
             match ty.outer() {

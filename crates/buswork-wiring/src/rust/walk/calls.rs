@@ -5,6 +5,7 @@ use std::rc::Rc;
 use syn::{Expr, ExprCall, ExprMethodCall, PathArguments};
 
 use super::Walker;
+use super::bus::bus_at;
 use super::paths::Named;
 use crate::rust::facts::{BlockingCall, Call, Guess, How, Target, Value};
 use crate::rust::items::Types;
@@ -123,8 +124,7 @@ impl Walker<'_, '_> {
 
     /// A function of a type that has none of this name in the code: `Default::default` and the like.
     fn call_associated(&mut self, calling: &Calling<'_>, ty: Ty) -> Value {
-        if let (Some(kind), Some((receiver, inputs))) =
-            (self.bus_at(&ty), calling.inputs.split_first())
+        if let (Some(kind), Some((receiver, inputs))) = (bus_at(&ty), calling.inputs.split_first())
         {
             let receiver_value = self.value(receiver);
             let rest = Calling {
@@ -146,7 +146,7 @@ impl Walker<'_, '_> {
         self.all(calling.inputs.iter().copied());
         match calling.name.as_str() {
             "try_from" | "from_str" => Value::named(Ty::ext("Result", vec![ty, Ty::Unknown])),
-            "builder" if self.bus_at(&ty).is_some() => {
+            "builder" if bus_at(&ty).is_some() => {
                 Value::named(Ty::ext("buswork::BusBuilder", vec![ty]))
             }
             "default" | "from" | "new" | "clone" => self.made(ty, calling.line),

@@ -71,7 +71,7 @@ impl Walker<'_, '_> {
         for (place, input) in closure.inputs.iter().enumerate() {
             let wanted = wanted.get(place).cloned().unwrap_or_default();
             let ty = match input {
-                Pat::Type(typed) => self.program.lower(&self.scope, &typed.ty),
+                Pat::Type(written) => self.program.lower(&self.scope, &written.ty),
                 _ => wanted.clone(),
             };
             let name = plain(input).unwrap_or_else(|| "…".to_owned());

@@ -9,6 +9,7 @@ mod closures;
 mod expressions;
 mod paths;
 mod patterns;
+mod results;
 mod standard;
 
 use std::rc::Rc;
@@ -122,7 +123,7 @@ impl Walker<'_, '_> {
             self.names[0].insert("self".to_owned(), value);
         }
         let types = Rc::clone(&self.types);
-        let typed = function
+        let written = function
             .signature
             .inputs
             .iter()
@@ -130,7 +131,7 @@ impl Walker<'_, '_> {
                 syn::FnArg::Typed(input) => Some(input),
                 syn::FnArg::Receiver(_) => None,
             });
-        for (input, (name, ty)) in typed.zip(&types.inputs) {
+        for (input, (name, ty)) in written.zip(&types.inputs) {
             let name = name.as_deref().unwrap_or("…");
             let value =
                 Value::through(ty.clone(), format!("by the type of the parameter `{name}`"));

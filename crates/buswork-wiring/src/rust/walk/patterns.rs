@@ -78,7 +78,7 @@ impl Walker<'_, '_> {
     fn name(&mut self, name: String, value: Value) {
         let how = match &value.how {
             How::Named => How::Through(format!("through the variable `{name}`").into()),
-            how => how.clone(),
+            how @ How::Through(_) => how.clone(),
         };
         if let Some(scope) = self.names.last_mut() {
             scope.insert(name, Value { how, ..value });
