@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
-use super::events::{Events, doc, written};
-use super::facts::{How, Node, NodeKind, PublishSite, Spot, Topic};
-use super::flow::{Reach, on_thread, reached};
+use super::events::Events;
+use super::facts::{How, Node, PublishSite, Spot, Topic};
 use super::handlers::{Bound, bind, names};
 use super::items::Program;
 use super::methods::handled;
 use super::resolve::{Callers, Published, publishes, subscriptions};
-use super::types::{Index, Ty, last};
+use super::types::{Index, Ty};
 use crate::graph::{
-    Blocking, Cascade, Grade, Handler, HandlerKind, Location, Module, Publish, SiteKind, Step,
-    Subscription, Unresolved, Wiring,
+    Grade, Handler, HandlerKind, Location, Module, Publish, SiteKind, Step, Subscription,
+    Unresolved, Wiring,
 };
 use crate::sources::Source;
 
@@ -69,23 +68,23 @@ pub(super) fn link(
     linking.finish()
 }
 
-struct Linking<'p, 'a> {
-    program: &'p Program<'a>,
-    nodes: &'p [Node],
-    sources: &'p [Source],
-    unreached: &'p FxHashSet<Index>,
+pub(super) struct Linking<'p, 'a> {
+    pub(super) program: &'p Program<'a>,
+    pub(super) nodes: &'p [Node],
+    pub(super) sources: &'p [Source],
+    pub(super) unreached: &'p FxHashSet<Index>,
     /// What each node is called.
-    names: Vec<String>,
-    events: Events,
-    wiring: Wiring,
-    handlers: BTreeMap<Index, Handler>,
+    pub(super) names: Vec<String>,
+    pub(super) events: Events,
+    pub(super) wiring: Wiring,
+    pub(super) handlers: BTreeMap<Index, Handler>,
 }
 
 /// A publish of which the event is known.
-struct Known {
-    at: Published,
-    event: String,
-    grade: Grade,
+pub(super) struct Known {
+    pub(super) at: Published,
+    pub(super) event: String,
+    pub(super) grade: Grade,
 }
 
 impl Linking<'_, '_> {
@@ -107,7 +106,7 @@ impl Linking<'_, '_> {
         }
     }
 
-    fn location(&self, node: Index, line: u32) -> Location {
+    pub(super) fn location(&self, node: Index, line: u32) -> Location {
         Location {
             file: self.sources[self.nodes[node].source].file.clone(),
             line,
@@ -121,20 +120,20 @@ impl Linking<'_, '_> {
         }
     }
 
-    fn step(&self, node: Index, line: u32) -> Step {
+    pub(super) fn step(&self, node: Index, line: u32) -> Step {
         Step {
             function: self.names[node].clone(),
             location: self.location(node, line),
         }
     }
 
-    fn steps(&self, path: &[(Index, u32)]) -> Vec<Step> {
+    pub(super) fn steps(&self, path: &[(Index, u32)]) -> Vec<Step> {
         path.iter()
             .map(|&(node, line)| self.step(node, line))
             .collect()
     }
 
-    fn module(&self, node: Index) -> String {
+    pub(super) fn module(&self, node: Index) -> String {
         self.program.modules[self.nodes[node].module].name.clone()
     }
 
@@ -205,72 +204,6 @@ impl Linking<'_, '_> {
                 exact: false,
                 never,
             });
-        }
-    }
-
-    /// Describes a handler, the first time that it is met.
-    fn meet_handler(&mut self, bound: &Bound, event: &str) {
-        let is_async = bound.at.site.is_async;
-        if let Some(known) = self.handlers.get_mut(&bound.handler) {
-            known.is_async |= is_async;
-            if !known.accepts.iter().any(|other| other == event) {
-                known.accepts.push(event.to_owned());
-            }
-            return;
-        }
-        let handler = self.handler(bound.handler, bound.kind, is_async, event);
-        self.handlers.insert(bound.handler, handler);
-    }
-
-    fn handler(&self, node: Index, kind: HandlerKind, is_async: bool, event: &str) -> Handler {
-        let id = self.names[node].clone();
-        let (line, parameter, annotation, text) = match &self.nodes[node].kind {
-            NodeKind::Closure(closure) => (
-                closure.line,
-                closure.parameter.clone(),
-                closure.annotation.clone(),
-                String::new(),
-            ),
-            NodeKind::Function(index) => {
-                let function = &self.program.functions[*index];
-                let typed = function
-                    .signature
-                    .inputs
-                    .iter()
-                    .filter_map(|input| match input {
-                        syn::FnArg::Typed(input) => Some(written(&input.ty)),
-                        syn::FnArg::Receiver(_) => None,
-                    });
-                let names = function
-                    .types
-                    .inputs
-                    .iter()
-                    .map(|(name, ty)| (name.clone(), ty));
-                let name = last(event.split('<').next().unwrap_or(event));
-                let found = typed.zip(names).find(|(written, _)| written.contains(name));
-                let (annotation, name) = found
-                    .map(|(written, (name, _))| (written, name))
-                    .unwrap_or_default();
-                let doc = doc(function.attributes);
-                (function.line, name.unwrap_or_default(), annotation, doc)
-            }
-            NodeKind::Statics => (0, String::new(), String::new(), String::new()),
-        };
-        Handler {
-            name: qualified(&id),
-            id,
-            module: self.module(node),
-            kind,
-            location: Some(self.location(node, line)),
-            doc: text,
-            is_async,
-            parameter,
-            annotation,
-            accepts: vec![event.to_owned()],
-            misfit: String::new(),
-            declares: None,
-            mutates: Vec::new(),
-            blocking: Vec::new(),
         }
     }
 
@@ -405,61 +338,6 @@ impl Linking<'_, '_> {
         }
     }
 
-    fn add_cascades(&mut self, published: &[Known]) {
-        let handlers: FxHashSet<Index> = self.handlers.keys().copied().collect();
-        let mut by_node: BTreeMap<Index, Vec<&Known>> = BTreeMap::new();
-        for known in published {
-            by_node.entry(known.at.node).or_default().push(known);
-        }
-        let mut found = Vec::new();
-        for &handler in self.handlers.keys() {
-            for reached in reached(self.nodes, handler, &handlers) {
-                for known in by_node.get(&reached.node).into_iter().flatten() {
-                    let mut path = self.steps(&reached.path);
-                    path.push(self.step(known.at.node, known.at.site.line));
-                    path.extend(self.steps(&known.at.through));
-                    let by_way = match (reached.reach, reached.path.is_empty()) {
-                        (Reach::Possible, _) => Grade::Possible,
-                        (_, false) => Grade::Inferred,
-                        (_, true) => Grade::Certain,
-                    };
-                    found.push(Cascade {
-                        handler: self.names[handler].clone(),
-                        event: known.event.clone(),
-                        grade: known.grade.max(by_way),
-                        path,
-                        awaited: known.at.site.awaited && reached.reach != Reach::Spawned,
-                    });
-                }
-            }
-        }
-        self.wiring.cascades = found;
-        let nodes: Vec<Index> = self.handlers.keys().copied().collect();
-        for node in nodes {
-            let blocking = self.blocking(node);
-            if let Some(handler) = self.handlers.get_mut(&node)
-                && handler.is_async
-            {
-                handler.blocking = blocking;
-            }
-        }
-    }
-
-    fn blocking(&self, handler: Index) -> Vec<Blocking> {
-        let mut found = Vec::new();
-        for reached in on_thread(self.nodes, handler) {
-            for call in &self.nodes[reached.node].blocking {
-                let mut path = self.steps(&reached.path);
-                path.push(self.step(reached.node, call.line));
-                found.push(Blocking {
-                    call: call.call.clone(),
-                    path,
-                });
-            }
-        }
-        found
-    }
-
     fn finish(mut self) -> Wiring {
         self.wiring.handlers = self.handlers.into_values().collect();
         self.wiring.events = self.events.into_list();
@@ -511,15 +389,4 @@ fn grade(site: &PublishSite) -> (Grade, String) {
         How::Named => (Grade::Certain, String::new()),
         How::Through(reason) => (Grade::Inferred, reason.to_string()),
     }
-}
-
-/// The part of `crate::module:qualname` after the colon that is no `::`.
-fn qualified(id: &str) -> String {
-    let bytes = id.as_bytes();
-    let colon = (0..bytes.len()).find(|&place| {
-        bytes[place] == b':'
-            && bytes.get(place + 1) != Some(&b':')
-            && (place == 0 || bytes[place - 1] != b':')
-    });
-    colon.map_or_else(|| id.to_owned(), |place| id[place + 1..].to_owned())
 }

@@ -8,7 +8,9 @@
 //! `#[test]`, and the folders `tests` and `benches` of a package. The crate `buswork` itself is left
 //! out too, for it is what the verbs are.
 
+mod consequences;
 mod declare;
+mod described;
 mod events;
 mod expand;
 mod facts;
