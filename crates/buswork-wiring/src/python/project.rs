@@ -73,10 +73,24 @@ impl Project {
             .filter_map(|(path, ..)| path.strip_suffix("__init__.py"))
             .map(|folder| folder.trim_end_matches('/').to_owned())
             .collect();
+        let imported: FxHashSet<&str> = read
+            .iter()
+            .flat_map(|(_, summary, _)| &summary.imports)
+            .filter_map(|import| import.split('.').next())
+            .collect();
+        // A folder that others import by its name is a package, though it has no `__init__.py`.
+        let roots: Vec<String> = roots
+            .iter()
+            .map(|root| match root.rsplit_once('/') {
+                Some((parent, name)) if imported.contains(name) => parent.to_owned(),
+                None if imported.contains(root.as_str()) => String::new(),
+                _ => root.clone(),
+            })
+            .collect();
         let files: Vec<File> = read
             .into_iter()
             .map(|(path, summary, packed)| File {
-                module: module_name(&path, &packages, roots),
+                module: module_name(&path, &packages, &roots),
                 is_package: path == "__init__.py" || path.ends_with("/__init__.py"),
                 path,
                 summary,
@@ -104,7 +118,7 @@ impl Project {
             .entry(file.module.clone())
             .or_default()
             .push(id);
-        let last = file.module.rsplit('.').next().unwrap_or_default();
+        let last = stem(&file.path).rsplit('/').next().unwrap_or_default();
         self.last_parts.entry(last.to_owned()).or_default().push(id);
         for name in &file.summary.called {
             self.callers.entry(name.clone()).or_default().push(id);
@@ -181,15 +195,16 @@ impl Project {
         if level > 0 || dotted.is_empty() {
             return None;
         }
-        // A script imports what lies beside it; and a folder of sources may go by another name here.
-        let ending = format!(".{dotted}");
+        // A script imports what lies beside it; and the folder that imports start from may not be
+        // known.
+        let ending = format!("/{}", dotted.replace('.', "/"));
         let last = dotted.rsplit('.').next().unwrap_or_default();
         let candidates: Vec<_> = self
             .last_parts
             .get(last)?
             .iter()
             .copied()
-            .filter(|&file| self.file(file).module.ends_with(&ending))
+            .filter(|&file| format!("/{}", stem(&self.file(file).path)).ends_with(&ending))
             .collect();
         self.nearest(importer, &candidates)
     }
@@ -293,12 +308,7 @@ fn bound_names(facts: &Facts, kind: &StatementKind, names: &FxHashMap<String, Na
 
 /// `src/shop/orders.py` is `shop.orders`.
 fn module_name(path: &str, packages: &FxHashSet<String>, roots: &[String]) -> String {
-    let stem = path.strip_suffix(".py").unwrap_or(path);
-    let stem = match stem.rsplit_once('/') {
-        Some((folder, "__init__")) => folder,
-        None if stem == "__init__" => "",
-        _ => stem,
-    };
+    let stem = stem(path);
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let below = match topmost_package(folder, packages) {
         Some(top) => top.rsplit_once('/').map_or("", |(parent, _)| parent),
@@ -308,11 +318,18 @@ fn module_name(path: &str, packages: &FxHashSet<String>, roots: &[String]) -> St
             .max_by_key(|root| root.len())
             .map_or("", String::as_str),
     };
-    let rest = stem
-        .strip_prefix(below)
-        .unwrap_or(stem)
-        .trim_start_matches('/');
+    let rest = stem.strip_prefix(below).unwrap_or(stem).trim_start_matches('/');
     rest.replace('/', ".")
+}
+
+/// A path without its ending; of an `__init__.py`, its folder.
+fn stem(path: &str) -> &str {
+    let stem = path.strip_suffix(".py").unwrap_or(path);
+    match stem.rsplit_once('/') {
+        Some((folder, "__init__")) => folder,
+        None if stem == "__init__" => "",
+        _ => stem,
+    }
 }
 
 fn is_below(path: &str, root: &str) -> bool {

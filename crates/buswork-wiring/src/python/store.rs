@@ -37,6 +37,11 @@ impl Packed {
         })
     }
 
+    /// Whether it came from a buffer with others: from the cache.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.start > 0
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }

@@ -6,5 +6,6 @@ mod diff;
 mod explain;
 mod lock;
 mod rules;
+mod rust;
 mod text;
 mod wired;
