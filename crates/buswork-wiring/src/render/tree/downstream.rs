@@ -1,0 +1,192 @@
+//! What follows from an event: its handlers, and the events that they publish.
+
+use super::drawing::{Branch, Drawing, lead, place};
+use crate::graph::{Cascade, Event, Grade, Handler, Publish, Subscription};
+use crate::render::names::function;
+use crate::render::paint::Role;
+use crate::render::text::Cell;
+
+/// How far above a handler its decorators may stand.
+const DECORATORS: u32 = 10;
+
+impl<'a> Drawing<'a> {
+    /// Draws the handlers of an event, beneath it.
+    pub(super) fn follow(&mut self, event: &'a Event, prefix: &str, away: usize) {
+        let wiring = self.wiring;
+        let publishes: &[usize] = if self.options.publishers && away == 0 {
+            &event.published_by
+        } else {
+            &[]
+        };
+        let all = publishes.len() + event.handled_by.len();
+        for (number, &index) in publishes.iter().enumerate() {
+            let (here, _) = lead(prefix, number + 1 == all);
+            self.publisher(&wiring.publishes[index], &here);
+        }
+        for (number, &index) in event.handled_by.iter().enumerate() {
+            let (here, below) = lead(prefix, publishes.len() + number + 1 == all);
+            self.handler(event, &wiring.subscriptions[index], &here, &below, away);
+        }
+    }
+
+    pub(super) fn publisher(&mut self, publish: &'a Publish, here: &str) {
+        let how = Cell::new(&publish.verb, Role::Faint);
+        self.line(vec![
+            Cell::new(format!("{here}◀ "), Role::Faint)
+                .and(function(&publish.function), Role::Plain),
+            Cell::new(publish.location.to_string(), Role::Faint),
+            Cell::default(),
+            with_doubt(how, publish.grade),
+        ]);
+    }
+
+    fn handler(
+        &mut self,
+        event: &'a Event,
+        subscription: &'a Subscription,
+        here: &str,
+        below: &str,
+        away: usize,
+    ) {
+        let id = subscription.handler.as_str();
+        let known = self.wiring.handler(id);
+        let cascades: Vec<&Cascade> = self.wiring.cascades_of(id).collect();
+        let mut name =
+            Cell::new(format!("{here} "), Role::Faint).and(self.names.handler(id), Role::Plain);
+        if !cascades.is_empty() && self.is_too_deep(away) {
+            let events: Vec<&str> = cascades
+                .iter()
+                .map(|one| self.names.event(&one.event))
+                .collect();
+            name = name
+                .and(" ─▶ ", Role::Faint)
+                .and(events.join(", "), Role::Event);
+        }
+        let remarks = self.remarks(id);
+        let mut how = with_doubt(
+            Cell::new(self.how(event, subscription, known), Role::Faint),
+            subscription.grade,
+        );
+        if !subscription.never.is_empty() && !remarks.contains(&subscription.never) {
+            how = how.and(format!("   ! {}", subscription.never), Role::Wrong);
+        }
+        let at = known.and_then(|handler| handler.location.as_ref());
+        self.line(vec![
+            name,
+            Cell::new(place(at.or(Some(&subscription.location))), Role::Faint),
+            Cell::new(
+                if known.is_some_and(|one| one.is_async) {
+                    "async"
+                } else {
+                    ""
+                },
+                Role::Faint,
+            ),
+            how.and(remarks, Role::Wrong),
+        ]);
+        if self.is_too_deep(away) {
+            return;
+        }
+        for (number, cascade) in cascades.iter().enumerate() {
+            let (here, below) = lead(below, number + 1 == cascades.len());
+            self.cascade(cascade, &here, &below, away + 1);
+        }
+    }
+
+    /// An event that a handler publishes, and what follows from it.
+    fn cascade(&mut self, cascade: &'a Cascade, here: &str, below: &str, away: usize) {
+        let event = self.wiring.event(&cascade.event);
+        let branches = event.filter(|event| !event.handled_by.is_empty());
+        let branch = self.enter(&cascade.event, branches.is_some());
+        let mut name = Cell::new(format!("{here}▶ "), Role::Faint)
+            .and(self.names.event(&cascade.event), Role::Event);
+        if let Branch::Cut(why) = branch {
+            name = name.and(format!(" {why}"), Role::Faint);
+        }
+        let at = cascade.path.last().map(|step| &step.location);
+        let mut how = grade(cascade.grade).and(through(cascade), Role::Faint);
+        if branches.is_none() {
+            how = how.and("  no handler", Role::Doubt);
+        }
+        self.line(vec![
+            name,
+            Cell::new(place(at), Role::Faint),
+            Cell::default(),
+            how.and(self.remarks(&cascade.event), Role::Wrong),
+        ]);
+        if let Branch::Drawn = branch {
+            if let Some(event) = branches {
+                self.follow(event, below, away);
+            }
+            self.leave();
+        }
+    }
+
+    /// How the handler came to be subscribed.
+    fn how(
+        &self,
+        event: &Event,
+        subscription: &'a Subscription,
+        known: Option<&Handler>,
+    ) -> String {
+        let mut parts = vec![match subscription.verb.as_str() {
+            "convention" => "by name".to_owned(),
+            verb => verb.to_owned(),
+        }];
+        if !known.is_some_and(|handler| is_decorated(handler, subscription)) {
+            parts.push(format!("({})", subscription.location));
+        }
+        if subscription.event != event.id {
+            parts.push(format!("as {}", self.names.event(&subscription.event)));
+        }
+        parts.extend(
+            subscription
+                .options
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
+        parts.join(" ")
+    }
+}
+
+/// Whether it is subscribed right above its definition, which says all about where.
+fn is_decorated(handler: &Handler, subscription: &Subscription) -> bool {
+    let Some(at) = &handler.location else {
+        return false;
+    };
+    let by = &subscription.location;
+    at.file == by.file && by.line <= at.line && at.line - by.line <= DECORATORS
+}
+
+/// By which functions the handler comes to publish.
+pub(super) fn through(cascade: &Cascade) -> String {
+    let steps = cascade
+        .path
+        .iter()
+        .skip(1)
+        .map(|step| function(&step.function));
+    let steps: Vec<&str> = steps.collect();
+    if steps.is_empty() {
+        String::new()
+    } else {
+        format!(" through {}", steps.join(", "))
+    }
+}
+
+pub(super) fn grade(grade: Grade) -> Cell {
+    let role = if grade == Grade::Certain {
+        Role::Faint
+    } else {
+        Role::Doubt
+    };
+    Cell::new(grade.to_string(), role)
+}
+
+/// The cell, and the grade if it is a doubtful one.
+fn with_doubt(cell: Cell, grade: Grade) -> Cell {
+    if grade == Grade::Certain {
+        cell
+    } else {
+        cell.and(format!("  {grade}"), Role::Doubt)
+    }
+}

@@ -1,0 +1,17 @@
+use buswork_wiring::render::table::table;
+
+use super::is_harmless;
+use crate::graphs::nasty::nasty;
+use crate::graphs::shop::shop;
+
+#[test]
+fn the_shop() {
+    insta::assert_snapshot!(table(&shop(), false));
+}
+
+#[test]
+fn odd_names_stay_in_their_columns() {
+    let text = table(&nasty(), false);
+    assert!(is_harmless(&text));
+    insta::assert_snapshot!(text);
+}

@@ -1,0 +1,97 @@
+use buswork_wiring::render::Marker;
+use buswork_wiring::render::tree::{TreeOptions, tree};
+
+use super::is_harmless;
+use crate::graphs::nasty::nasty;
+use crate::graphs::shop::shop;
+
+#[test]
+fn the_shop() {
+    insta::assert_snapshot!(tree(&shop(), &TreeOptions::default()));
+}
+
+#[test]
+fn the_shop_from_one_event_with_its_publishers() {
+    let roots = ["shop.events.StockLow".to_owned()];
+    let options = TreeOptions {
+        roots: Some(&roots),
+        publishers: true,
+        ..TreeOptions::default()
+    };
+    insta::assert_snapshot!(tree(&shop(), &options));
+}
+
+#[test]
+fn what_is_deeper_is_only_named() {
+    let options = TreeOptions {
+        depth: Some(0),
+        ..TreeOptions::default()
+    };
+    insta::assert_snapshot!(tree(&shop(), &options));
+}
+
+#[test]
+fn upside_down_it_tells_what_causes_an_event() {
+    insta::assert_snapshot!(tree(
+        &shop(),
+        &TreeOptions {
+            invert: true,
+            ..TreeOptions::default()
+        }
+    ));
+}
+
+#[test]
+fn cycles_repeats_remarks_and_odd_names() {
+    let markers = [
+        Marker {
+            id: "ring:on_ping".to_owned(),
+            text: "BW101 leads back to itself".to_owned(),
+        },
+        Marker {
+            id: "注文".to_owned(),
+            text: "BW002 nobody publishes it\u{1b}[0m".to_owned(),
+        },
+    ];
+    let text = tree(
+        &nasty(),
+        &TreeOptions {
+            markers: &markers,
+            ..TreeOptions::default()
+        },
+    );
+    assert!(is_harmless(&text));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn upside_down_with_a_cycle() {
+    let text = tree(
+        &nasty(),
+        &TreeOptions {
+            invert: true,
+            ..TreeOptions::default()
+        },
+    );
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn colours_are_only_there_when_asked_for() {
+    let plain = tree(&shop(), &TreeOptions::default());
+    let coloured = tree(
+        &shop(),
+        &TreeOptions {
+            colour: true,
+            ..TreeOptions::default()
+        },
+    );
+    assert!(is_harmless(&plain));
+    assert!(coloured.contains("\u{1b}[1;36mOrderPlaced\u{1b}[0m"));
+    let mut stripped = coloured;
+    while let Some(start) = stripped.find('\u{1b}') {
+        let end = start + stripped[start..].find('m').unwrap();
+        stripped.replace_range(start..=end, "");
+    }
+    assert_eq!(stripped, plain);
+}
