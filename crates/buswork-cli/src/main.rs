@@ -1,1 +1,7 @@
-fn main() {}
+//! The `buswork` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    buswork_cli::run(std::env::args_os())
+}

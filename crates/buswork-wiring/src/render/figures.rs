@@ -1,6 +1,6 @@
 //! How much there is, and how much of the truth that is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::paint::Role;
 use super::text::{Cell, count, write_aligned};
@@ -24,7 +24,7 @@ pub struct Figures {
 impl Figures {
     /// Counts.
     pub fn of(wiring: &Wiring) -> Self {
-        let fed: std::collections::BTreeSet<&str> = wiring
+        let fed: BTreeSet<&str> = wiring
             .events
             .iter()
             .filter(|event| !event.published_by.is_empty())
@@ -48,15 +48,31 @@ impl Figures {
 
 /// The lines that end every form for people: the coverage, the figures, and the sites and files
 /// that were not resolved or read.
-pub(super) fn write_footer(out: &mut String, wiring: &Wiring, colour: bool) {
-    let mut lines: Vec<Vec<Cell>> = coverage(wiring)
+pub(super) fn write_footer(out: &mut String, drawn: &Wiring, whole: Option<&Wiring>, colour: bool) {
+    // How much was resolved, and what was not, is never a matter of the part that was drawn.
+    let all = whole.unwrap_or(drawn);
+    let mut lines = coverage(all);
+    lines.push(figures(Figures::of(all)));
+    if let Some(all) = whole {
+        lines.push(share(drawn, all));
+    }
+    let lines: Vec<Vec<Cell>> = lines
         .into_iter()
         .map(|line| vec![Cell::new(line, Role::Plain)])
         .collect();
-    lines.push(vec![Cell::new(figures(Figures::of(wiring)), Role::Plain)]);
     write_aligned(out, &lines, colour);
-    write_unresolved(out, wiring, colour);
-    write_problems(out, wiring, colour);
+    write_unresolved(out, all, colour);
+    write_problems(out, all, colour);
+}
+
+fn share(drawn: &Wiring, all: &Wiring) -> String {
+    format!(
+        "of these, {} of {} and {} of {} are shown",
+        drawn.events.len(),
+        count(all.events.len(), "event"),
+        drawn.handlers.len(),
+        count(all.handlers.len(), "handler"),
+    )
 }
 
 /// `publish sites 104: 93 certain, 10 inferred, 1 unresolved`, and the same for subscribe sites.

@@ -20,7 +20,7 @@ pub fn notes(wiring: &Wiring, notes: &[Note], colour: bool) -> String {
         &[vec![Cell::new(total(notes), Role::Heading)]],
         colour,
     );
-    write_footer(&mut out, wiring, colour);
+    write_footer(&mut out, wiring, None, colour);
     out
 }
 

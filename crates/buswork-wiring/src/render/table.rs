@@ -15,9 +15,10 @@ const HEADINGS: [&str; 6] = [
     "THEN PUBLISHES",
 ];
 
-/// The graph as a table: a row a handler or publish site, whichever an event has more of.
-pub fn table(wiring: &Wiring, colour: bool) -> String {
-    let names = Names::of(wiring);
+/// The graph as a table: a row a handler or publish site, whichever an event has more of. If it is a
+/// part, how much there is, is told of the whole.
+pub fn table(wiring: &Wiring, whole: Option<&Wiring>, colour: bool) -> String {
+    let names = Names::of(whole.unwrap_or(wiring));
     let mut lines = vec![
         HEADINGS
             .map(|heading| Cell::new(heading, Role::Heading))
@@ -36,7 +37,7 @@ pub fn table(wiring: &Wiring, colour: bool) -> String {
             colour,
         );
     }
-    write_footer(&mut out, wiring, colour);
+    write_footer(&mut out, wiring, whole, colour);
     out
 }
 

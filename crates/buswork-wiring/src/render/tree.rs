@@ -32,6 +32,8 @@ pub struct TreeOptions<'a> {
     pub invert: bool,
     /// Draws who publishes the events to begin with, too.
     pub publishers: bool,
+    /// The graph that this is a part of, if it is one: how much there is, is told of the whole.
+    pub whole: Option<&'a Wiring>,
     /// Paints.
     pub colour: bool,
     /// Remarks on events and handlers.
@@ -46,6 +48,6 @@ pub fn tree(wiring: &Wiring, options: &TreeOptions<'_>) -> String {
         None => drawing.all(),
     }
     let mut out = drawing.into_text();
-    write_footer(&mut out, wiring, options.colour);
+    write_footer(&mut out, wiring, options.whole, options.colour);
     out
 }

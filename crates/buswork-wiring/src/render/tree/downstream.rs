@@ -105,7 +105,7 @@ impl<'a> Drawing<'a> {
         }
         let at = cascade.path.last().map(|step| &step.location);
         let mut how = grade(cascade.grade).and(through(cascade), Role::Faint);
-        if branches.is_none() {
+        if !self.is_handled(&cascade.event) {
             how = how.and("  no handler", Role::Doubt);
         }
         self.line(vec![

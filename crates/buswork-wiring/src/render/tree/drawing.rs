@@ -11,6 +11,8 @@ use crate::render::text::{Cell, count, write_aligned};
 /// A tree that is being drawn.
 pub(super) struct Drawing<'a> {
     pub(super) wiring: &'a Wiring,
+    /// The same, or what it is a part of.
+    whole: &'a Wiring,
     pub(super) options: &'a TreeOptions<'a>,
     pub(super) names: Names<'a>,
     /// Cascades by the event that they publish.
@@ -57,8 +59,9 @@ impl<'a> Drawing<'a> {
         }
         Self {
             wiring,
+            whole: options.whole.unwrap_or(wiring),
             options,
-            names: Names::of(wiring),
+            names: Names::of(options.whole.unwrap_or(wiring)),
             causes,
             triggers,
             markers,
@@ -101,18 +104,23 @@ impl<'a> Drawing<'a> {
         let Some(event) = self.wiring.event(id) else {
             return;
         };
+        let is_new = self.drawn.insert(id);
+        let repeats = if is_new { "" } else { " (*)" };
         let head = vec![
-            Cell::new(self.names.event(id), Role::Event),
+            Cell::new(self.names.event(id), Role::Event).and(repeats, Role::Faint),
             Cell::new(place(event.location.as_ref()), Role::Faint),
-            Cell::new(self.sites(event), Role::Plain).and(self.remarks(id), Role::Wrong),
+            Cell::new(
+                self.sites(self.whole.event(id).unwrap_or(event)),
+                Role::Plain,
+            )
+            .and(self.remarks(id), Role::Wrong),
         ];
         write_aligned(&mut self.out, &[head], self.options.colour);
-        self.drawn.insert(id);
         self.way.push(id);
-        if self.options.invert {
-            self.causes_of(event, "", 0);
-        } else {
-            self.follow(event, "", 0);
+        match (is_new, self.options.invert) {
+            (false, _) => {}
+            (true, true) => self.causes_of(event, "", 0),
+            (true, false) => self.follow(event, "", 0),
         }
         self.way.pop();
         write_aligned(&mut self.out, &self.lines, self.options.colour);
@@ -133,6 +141,13 @@ impl<'a> Drawing<'a> {
             number => count(number, "publish site"),
         };
         format!("{sites} · {handlers}")
+    }
+
+    /// Whether anybody handles the event, drawn or not.
+    pub(super) fn is_handled(&self, id: &str) -> bool {
+        self.whole
+            .event(id)
+            .is_some_and(|event| !event.handled_by.is_empty())
     }
 
     /// What is wrong with an event or handler, to stand at the end of its line.

@@ -1,3 +1,4 @@
+use buswork_wiring::query::{Direction, Focus, select};
 use buswork_wiring::render::Marker;
 use buswork_wiring::render::tree::{TreeOptions, tree};
 
@@ -19,6 +20,25 @@ fn the_shop_from_one_event_with_its_publishers() {
         ..TreeOptions::default()
     };
     insta::assert_snapshot!(tree(&shop(), &options));
+}
+
+#[test]
+fn a_part_is_not_taken_for_the_whole() {
+    let focus = Focus {
+        events: vec!["InvoicePaid".to_owned()],
+        direction: Direction::Upstream,
+        ..Focus::default()
+    };
+    let part = select(&shop(), &focus).unwrap();
+    let roots = ["shop.events.InvoicePaid".to_owned()];
+    let whole = shop();
+    let options = TreeOptions {
+        roots: Some(&roots),
+        invert: true,
+        whole: Some(&whole),
+        ..TreeOptions::default()
+    };
+    insta::assert_snapshot!(tree(&part, &options));
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! The map, in the form that was asked for.
+
+use std::process::ExitCode;
+
+use buswork_wiring::graph::Wiring;
+use buswork_wiring::query::{Direction, Focus, find, select};
+use buswork_wiring::render::json::json;
+use buswork_wiring::render::mermaid::mermaid;
+use buswork_wiring::render::table::table;
+use buswork_wiring::render::tree::{TreeOptions, tree};
+
+use super::arguments::{Common, Format, Selection, Show};
+use super::read;
+use crate::failure::Failure;
+use crate::output::Terminal;
+
+pub(super) fn run(show: &Show, common: &Common, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    let reading = read::read(&show.paths, common, terminal)?;
+    let output = show.output.as_deref();
+    let colour = terminal.paints(output);
+    let wiring = &reading.wiring;
+    let text = match show.format.unwrap_or(Format::Tree) {
+        Format::Tree => drawn(wiring, show, colour)?,
+        Format::Table => {
+            let focus = focus(&show.selection);
+            let whole = (!focus.is_everything()).then_some(wiring);
+            table(&select(wiring, &focus)?, whole, colour)
+        }
+        Format::Json => json(&select(wiring, &focus(&show.selection))?),
+        Format::Mermaid => mermaid(&select(wiring, &focus(&show.selection))?),
+        Format::Sarif | Format::Github => unreachable!(),
+    };
+    terminal.write(output, &text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn focus(selection: &Selection) -> Focus {
+    Focus {
+        events: selection.event.clone(),
+        handlers: selection.handler.clone(),
+        modules: selection.module.clone(),
+        direction: match (selection.upstream, selection.downstream) {
+            (true, false) => Direction::Upstream,
+            (false, true) => Direction::Downstream,
+            _ => Direction::Both,
+        },
+        depth: selection.depth,
+    }
+}
+
+/// A tree goes one way only: down, unless it is asked to go up. Asked for both, it begins with what
+/// nothing leads to, and comes by what was named.
+fn drawn(wiring: &Wiring, show: &Show, colour: bool) -> Result<String, Failure> {
+    let selection = &show.selection;
+    let mut focus = focus(selection);
+    let goes_both_ways = selection.upstream && selection.downstream;
+    let invert = selection.invert || (selection.upstream && !selection.downstream);
+    if !goes_both_ways {
+        focus.direction = if invert {
+            Direction::Upstream
+        } else {
+            Direction::Downstream
+        };
+    }
+    // What lies one step further is named, to show that it goes on.
+    focus.depth = focus.depth.map(|depth| depth.saturating_add(1));
+    let roots = if focus.is_everything() || goes_both_ways {
+        None
+    } else {
+        Some(find(wiring, &focus)?.roots(wiring))
+    };
+    let part = select(wiring, &focus)?;
+    let options = TreeOptions {
+        roots: roots.as_deref(),
+        depth: selection.depth,
+        invert,
+        publishers: show.verbose || (roots.is_some() && !invert),
+        whole: (!focus.is_everything()).then_some(wiring),
+        colour,
+        markers: &[],
+    };
+    Ok(tree(&part, &options))
+}

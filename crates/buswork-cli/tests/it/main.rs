@@ -1,0 +1,5 @@
+//! The command, run as a program; a file a theme.
+
+mod answer;
+mod map;
+mod workplace;
