@@ -1,14 +1,179 @@
-//! `[tool.buswork.wiring]` of `pyproject.toml`.
+//! What a project says about its wiring: `[tool.buswork.wiring]` and `[tool.buswork.boundaries]` of
+//! its `pyproject.toml`, or a `buswork.toml` beside it.
+//!
+//! ```toml
+//! [tool.buswork.wiring]
+//! external = ["automation_*"]          # published or handled outside of this code
+//! entry-points = ["shop.main"]
+//! severity = { BW001 = "error", BW301 = "off" }
+//!
+//! [[tool.buswork.wiring.ignore]]
+//! rule = "BW001"
+//! event = "OrderArchived"
+//! reason = "heard by the warehouse, which reads the database"
+//!
+//! [tool.buswork.boundaries.billing]
+//! modules = ["shop.billing.*"]
+//! hears = ["ordering"]
+//! ```
+//!
+//! In `buswork.toml` the same keys stand at the top, or in `[wiring]`, and the boundaries in
+//! `[boundaries.billing]`.
 
-use serde::Deserialize;
+mod error;
+mod read;
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::error::ConfigError;
 use crate::adapters::Adapter;
+use crate::graph::{Event, Location};
+use crate::pattern::matches;
 
-/// What a project says about its wiring.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+/// What a project says about its wiring. The default says nothing.
+#[derive(Debug, Clone, Default)]
 pub struct Config {
+    /// The file that it was read from, relative to the root; empty for the default.
+    pub file: String,
     /// Buses of its own.
-    #[serde(rename = "adapter")]
     pub adapters: Vec<Adapter>,
+    /// The presets to use; none for all of them.
+    pub presets: Option<Vec<String>>,
+    /// Patterns of events that are published or handled outside of the code that is read.
+    pub external: Vec<String>,
+    /// Whether this is a library, whose public events others publish and handle.
+    pub library: bool,
+    /// Modules or files that a program starts from.
+    pub entry_points: Vec<String>,
+    /// Folders that imports start from.
+    pub source_roots: Vec<String>,
+    /// Patterns of paths that are not read.
+    pub exclude: Vec<String>,
+    /// How many handlers deep a cascade may go.
+    pub max_depth: Option<usize>,
+    /// How many handlers an event may have.
+    pub max_fan_out: Option<usize>,
+    /// Severities that differ from those of the rules.
+    pub severity: BTreeMap<String, Level>,
+    /// Findings to overlook, each with its reason.
+    pub ignores: Vec<Ignore>,
+    /// The bounded contexts.
+    pub boundaries: BTreeMap<String, Boundary>,
+}
+
+/// How much weight a rule has in this project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Not told.
+    Off,
+    /// Told; no reason to fail.
+    Info,
+    /// Probably wrong.
+    Warning,
+    /// Wrong.
+    Error,
+}
+
+/// A finding to overlook. All the names given must match; each is an id, a short name, or a
+/// pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignore {
+    /// The rule's code.
+    pub rule: String,
+    /// The event.
+    pub event: Option<String>,
+    /// The handler.
+    pub handler: Option<String>,
+    /// The function.
+    pub function: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Where this is said.
+    pub location: Location,
+}
+
+/// A bounded context: a part of the program that hears its own events and those of the contexts it
+/// names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Boundary {
+    /// Patterns of its modules. `shop.billing.*` holds `shop.billing` itself too.
+    pub modules: Vec<String>,
+    /// The contexts whose events it may handle; `"*"` for all.
+    pub hears: Vec<String>,
+}
+
+impl Config {
+    /// Reads what is said at this root; the default if nothing is.
+    ///
+    /// # Errors
+    /// If a file cannot be read, has a key or a value that means nothing, or if both files speak
+    /// of the wiring.
+    pub fn find(root: &Path) -> Result<Self, ConfigError> {
+        let own = read_file(root, "buswork.toml")?;
+        let project = read_file(root, "pyproject.toml")?;
+        let project = match project {
+            Some(text) => read::project("pyproject.toml", &text)?,
+            None => None,
+        };
+        match (own, project) {
+            (Some(_), Some(_)) => Err(ConfigError::new(
+                "buswork.toml",
+                None,
+                "`pyproject.toml` has a `[tool.buswork]` too; keep one of the two".to_owned(),
+            )),
+            (Some(text), None) => read::own("buswork.toml", &text),
+            (None, Some(config)) => Ok(config),
+            (None, None) => Ok(Self::default()),
+        }
+    }
+
+    /// Reads the text of a `pyproject.toml` if `file` is called that, of a `buswork.toml` if not.
+    ///
+    /// # Errors
+    /// If it is not TOML, or has a key or a value that means nothing.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        if file.rsplit('/').next() == Some("pyproject.toml") {
+            return Ok(read::project(file, text)?.unwrap_or_default());
+        }
+        read::own(file, text)
+    }
+
+    /// Whether an event is published or handled outside of the code that is read.
+    pub fn is_external(&self, event: &Event) -> bool {
+        self.external
+            .iter()
+            .any(|pattern| matches(pattern, &event.id) || matches(pattern, &event.name))
+    }
+
+    /// The bounded context of a module; none if it belongs to none.
+    pub fn context_of(&self, module: &str) -> Option<&str> {
+        self.boundaries
+            .iter()
+            .find(|(_, boundary)| boundary.holds(module))
+            .map(|(name, _)| name.as_str())
+    }
+}
+
+impl Boundary {
+    fn holds(&self, module: &str) -> bool {
+        self.modules.iter().any(|pattern| {
+            matches(pattern, module) || pattern.strip_suffix(".*").is_some_and(|own| own == module)
+        })
+    }
+}
+
+fn read_file(root: &Path, name: &str) -> Result<Option<String>, ConfigError> {
+    let path = root.join(name);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(path);
+    text.map(Some)
+        .map_err(|error| ConfigError::new(name, None, format!("cannot be read: {error}")))
 }
