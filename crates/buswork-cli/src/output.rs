@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
-use buswork_wiring::render::text::escaped;
+use buswork_wiring::text::printable;
 use clap::ValueEnum;
 
 use crate::failure::Failure;
@@ -84,13 +84,13 @@ impl Terminal {
     /// Says something beside the answer, unless asked to be quiet.
     pub(crate) fn remark(&self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(io::stderr(), "{}", escaped(text));
+            let _ = writeln!(io::stderr(), "{}", printable(text));
         }
     }
 
     /// Says why the command failed.
     pub(crate) fn complain(&self, failure: &Failure) {
         let mut stream = AutoStream::new(io::stderr(), self.colour.choice(&io::stderr()));
-        let _ = writeln!(stream, "\x1b[1;31merror\x1b[0m: {}", escaped(&failure.0));
+        let _ = writeln!(stream, "\x1b[1;31merror\x1b[0m: {}", printable(&failure.0));
     }
 }

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use super::QueryError;
 use crate::graph::Wiring;
-
-/// How many near names an error proposes.
-const PROPOSED: usize = 5;
+use crate::nearest::nearest;
 
 /// A way to take a name: whether `wanted` stands for the thing with this id and name. Ids are
 /// given with dots only.
@@ -48,7 +46,7 @@ pub(super) fn matching<'a, T>(
     Err(QueryError::unknown(
         what,
         wanted,
-        nearest(wanted, things.iter().map(named)),
+        near(wanted, things.iter().map(named)),
     ))
 }
 
@@ -105,38 +103,22 @@ fn is_end_of_path(wanted: &str, id: &str) -> bool {
         .is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
-/// The ids whose names are spelled most like it, nearest first.
-fn nearest<'a>(wanted: &str, things: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
-    let wanted = wanted.to_lowercase();
-    let bound = (wanted.chars().count() / 3).max(2);
-    let mut near: Vec<(usize, &str)> = things
-        .map(|(id, name)| {
-            let last = name.rsplit('.').next().unwrap_or(name);
-            let away = [id, name, last].map(|one| edits(&wanted, &one.to_lowercase()));
-            (away.into_iter().min().unwrap_or(usize::MAX), id)
-        })
-        .filter(|(away, _)| *away <= bound)
-        .collect();
-    near.sort_unstable();
-    near.into_iter()
-        .take(PROPOSED)
-        .map(|(_, id)| id.to_owned())
-        .collect()
-}
-
-/// How many characters must be put in, taken out, or changed to come from one to the other
-/// (Levenshtein's distance).
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (done, from) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = done + 1;
-        for (index, to) in to.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[index + 1];
-            row[index + 1] = changed.min(diagonal + 1).min(row[index] + 1);
-        }
+/// The ids whose names are spelled most like it.
+fn near<'a>(wanted: &str, things: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    let spellings = |(id, name): (&'a str, &'a str)| {
+        [id, name, name.rsplit(['.', ':']).next().unwrap_or(name)].map(|one| (one, id))
+    };
+    let known: Vec<(&str, &str)> = things.flat_map(spellings).collect();
+    let mut ids: Vec<String> = Vec::new();
+    for spelling in nearest(wanted, known.iter().map(|(spelling, _)| *spelling)) {
+        ids.extend(
+            known
+                .iter()
+                .filter(|(one, _)| *one == spelling)
+                .map(|(_, id)| (*id).to_owned()),
+        );
     }
-    row[to.len()]
+    let mut seen = BTreeSet::new();
+    ids.retain(|id| seen.insert(id.clone()));
+    ids
 }

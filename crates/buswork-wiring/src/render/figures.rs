@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::paint::Role;
 use super::text::{Cell, count, write_aligned};
 use crate::graph::{Coverage, Event, SiteKind, Wiring};
+use crate::routes::never;
 
 /// What can be counted in a graph.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -157,7 +158,7 @@ fn live<'a>(wiring: &'a Wiring, event: &'a Event) -> impl Iterator<Item = &'a st
         .iter()
         .map(|&index| &wiring.subscriptions[index]);
     subscriptions
-        .filter(|one| one.never.is_empty())
+        .filter(|one| never(wiring, one).is_none())
         .map(|one| one.handler.as_str())
 }
 

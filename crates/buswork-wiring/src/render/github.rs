@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::figures::coverage;
 use super::note::{Note, RuleText, Severity};
-use super::text::escaped;
 use crate::graph::Wiring;
+use crate::text::printable;
 
 /// One command a finding, `::error file=shop/orders.py,line=12,title=BW001 unhandled::message`, one
 /// for each file that was not read, and one with the coverage.
@@ -71,7 +71,7 @@ fn command(
 fn data(text: &str) -> String {
     let lines: Vec<String> = text
         .split('\n')
-        .map(|line| escaped(line).replace('%', "%25"))
+        .map(|line| printable(line).replace('%', "%25"))
         .collect();
     lines.join("%0A")
 }
@@ -79,7 +79,7 @@ fn data(text: &str) -> String {
 /// A property of a command: nothing in it ends the property either. A newline in a name is no line
 /// break, and is shown as what it is.
 fn property(text: &str) -> String {
-    escaped(text)
+    printable(text)
         .replace('%', "%25")
         .replace(':', "%3A")
         .replace(',', "%2C")

@@ -67,7 +67,13 @@ fn draw<'a>(wiring: &'a Wiring, publishers: &BTreeSet<&'a str>, chart: &mut Char
     }
     for event in &wiring.events {
         for base in &event.bases {
-            chart.base(&key('e', &event.id), &key('e', base));
+            chart.broader(&key('e', &event.id), &key('e', base), "is a");
+        }
+        for subscription in event.handled_by.iter().map(|&at| &wiring.subscriptions[at]) {
+            if subscription.event != event.id && !event.bases.contains(&subscription.event) {
+                let pattern = key('e', &subscription.event);
+                chart.broader(&key('e', &event.id), &pattern, "matches");
+            }
         }
     }
 }

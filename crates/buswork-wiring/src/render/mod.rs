@@ -22,7 +22,7 @@ pub mod notes;
 mod paint;
 pub mod sarif;
 pub mod table;
-pub mod text;
+mod text;
 pub mod tree;
 
 pub use self::note::{Marker, Note, RuleText, Severity};

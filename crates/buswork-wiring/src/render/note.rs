@@ -1,29 +1,7 @@
 //! What the rules found, in the form that is drawn.
 
-use std::fmt;
-
 use crate::graph::{Location, Step};
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// To be mended.
-    Error,
-    /// To be looked at.
-    Warning,
-    /// To be known.
-    Info,
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Info => "info",
-        })
-    }
-}
+pub use crate::rules::Severity;
 
 /// A finding.
 #[derive(Debug, Clone, PartialEq, Eq)]

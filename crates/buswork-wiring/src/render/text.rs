@@ -1,55 +1,12 @@
-//! Text for terminals: escaped, measured, and aligned.
-
-use std::borrow::Cow;
-use std::fmt::Write;
+//! Text for terminals, measured and aligned.
 
 use unicode_width::UnicodeWidthStr;
 
 use super::paint::{Role, painted};
+use crate::text::printable;
 
 /// What separates columns.
 const GAP: &str = "   ";
-
-/// The text with every character that commands a terminal, or turns its reading around, written
-/// as an escape.
-///
-/// ```
-/// use buswork_wiring::render::text::escaped;
-///
-/// assert_eq!(escaped("\u{1b}[31mred\n"), "\\x1b[31mred\\n");
-/// assert_eq!(escaped("größer 注文"), "größer 注文");
-/// ```
-pub fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len() + 8);
-    for character in text.chars() {
-        match character {
-            '\n' => safe.push_str("\\n"),
-            '\r' => safe.push_str("\\r"),
-            '\t' => safe.push_str("\\t"),
-            _ if is_unsafe(character) && u32::from(character) < 0x100 => {
-                let _ = write!(safe, "\\x{:02x}", u32::from(character));
-            }
-            _ if is_unsafe(character) => safe.extend(character.escape_unicode()),
-            _ => safe.push(character),
-        }
-    }
-    Cow::Owned(safe)
-}
-
-fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{061c}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{2069}'
-                | '\u{feff}'
-        )
-}
 
 /// How many columns of a terminal the text takes.
 pub(super) fn width(text: &str) -> usize {
@@ -75,7 +32,7 @@ pub(super) struct Span {
 impl Span {
     pub(super) fn new(text: impl AsRef<str>, role: Role) -> Self {
         Self {
-            text: escaped(text.as_ref()).into_owned(),
+            text: printable(text.as_ref()).into_owned(),
             role,
         }
     }

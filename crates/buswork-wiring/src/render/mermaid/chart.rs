@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::graph::Grade;
-use crate::render::text::escaped;
+use crate::text::printable;
 
 /// What a node stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub(super) struct Chart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Arrow {
     Graded(Grade),
-    /// From a class to its base: its events go the same way.
-    Base,
+    /// From an event to its base class, or to a pattern that it matches: it goes the same way.
+    Broader,
 }
 
 impl Chart {
@@ -45,8 +45,8 @@ impl Chart {
         self.arrow(from, to, Arrow::Graded(grade), label);
     }
 
-    pub(super) fn base(&mut self, class: &str, base: &str) {
-        self.arrow(class, base, Arrow::Base, "is a");
+    pub(super) fn broader(&mut self, event: &str, other: &str, label: &str) {
+        self.arrow(event, other, Arrow::Broader, label);
     }
 
     fn arrow(&mut self, from: &str, to: &str, arrow: Arrow, label: &str) {
@@ -62,7 +62,7 @@ impl Chart {
     pub(super) fn into_text(self, remarks: &[String]) -> String {
         let mut out = "flowchart LR\n".to_owned();
         for remark in remarks {
-            let _ = writeln!(out, "    %% {}", escaped(remark));
+            let _ = writeln!(out, "    %% {}", printable(remark));
         }
         for (number, (shape, text)) in self.nodes.iter().enumerate() {
             let label = label(text);
@@ -78,7 +78,7 @@ impl Chart {
             let line = match arrow {
                 Arrow::Graded(Grade::Certain) => "-->",
                 Arrow::Graded(Grade::Inferred | Grade::Possible) => "-.->",
-                Arrow::Base => "==>",
+                Arrow::Broader => "==>",
             };
             let text = if text.is_empty() {
                 String::new()
@@ -110,7 +110,7 @@ impl Chart {
 /// The text as a label between quotes: whatever Mermaid, Markdown or HTML could take for its own is
 /// written as a character reference.
 fn label(text: &str) -> String {
-    let text = escaped(text);
+    let text = printable(text);
     let characters: Vec<char> = text.chars().collect();
     let is_word = |at: Option<&char>| at.is_some_and(|one| one.is_alphanumeric());
     let mut safe = String::with_capacity(text.len());

@@ -21,7 +21,7 @@ pub(crate) fn nasty() -> Wiring {
         .event_of(EventKind::Name, NAME, "", &[])
         .event_of(EventKind::Name, "注文", "", &[])
         .event_of(EventKind::Template, "konnected.{}.update", "", &[])
-        .event_of(EventKind::Any, "*", "", &[])
+        .event_of(EventKind::Any, "object", "", &[])
         .publish("ring:start", "ring.Ping", "ring.py:10", Grade::Certain)
         .publish("ring:start", "ring.LoudPing", "ring.py:11", Grade::Inferred)
         .publish("ring:on_ping", "ring.Pong", "ring.py:21", Grade::Certain)
