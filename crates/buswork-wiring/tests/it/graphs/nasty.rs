@@ -70,7 +70,7 @@ pub(crate) fn nasty() -> Wiring {
             Grade::Possible,
         )
         .subscribe(
-            "*",
+            "object",
             "watch:on_any",
             "subscribe",
             "watch.py:42",
