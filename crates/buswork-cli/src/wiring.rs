@@ -1,26 +1,31 @@
 //! `buswork wiring`.
 
 mod arguments;
+mod check;
 mod read;
+mod rules;
 mod show;
 
 use std::process::ExitCode;
 
 pub(crate) use self::arguments::Arguments;
-use self::arguments::Show;
+use self::arguments::{Action, Show};
 use crate::failure::Failure;
 use crate::output::Terminal;
 
 /// Does what was asked for, and tells how to end.
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    let (show, common) = (&arguments.show, &arguments.common);
     let Some(action) = &arguments.action else {
-        return show::run(&arguments.show, &arguments.common, terminal);
+        return show::run(show, common, terminal);
     };
-    if arguments.show != Show::default() {
+    if *show != Show::default() {
         return Err(Failure::new(
-            "paths and options of the map stand beside no subcommand: \
-             give them behind it if it takes them, or leave it out",
+            "paths and options of the map do not go before a subcommand: \
+             give paths behind it, or leave the subcommand out",
         ));
     }
-    match *action {}
+    match action {
+        Action::Rules { code } => rules::run(code.as_deref(), terminal),
+    }
 }

@@ -26,7 +26,7 @@ something impossible, or --check met a file that could not be read.";
 /// Reads Python and Rust; nothing is imported, and nothing is run. What could not be told from the
 /// code is listed below the answer, with how much that is of the whole.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) action: Option<Action>,
@@ -37,7 +37,13 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Action {}
+pub(crate) enum Action {
+    /// List the rules, or tell what one is about, why it matters, and how to mend what it finds
+    Rules {
+        /// A code or a name, BW101
+        code: Option<String>,
+    },
+}
 
 /// What holds for every subcommand.
 #[derive(Debug, Args)]
@@ -48,6 +54,11 @@ pub(crate) struct Common {
     /// pyproject.toml, a Cargo.toml or a .git
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) root: Option<PathBuf>,
+
+    /// Read the configuration from this file, a pyproject.toml or a buswork.toml, instead of the
+    /// one in the root
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value_t, value_enum)]
@@ -120,7 +131,15 @@ pub(crate) struct Selection {
 /// Whether to look for mistakes.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Checking")]
-pub(crate) struct Checking {}
+pub(crate) struct Checking {
+    /// Look for mistakes in all that was read: end with 1 if there are errors or warnings
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// End with 1 for remarks too, unresolved sites among them
+    #[arg(long, requires = "check")]
+    pub(crate) strict: bool,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {

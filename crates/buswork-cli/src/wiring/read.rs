@@ -51,6 +51,16 @@ pub(crate) fn read(
     }
     let config = config(&root, common)?;
     let wiring = from_code(&root, &paths, &config, terminal);
+    if wiring.scope.python_files + wiring.scope.rust_files == 0 && wiring.problems.is_empty() {
+        let paths: Vec<String> = paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        return Err(Failure::new(format!(
+            "there is no file of Python or Rust at {}: give the folder that the code is in",
+            paths.join(", ")
+        )));
+    }
     Ok(Reading {
         wiring,
         config,
@@ -143,6 +153,10 @@ fn project_of(path: &Path) -> PathBuf {
     folder.ancestors().find(signed).unwrap_or(folder).to_owned()
 }
 
-fn config(_root: &Path, _common: &Common) -> Result<Config, Failure> {
-    Ok(Config::default())
+fn config(root: &Path, common: &Common) -> Result<Config, Failure> {
+    let Some(path) = &common.config else {
+        return Ok(Config::find(root)?);
+    };
+    let text = fs::read_to_string(path).map_err(|error| Failure::of_file(path, "read", &error))?;
+    Ok(Config::parse(&path.display().to_string(), &text)?)
 }

@@ -4,13 +4,17 @@ use std::process::ExitCode;
 
 use buswork_wiring::graph::Wiring;
 use buswork_wiring::query::{Direction, Focus, find, select};
+use buswork_wiring::render::Marker;
+use buswork_wiring::render::github::github;
 use buswork_wiring::render::json::json;
 use buswork_wiring::render::mermaid::mermaid;
+use buswork_wiring::render::notes::notes;
+use buswork_wiring::render::sarif::sarif;
 use buswork_wiring::render::table::table;
 use buswork_wiring::render::tree::{TreeOptions, tree};
 
 use super::arguments::{Common, Format, Selection, Show};
-use super::read;
+use super::{check, read};
 use crate::failure::Failure;
 use crate::output::Terminal;
 
@@ -19,19 +23,22 @@ pub(super) fn run(show: &Show, common: &Common, terminal: &Terminal) -> Result<E
     let output = show.output.as_deref();
     let colour = terminal.paints(output);
     let wiring = &reading.wiring;
-    let text = match show.format.unwrap_or(Format::Tree) {
-        Format::Tree => drawn(wiring, show, colour)?,
-        Format::Table => {
+    let found = check::findings(&reading);
+    let text = match show.format {
+        None if show.checking.check => notes(wiring, &found.notes, colour),
+        None | Some(Format::Tree) => drawn(wiring, &found.markers, show, colour)?,
+        Some(Format::Table) => {
             let focus = focus(&show.selection);
             let whole = (!focus.is_everything()).then_some(wiring);
             table(&select(wiring, &focus)?, whole, colour)
         }
-        Format::Json => json(&select(wiring, &focus(&show.selection))?),
-        Format::Mermaid => mermaid(&select(wiring, &focus(&show.selection))?),
-        Format::Sarif | Format::Github => unreachable!(),
+        Some(Format::Json) => json(&select(wiring, &focus(&show.selection))?),
+        Some(Format::Mermaid) => mermaid(&select(wiring, &focus(&show.selection))?),
+        Some(Format::Sarif) => sarif(wiring, &check::texts(), &found.notes),
+        Some(Format::Github) => github(wiring, &check::texts(), &found.notes),
     };
     terminal.write(output, &text)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(check::code(&show.checking, &reading, &found.notes))
 }
 
 fn focus(selection: &Selection) -> Focus {
@@ -50,7 +57,12 @@ fn focus(selection: &Selection) -> Focus {
 
 /// A tree goes one way only: down, unless it is asked to go up. Asked for both, it begins with what
 /// nothing leads to, and comes by what was named.
-fn drawn(wiring: &Wiring, show: &Show, colour: bool) -> Result<String, Failure> {
+fn drawn(
+    wiring: &Wiring,
+    markers: &[Marker],
+    show: &Show,
+    colour: bool,
+) -> Result<String, Failure> {
     let selection = &show.selection;
     let mut focus = focus(selection);
     let goes_both_ways = selection.upstream && selection.downstream;
@@ -77,7 +89,7 @@ fn drawn(wiring: &Wiring, show: &Show, colour: bool) -> Result<String, Failure> 
         publishers: show.verbose || (roots.is_some() && !invert),
         whole: (!focus.is_everything()).then_some(wiring),
         colour,
-        markers: &[],
+        markers,
     };
     Ok(tree(&part, &options))
 }

@@ -1,5 +1,6 @@
 //! The command, run as a program; a file a theme.
 
 mod answer;
+mod check;
 mod map;
 mod workplace;

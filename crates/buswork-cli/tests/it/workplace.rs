@@ -69,6 +69,11 @@ impl Answer {
 
 /// A graph of `events` events, each published and handled once, as a file that the command reads.
 pub(crate) fn map(events: usize) -> String {
+    map_with(events, |_| {})
+}
+
+/// The same, but for a change.
+pub(crate) fn map_with(events: usize, change: impl FnOnce(&mut Wiring)) -> String {
     let mut wiring = Wiring::of_code();
     for number in 0..events {
         let place = |line| Location {
@@ -136,6 +141,7 @@ pub(crate) fn map(events: usize) -> String {
         });
         wiring.subscribe_coverage.count(Some(Grade::Certain));
     }
+    change(&mut wiring);
     wiring.finish();
     json(&wiring)
 }

@@ -45,14 +45,3 @@ pub struct Marker {
     /// What to say.
     pub text: String,
 }
-
-impl Note {
-    /// The note as remarks on all that it is about.
-    pub fn markers(&self) -> impl Iterator<Item = Marker> + '_ {
-        let text = format!("{} {}", self.rule, self.message);
-        self.names.iter().map(move |id| Marker {
-            id: id.clone(),
-            text: text.clone(),
-        })
-    }
-}
