@@ -151,20 +151,24 @@ impl Config {
             .any(|pattern| matches(pattern, &event.id) || matches(pattern, &event.name))
     }
 
-    /// The bounded context of a module; none if it belongs to none.
+    /// The bounded context of a module, that of the longest pattern if several hold it; none if it
+    /// belongs to none.
     pub fn context_of(&self, module: &str) -> Option<&str> {
-        self.boundaries
-            .iter()
-            .find(|(_, boundary)| boundary.holds(module))
-            .map(|(name, _)| name.as_str())
+        let reached = |(name, boundary)| Some((Boundary::reach(boundary, module)?, name));
+        let contexts = self.boundaries.iter().filter_map(reached);
+        contexts
+            .max_by_key(|&(reach, _)| reach)
+            .map(|(_, name): (_, &String)| name.as_str())
     }
 }
 
 impl Boundary {
-    fn holds(&self, module: &str) -> bool {
-        self.modules.iter().any(|pattern| {
+    /// The length of the longest pattern that holds this module.
+    fn reach(&self, module: &str) -> Option<usize> {
+        let holds = |pattern: &&String| {
             matches(pattern, module) || pattern.strip_suffix(".*").is_some_and(|own| own == module)
-        })
+        };
+        self.modules.iter().filter(holds).map(String::len).max()
     }
 }
 

@@ -74,6 +74,15 @@ fn a_module_is_in_the_context_whose_pattern_it_matches() {
     assert_eq!(config.context_of("shop.billing.cards"), Some("billing"));
     assert_eq!(config.context_of("shop.billing"), Some("billing"));
     assert_eq!(config.context_of("shop.billings"), None);
+
+    let nested = WHOLE.replace("shop.orders.*", "shop.*");
+    let config = Config::parse("pyproject.toml", &nested).unwrap();
+    assert_eq!(
+        config.context_of("shop.billing.cards"),
+        Some("billing"),
+        "the longer pattern"
+    );
+    assert_eq!(config.context_of("shop.cart"), Some("ordering"));
 }
 
 #[test]

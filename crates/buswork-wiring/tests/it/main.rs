@@ -1,8 +1,13 @@
 //! The wiring, through its public face; a file a theme.
 
 mod config;
+mod confirm;
+mod diff;
+mod explain;
 mod graphs;
+mod lock;
 mod query;
 mod render;
 mod rules;
+mod text;
 mod wired;
