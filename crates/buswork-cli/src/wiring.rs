@@ -2,6 +2,10 @@
 
 mod arguments;
 mod check;
+mod diff;
+mod explain;
+mod git;
+mod lock;
 mod read;
 mod rules;
 mod show;
@@ -26,6 +30,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> Result<ExitCode
         ));
     }
     match action {
+        Action::Explain(asked) => explain::run(asked, common, terminal),
+        Action::Diff(compare) => diff::run(compare, common, terminal),
+        Action::Lock { paths } => lock::run(paths, common, terminal),
         Action::Rules { code } => rules::run(code.as_deref(), terminal),
     }
 }

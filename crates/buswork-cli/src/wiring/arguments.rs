@@ -14,6 +14,9 @@ Examples:
   buswork wiring src/ --module shop.billing      one module, or a package
   buswork wiring src/ --format mermaid           a flow chart for a README
   buswork wiring src/ --check                    look for mistakes; ends with 1 if there are any
+  buswork wiring explain OrderPlaced charge src/ why a handler gets an event, or why not
+  buswork wiring diff main . src/                what changed since the branch main
+  buswork wiring ./lock                          a folder that is called like a subcommand
 
 Marks in the tree:
   ─▶ publishes   ◀ published by   (*) drawn before   ↻ leads back to itself   ! something is wrong
@@ -38,11 +41,74 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
+    /// Tell why a handler gets an event, or why not; end with 1 if it does not
+    Explain(Explain),
+
+    /// Tell what changed between two maps
+    Diff(Compare),
+
+    /// Write the wiring to wiring.lock.json in the root, a file to commit: --check --locked holds
+    /// the code against it, so that a change of the wiring is seen in review
+    Lock {
+        /// Files and folders to read [default: .]
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+
     /// List the rules, or tell what one is about, why it matters, and how to mend what it finds
     Rules {
         /// A code or a name, BW101
         code: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The event: an id, a name, or the end of a dotted path
+    pub(crate) event: String,
+
+    /// The handler
+    pub(crate) handler: String,
+
+    /// Files and folders to read, or one JSON file that was written before [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// Tell what changed between two maps: JSON files, folders, or revisions of git.
+///
+/// What is in the work tree is not touched.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  buswork wiring diff main . src/          the branch main against what is here, below src/
+  buswork wiring diff v1.0 v1.1            two tags
+  buswork wiring diff old.json new.json    two files written by --format json")]
+pub(crate) struct Compare {
+    /// How it was: a JSON file, a folder, or a branch, tag or commit of git
+    pub(crate) old: String,
+
+    /// How it is
+    pub(crate) new: String,
+
+    /// Files and folders to read, told from the root; all that is there for none
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// In which form
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: DiffFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffFormat {
+    /// What came, what went, what leads elsewhere
+    #[default]
+    Text,
+    /// A flow chart of what changed, for a comment
+    Mermaid,
+    /// For programs
+    Json,
 }
 
 /// What holds for every subcommand.
@@ -135,6 +201,10 @@ pub(crate) struct Checking {
     /// Look for mistakes in all that was read: end with 1 if there are errors or warnings
     #[arg(long)]
     pub(crate) check: bool,
+
+    /// Look whether the wiring is what wiring.lock.json says, too
+    #[arg(long, requires = "check")]
+    pub(crate) locked: bool,
 
     /// End with 1 for remarks too, unresolved sites among them
     #[arg(long, requires = "check")]

@@ -6,7 +6,9 @@ use buswork_wiring::render::{Marker, Note, RuleText, Severity};
 use buswork_wiring::rules::{Finding, Rule, check, rules};
 
 use super::arguments::Checking;
+use super::lock;
 use super::read::Reading;
+use crate::failure::Failure;
 
 /// What was found, in the two forms that it is drawn in.
 #[derive(Debug)]
@@ -16,13 +18,15 @@ pub(super) struct Found {
     pub(super) markers: Vec<Marker>,
 }
 
-/// The findings of the rules.
-pub(super) fn findings(reading: &Reading) -> Found {
+/// The findings of the rules, and what changed since the lock file was written, if that is asked.
+pub(super) fn findings(checking: &Checking, reading: &Reading) -> Result<Found, Failure> {
     let findings = check(&reading.wiring, &reading.config);
-    Found {
-        markers: findings.iter().flat_map(markers).collect(),
-        notes: findings.into_iter().map(note).collect(),
+    let markers = findings.iter().flat_map(markers).collect();
+    let mut notes: Vec<Note> = findings.into_iter().map(note).collect();
+    if checking.locked {
+        notes.extend(lock::changes(reading)?);
     }
+    Ok(Found { notes, markers })
 }
 
 /// A finding is told beside the handlers that it is about, or else beside the events; what is no
@@ -48,7 +52,11 @@ fn markers(finding: &Finding) -> Vec<Marker> {
 
 /// What there is to say about every rule.
 pub(super) fn texts() -> Vec<RuleText> {
-    rules().iter().map(|rule| text(rule)).collect()
+    rules()
+        .iter()
+        .map(|rule| text(rule))
+        .chain([lock::text()])
+        .collect()
 }
 
 /// Errors and warnings are a reason to fail; if it is strict, remarks are too. A file that was not

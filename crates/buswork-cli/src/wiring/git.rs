@@ -25,17 +25,32 @@ impl Revision {
     /// Brings the code of a revision of the repository that `root` lies in into a folder.
     pub(super) fn check_out(root: &Path, name: &str) -> Result<Self, Failure> {
         if name.is_empty() || name.starts_with('-') {
-            return Err(Failure::new(format!("{name:?} is no name of a git revision")));
+            return Err(Failure::new(format!(
+                "{name:?} is no name of a git revision"
+            )));
         }
         let git = Git { root };
         let commit = format!("{name}^{{commit}}");
         let commit = git
-            .run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit], None, &[])
+            .run(
+                &[
+                    "rev-parse",
+                    "--verify",
+                    "--quiet",
+                    "--end-of-options",
+                    &commit,
+                ],
+                None,
+                &[],
+            )
             .map_err(|_| unknown(name))?;
         let prefix = git.run(&["rev-parse", "--show-prefix"], None, &[])?;
         let folder = TempDir::with_prefix("buswork-")?;
         git.write_files(commit.trim(), folder.path())?;
-        Ok(Self { folder, prefix: PathBuf::from(prefix.trim_end_matches('\n')) })
+        Ok(Self {
+            folder,
+            prefix: PathBuf::from(prefix.trim_end_matches('\n')),
+        })
     }
 
     /// The folder that stands for the root of the scan.
@@ -69,9 +84,18 @@ impl Git<'_> {
         let files = self.run(&list, None, &environment)?;
         // Not only the trailing slash: git takes the prefix as the beginning of each name.
         let prefix = format!("--prefix={}/", code.display());
-        let write = ["checkout-index", "-z", "--stdin", "--quiet", "--force", &prefix];
+        let write = [
+            "checkout-index",
+            "-z",
+            "--stdin",
+            "--quiet",
+            "--force",
+            &prefix,
+        ];
         let top = self.run(&["rev-parse", "--show-toplevel"], None, &[])?;
-        let git = Git { root: Path::new(top.trim_end_matches('\n')) };
+        let git = Git {
+            root: Path::new(top.trim_end_matches('\n')),
+        };
         git.run(&write, Some(&files), &environment)?;
         Ok(())
     }
@@ -90,10 +114,16 @@ impl Git<'_> {
             git.env_remove(variable);
         }
         git.envs(environment.iter().copied());
-        git.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+        git.stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        });
         git.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = git.spawn().map_err(|error| {
-            Failure::new(format!("git could not be run: {error}; install it, or give JSON files"))
+            Failure::new(format!(
+                "git could not be run: {error}; install it, or give JSON files"
+            ))
         })?;
         if let (Some(mut stream), Some(text)) = (child.stdin.take(), input) {
             stream.write_all(text.as_bytes())?;
@@ -101,7 +131,11 @@ impl Git<'_> {
         let output = child.wait_with_output()?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            let said = said.lines().next().unwrap_or("it gave no reason").to_owned();
+            let said = said
+                .lines()
+                .next()
+                .unwrap_or("it gave no reason")
+                .to_owned();
             return Err(Failure::new(format!("git {} failed: {said}", arguments[0])));
         }
         String::from_utf8(output.stdout)

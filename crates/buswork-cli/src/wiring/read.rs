@@ -113,7 +113,7 @@ fn existing(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     paths.iter().map(|path| in_full(path)).collect()
 }
 
-fn in_full(path: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn in_full(path: &Path) -> Result<PathBuf, Failure> {
     path.canonicalize().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Failure::new(format!(
             "there is no file or folder {}: give the folder that the code is in",
@@ -123,7 +123,7 @@ fn in_full(path: &Path) -> Result<PathBuf, Failure> {
     })
 }
 
-fn root(paths: &[PathBuf], common: &Common) -> Result<PathBuf, Failure> {
+pub(super) fn root(paths: &[PathBuf], common: &Common) -> Result<PathBuf, Failure> {
     if let Some(root) = &common.root {
         let root = in_full(root)?;
         if !root.is_dir() {
@@ -153,7 +153,7 @@ fn project_of(path: &Path) -> PathBuf {
     folder.ancestors().find(signed).unwrap_or(folder).to_owned()
 }
 
-fn config(root: &Path, common: &Common) -> Result<Config, Failure> {
+pub(super) fn config(root: &Path, common: &Common) -> Result<Config, Failure> {
     let Some(path) = &common.config else {
         return Ok(Config::find(root)?);
     };

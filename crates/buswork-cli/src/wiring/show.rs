@@ -23,7 +23,7 @@ pub(super) fn run(show: &Show, common: &Common, terminal: &Terminal) -> Result<E
     let output = show.output.as_deref();
     let colour = terminal.paints(output);
     let wiring = &reading.wiring;
-    let found = check::findings(&reading);
+    let found = check::findings(&show.checking, &reading)?;
     let text = match show.format {
         None if show.checking.check => notes(wiring, &found.notes, colour),
         None | Some(Format::Tree) => drawn(wiring, &found.markers, show, colour)?,

@@ -1,8 +1,12 @@
 //! Looking for mistakes.
 
-use buswork_wiring::graph::Problem;
+use buswork_wiring::graph::{Problem, Wiring};
 
 use crate::workplace::{Workplace, map, map_with};
+
+fn misfit(wiring: &mut Wiring) {
+    "takes no argument".clone_into(&mut wiring.handlers[0].misfit);
+}
 
 /// The first event has no handler, the second handler misses its argument.
 fn with_mistakes() -> Workplace {
@@ -10,7 +14,7 @@ fn with_mistakes() -> Workplace {
     let text = map_with(3, |wiring| {
         wiring.subscriptions.remove(0);
         wiring.handlers.remove(0);
-        wiring.handlers[0].misfit = "takes no argument".to_owned();
+        misfit(wiring);
     });
     place.file("map.json", &text);
     place
@@ -48,9 +52,7 @@ fn remarks_count_if_it_is_strict() {
         "pyproject.toml",
         "[tool.buswork.wiring]\nseverity = { BW304 = \"info\" }\n",
     );
-    let text = map_with(1, |wiring| {
-        wiring.handlers[0].misfit = "takes no argument".to_owned()
-    });
+    let text = map_with(1, misfit);
     place.file("map.json", &text);
     assert_eq!(place.run(&["wiring", "map.json", "--check"]).code, Some(0));
     assert_eq!(

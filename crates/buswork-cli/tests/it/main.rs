@@ -2,5 +2,6 @@
 
 mod answer;
 mod check;
+mod compare;
 mod map;
 mod workplace;

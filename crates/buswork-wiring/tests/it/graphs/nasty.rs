@@ -8,7 +8,12 @@ use super::Draft;
 pub(crate) const NAME: &str = "say \"hi\" [#1]<b>`x`</b>\n::error::\u{1b}[31m__init__%0A";
 
 pub(crate) fn nasty() -> Wiring {
-    Draft::new()
+    handlers(events(Draft::new())).finish()
+}
+
+/// Events, and who publishes them.
+fn events(draft: Draft) -> Draft {
+    draft
         .event("ring.Ping", "ring.py:1")
         .event("ring.Pong", "ring.py:2")
         .event_of(
@@ -28,6 +33,11 @@ pub(crate) fn nasty() -> Wiring {
         .publish("ring:on_pong", "ring.Ping", "ring.py:31", Grade::Certain)
         .publish("shout:", NAME, "odd names,%/a:b.py:7", Grade::Certain)
         .publish("shout:", "注文", "shout.py:8", Grade::Possible)
+}
+
+/// Handlers, what they are subscribed to, and what they publish in turn.
+fn handlers(draft: Draft) -> Draft {
+    draft
         .handler("ring:on_ping", "ring.py:20", true)
         .handler("ring:on_pong", "ring.py:30", true)
         .handler("watch:Crash.on_pong", "watch.py:9", false)
@@ -54,7 +64,7 @@ pub(crate) fn nasty() -> Wiring {
             "watch.py:5",
             Grade::Certain,
         )
-        .with(|one| one.never = "`Crash` is never built".to_owned())
+        .with(|one| "`Crash` is never built".clone_into(&mut one.never))
         .subscribe(
             "注文",
             "watch:注文を受ける",
@@ -111,5 +121,4 @@ pub(crate) fn nasty() -> Wiring {
         )
         .problem("broken\u{1b}.py", 3, "expected an expression")
         .problem("locked", 0, "permission denied; skipped")
-        .finish()
 }

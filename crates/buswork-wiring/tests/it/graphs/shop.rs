@@ -7,7 +7,12 @@ use super::Draft;
 const CERTAIN: Grade = Grade::Certain;
 
 pub(crate) fn shop() -> Wiring {
-    Draft::new()
+    handlers(events(Draft::new())).finish()
+}
+
+/// Events, and who publishes them.
+fn events(draft: Draft) -> Draft {
+    draft
         .event("shop.events.OrderPlaced", "shop/events.py:8")
         .event("shop.events.InvoicePaid", "shop/events.py:16")
         .event("shop.events.StockLow", "shop/events.py:24")
@@ -36,6 +41,11 @@ pub(crate) fn shop() -> Wiring {
             "shop/inventory.py:44",
             CERTAIN,
         )
+}
+
+/// Handlers, what they are subscribed to, and what they publish in turn.
+fn handlers(draft: Draft) -> Draft {
+    draft
         .handler("shop.billing:charge", "shop/billing.py:11", false)
         .handler("shop.inventory:reserve", "shop/inventory.py:20", false)
         .handler("shop.inventory:reorder", "shop/inventory.py:40", true)
@@ -121,5 +131,4 @@ pub(crate) fn shop() -> Wiring {
             CERTAIN,
             &["shop.inventory:reorder@shop/inventory.py:44"],
         )
-        .finish()
 }
