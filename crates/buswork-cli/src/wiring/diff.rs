@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use buswork_wiring::diff::diff;
 use buswork_wiring::graph::Wiring;
+use buswork_wiring::render::figures::coverage;
+use buswork_wiring::text::printable;
 
 use super::arguments::{Common, Compare, DiffFormat};
 use super::git::Revision;
@@ -21,12 +23,23 @@ pub(super) fn run(
     let new = side(&compare.new, &compare.paths, common, terminal)?;
     let changes = diff(&old, &new);
     let text = match compare.format {
-        DiffFormat::Text => changes.to_string(),
+        DiffFormat::Text => changes.to_string() + &shares(compare, &old, &new),
         DiffFormat::Mermaid => changes.mermaid(),
         DiffFormat::Json => serde_json::to_string_pretty(&changes)? + "\n",
     };
     terminal.write(None, &text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How much of each side was resolved: what is not, may have changed too.
+fn shares(compare: &Compare, old: &Wiring, new: &Wiring) -> String {
+    let of = |name: &str, wiring: &Wiring| {
+        let lines = coverage(wiring).into_iter();
+        lines
+            .map(|line| format!("{}: {line}\n", printable(name)))
+            .collect::<String>()
+    };
+    of(&compare.old, old) + &of(&compare.new, new)
 }
 
 /// One of the two graphs: in a JSON file, of a folder, or of a revision.

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use buswork_wiring::explain::{Verdict, explain};
 
+use buswork_wiring::render::figures::coverage;
+
 use super::arguments::{Common, Explain};
 use super::read;
 use crate::failure::Failure;
@@ -21,7 +23,8 @@ pub(super) fn run(
     if explanation.verdict == Verdict::Unknown {
         return Err(Failure::new(text.trim_end()));
     }
-    terminal.write(None, &text)?;
+    let shown = coverage(&reading.wiring).join("\n");
+    terminal.write(None, &format!("{text}\n{shown}\n"))?;
     Ok(match explanation.verdict {
         Verdict::DoesNotGet => ExitCode::from(1),
         _ => ExitCode::SUCCESS,

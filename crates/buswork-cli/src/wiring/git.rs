@@ -47,10 +47,13 @@ impl Revision {
         let prefix = git.run(&["rev-parse", "--show-prefix"], None, &[])?;
         let folder = TempDir::with_prefix("buswork-")?;
         git.write_files(commit.trim(), folder.path())?;
-        Ok(Self {
+        let revision = Self {
             folder,
             prefix: PathBuf::from(prefix.trim_end_matches('\n')),
-        })
+        };
+        // A revision may have nothing to read at the root.
+        std::fs::create_dir_all(revision.root())?;
+        Ok(revision)
     }
 
     /// The folder that stands for the root of the scan.

@@ -18,7 +18,11 @@ fn two_files_are_compared() {
     assert_eq!(answer.code, Some(0), "{}", answer.err);
     insta::assert_snapshot!(answer.out);
     let same = place.run(&["wiring", "diff", "old.json", "old.json"]);
-    assert_eq!(same.out, "the wiring is the same\n");
+    assert!(
+        same.out.starts_with("the wiring is the same\n"),
+        "{}",
+        same.out
+    );
     let chart = place.run(&[
         "wiring", "diff", "old.json", "new.json", "--format", "mermaid",
     ]);

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use self::chart::{Chart, Shape};
 use super::names::{Names, function};
 use crate::graph::Wiring;
+use crate::routes::{Right, Routes, never};
 
 /// The most nodes that are drawn.
 pub const MOST_NODES: usize = 40;
@@ -48,10 +49,10 @@ fn draw<'a>(wiring: &'a Wiring, publishers: &BTreeSet<&'a str>, chart: &mut Char
         chart.edge(&from, &key('e', &publish.event), publish.grade, "");
     }
     for subscription in &wiring.subscriptions {
-        let label = if subscription.never.is_empty() {
-            ""
-        } else {
+        let label = if never(wiring, subscription).is_some() {
             "never"
+        } else {
+            ""
         };
         let to = key('h', &subscription.handler);
         chart.edge(
@@ -65,14 +66,16 @@ fn draw<'a>(wiring: &'a Wiring, publishers: &BTreeSet<&'a str>, chart: &mut Char
         let from = key('h', &cascade.handler);
         chart.edge(&from, &key('e', &cascade.event), cascade.grade, "");
     }
-    for event in &wiring.events {
-        for base in &event.bases {
-            chart.broader(&key('e', &event.id), &key('e', base), "is a");
-        }
-        for subscription in event.handled_by.iter().map(|&at| &wiring.subscriptions[at]) {
-            if subscription.event != event.id && !event.bases.contains(&subscription.event) {
-                let pattern = key('e', &subscription.event);
-                chart.broader(&key('e', &event.id), &pattern, "matches");
+    let routes = Routes::of(wiring);
+    for (index, event) in wiring.events.iter().enumerate() {
+        for route in routes.to(index) {
+            let broader = key('e', &wiring.subscriptions[route.subscription].event);
+            match route.right {
+                Right::Own => {}
+                Right::Base => chart.broader(&key('e', &event.id), &broader, "is a"),
+                Right::Pattern | Right::Wildcard => {
+                    chart.broader(&key('e', &event.id), &broader, "matches");
+                }
             }
         }
     }

@@ -4,7 +4,8 @@ use super::figures::write_footer;
 use super::names::{Names, function};
 use super::paint::Role;
 use super::text::{Cell, write_aligned};
-use crate::graph::{Event, Grade, Handler, Publish, Subscription, Wiring};
+use crate::graph::{Event, Grade, Handler, Publish, Wiring};
+use crate::routes::{Route, Routes, never};
 
 const HEADINGS: [&str; 6] = [
     "EVENT",
@@ -24,13 +25,14 @@ pub fn table(wiring: &Wiring, whole: Option<&Wiring>, colour: bool) -> String {
             .map(|heading| Cell::new(heading, Role::Heading))
             .to_vec(),
     ];
-    for event in &wiring.events {
-        lines.extend(rows(wiring, &names, event));
+    let routes = Routes::of(wiring);
+    for (index, event) in wiring.events.iter().enumerate() {
+        lines.extend(rows(wiring, &names, event, routes.to(index)));
     }
     let mut out = String::new();
     write_aligned(&mut out, &lines, colour);
     out.push('\n');
-    if has_doubts(wiring) {
+    if has_doubts(wiring, &routes) {
         write_aligned(
             &mut out,
             &[vec![Cell::new("~ inferred   ? possible", Role::Faint)]],
@@ -41,24 +43,24 @@ pub fn table(wiring: &Wiring, whole: Option<&Wiring>, colour: bool) -> String {
     out
 }
 
-fn rows<'a>(wiring: &'a Wiring, names: &Names<'a>, event: &'a Event) -> Vec<Vec<Cell>> {
+fn rows<'a>(
+    wiring: &'a Wiring,
+    names: &Names<'a>,
+    event: &'a Event,
+    routes: &[Route],
+) -> Vec<Vec<Cell>> {
     let publishes: Vec<&Publish> = event
         .published_by
         .iter()
         .map(|&index| &wiring.publishes[index])
         .collect();
-    let subscriptions: Vec<&Subscription> = event
-        .handled_by
-        .iter()
-        .map(|&index| &wiring.subscriptions[index])
-        .collect();
-    let rows = publishes.len().max(subscriptions.len()).max(1);
+    let rows = publishes.len().max(routes.len()).max(1);
     (0..rows)
         .map(|row| {
             let name = if row == 0 { names.event(&event.id) } else { "" };
             let mut cells = vec![Cell::new(name, Role::Event)];
             cells.extend(publisher(publishes.get(row).copied()));
-            cells.extend(handler(wiring, names, subscriptions.get(row).copied()));
+            cells.extend(handler(wiring, names, routes.get(row)));
             cells
         })
         .collect()
@@ -77,14 +79,11 @@ fn publisher(publish: Option<&Publish>) -> [Cell; 2] {
     ]
 }
 
-fn handler<'a>(
-    wiring: &'a Wiring,
-    names: &Names<'a>,
-    subscription: Option<&'a Subscription>,
-) -> [Cell; 3] {
-    let Some(subscription) = subscription else {
+fn handler<'a>(wiring: &'a Wiring, names: &Names<'a>, route: Option<&Route>) -> [Cell; 3] {
+    let Some(route) = route else {
         return Default::default();
     };
+    let subscription = &wiring.subscriptions[route.subscription];
     let id = subscription.handler.as_str();
     let location: Option<&Handler> = wiring.handler(id);
     let at = location.and_then(|handler| handler.location.as_ref());
@@ -97,11 +96,8 @@ fn handler<'a>(
             cascade.grade,
         );
     }
-    let mut name = graded(
-        Cell::new(names.handler(id), Role::Plain),
-        subscription.grade,
-    );
-    if !subscription.never.is_empty() {
+    let mut name = graded(Cell::new(names.handler(id), Role::Plain), route.grade);
+    if never(wiring, subscription).is_some() {
         name = name.and(" !", Role::Wrong);
     }
     [
@@ -122,12 +118,15 @@ fn graded(cell: Cell, grade: Grade) -> Cell {
     }
 }
 
-fn has_doubts(wiring: &Wiring) -> bool {
+/// Whether any mark was made.
+fn has_doubts(wiring: &Wiring, routes: &Routes) -> bool {
     let publishes = wiring.publishes.iter().map(|one| one.grade);
-    let subscriptions = wiring.subscriptions.iter().map(|one| one.grade);
+    let routes = (0..wiring.events.len())
+        .flat_map(|event| routes.to(event))
+        .map(|one| one.grade);
     let cascades = wiring.cascades.iter().map(|one| one.grade);
     publishes
-        .chain(subscriptions)
+        .chain(routes)
         .chain(cascades)
         .any(|grade| grade != Grade::Certain)
 }

@@ -34,8 +34,8 @@ enum Arrow {
 
 impl Chart {
     pub(super) fn node(&mut self, key: &str, shape: Shape, label: &str) {
-        let number = self.nodes.len();
-        if self.numbers.insert(key.to_owned(), number).is_none() {
+        if !self.numbers.contains_key(key) {
+            self.numbers.insert(key.to_owned(), self.nodes.len());
             self.nodes.push((shape, label.to_owned()));
         }
     }

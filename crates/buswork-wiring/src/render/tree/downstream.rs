@@ -5,6 +5,7 @@ use crate::graph::{Cascade, Event, Grade, Handler, Publish, Subscription};
 use crate::render::names::function;
 use crate::render::paint::Role;
 use crate::render::text::Cell;
+use crate::routes::{Route, never};
 
 /// How far above a handler its decorators may stand.
 const DECORATORS: u32 = 10;
@@ -13,19 +14,20 @@ impl<'a> Drawing<'a> {
     /// Draws the handlers of an event, beneath it.
     pub(super) fn follow(&mut self, event: &'a Event, prefix: &str, away: usize) {
         let wiring = self.wiring;
+        let routes = self.routes_of(event);
         let publishes: &[usize] = if self.options.publishers && away == 0 {
             &event.published_by
         } else {
             &[]
         };
-        let all = publishes.len() + event.handled_by.len();
+        let all = publishes.len() + routes.len();
         for (number, &index) in publishes.iter().enumerate() {
             let (here, _) = lead(prefix, number + 1 == all);
             self.publisher(&wiring.publishes[index], &here);
         }
-        for (number, &index) in event.handled_by.iter().enumerate() {
+        for (number, route) in routes.iter().enumerate() {
             let (here, below) = lead(prefix, publishes.len() + number + 1 == all);
-            self.handler(event, &wiring.subscriptions[index], &here, &below, away);
+            self.handler(event, route, (&here, &below), away);
         }
     }
 
@@ -40,14 +42,9 @@ impl<'a> Drawing<'a> {
         ]);
     }
 
-    fn handler(
-        &mut self,
-        event: &'a Event,
-        subscription: &'a Subscription,
-        here: &str,
-        below: &str,
-        away: usize,
-    ) {
+    fn handler(&mut self, event: &'a Event, route: &Route, lines: (&str, &str), away: usize) {
+        let (here, below) = lines;
+        let subscription = &self.wiring.subscriptions[route.subscription];
         let id = subscription.handler.as_str();
         let known = self.wiring.handler(id);
         let cascades: Vec<&Cascade> = self.wiring.cascades_of(id).collect();
@@ -65,10 +62,11 @@ impl<'a> Drawing<'a> {
         let remarks = self.remarks(id);
         let mut how = with_doubt(
             Cell::new(self.how(event, subscription, known), Role::Faint),
-            subscription.grade,
+            route.grade,
         );
-        if !subscription.never.is_empty() && !remarks.contains(&subscription.never) {
-            how = how.and(format!("   ! {}", subscription.never), Role::Wrong);
+        let why = never(self.wiring, subscription);
+        if let Some(why) = why.filter(|why| !remarks.contains(why.as_str())) {
+            how = how.and(format!("   ! {why}"), Role::Wrong);
         }
         let at = known.and_then(|handler| handler.location.as_ref());
         self.line(vec![

@@ -7,6 +7,7 @@ use crate::graph::{Cascade, Event, Location, Subscription, Wiring};
 use crate::render::names::Names;
 use crate::render::paint::Role;
 use crate::render::text::{Cell, count, write_aligned};
+use crate::routes::{Route, Routes};
 
 /// A tree that is being drawn.
 pub(super) struct Drawing<'a> {
@@ -15,6 +16,7 @@ pub(super) struct Drawing<'a> {
     whole: &'a Wiring,
     pub(super) options: &'a TreeOptions<'a>,
     pub(super) names: Names<'a>,
+    routes: Routes,
     /// Cascades by the event that they publish.
     pub(super) causes: BTreeMap<&'a str, Vec<&'a Cascade>>,
     /// The events that a handler gets, each with the subscription by which it does.
@@ -64,6 +66,7 @@ impl<'a> Drawing<'a> {
             names: Names::of(options.whole.unwrap_or(wiring)),
             causes,
             triggers,
+            routes: Routes::of(wiring),
             markers,
             drawn: BTreeSet::new(),
             way: Vec::new(),
@@ -141,6 +144,17 @@ impl<'a> Drawing<'a> {
             number => count(number, "publish site"),
         };
         format!("{sites} · {handlers}")
+    }
+
+    /// The ways of an event to its handlers: what [`Event::handled_by`] lists, with grades.
+    pub(super) fn routes_of(&self, event: &Event) -> Vec<Route> {
+        let index = self
+            .wiring
+            .events
+            .binary_search_by(|one| one.id.cmp(&event.id));
+        index
+            .map(|index| self.routes.to(index).to_vec())
+            .unwrap_or_default()
     }
 
     /// Whether anybody handles the event, drawn or not.
