@@ -150,7 +150,8 @@ pub(crate) struct Show {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Show who publishes the events that a tree begins with, too
+    /// In a tree, show who publishes the events that it begins with, and why what is not certain is
+    /// not
     #[arg(short, long)]
     pub(crate) verbose: bool,
 

@@ -1,5 +1,6 @@
 //! `buswork wiring diff`: what changed between two graphs.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -33,13 +34,13 @@ pub(super) fn run(
 
 /// How much of each side was resolved: what is not, may have changed too.
 fn shares(compare: &Compare, old: &Wiring, new: &Wiring) -> String {
-    let of = |name: &str, wiring: &Wiring| {
-        let lines = coverage(wiring).into_iter();
-        lines
-            .map(|line| format!("{}: {line}\n", printable(name)))
-            .collect::<String>()
-    };
-    of(&compare.old, old) + &of(&compare.new, new)
+    let mut text = String::new();
+    for (name, wiring) in [(&compare.old, old), (&compare.new, new)] {
+        for line in coverage(wiring) {
+            let _ = writeln!(text, "{}: {line}", printable(name));
+        }
+    }
+    text
 }
 
 /// One of the two graphs: in a JSON file, of a folder, or of a revision.

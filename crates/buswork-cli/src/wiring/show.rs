@@ -11,7 +11,7 @@ use buswork_wiring::render::mermaid::mermaid;
 use buswork_wiring::render::notes::notes;
 use buswork_wiring::render::sarif::sarif;
 use buswork_wiring::render::table::table;
-use buswork_wiring::render::tree::{TreeOptions, tree};
+use buswork_wiring::render::tree::{Detail, TreeOptions, tree};
 
 use super::arguments::{Common, Format, Selection, Show};
 use super::{check, read};
@@ -82,11 +82,16 @@ fn drawn(
         Some(find(wiring, &focus)?.roots(wiring))
     };
     let part = select(wiring, &focus)?;
+    let detail = match (show.verbose, roots.is_some()) {
+        (true, _) => Detail::Reasons,
+        (false, true) => Detail::Publishers,
+        (false, false) => Detail::Handlers,
+    };
     let options = TreeOptions {
         roots: roots.as_deref(),
         depth: selection.depth,
         invert,
-        publishers: show.verbose || (roots.is_some() && !invert),
+        detail,
         whole: (!focus.is_everything()).then_some(wiring),
         colour,
         markers,

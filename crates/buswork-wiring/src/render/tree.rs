@@ -21,6 +21,18 @@ use crate::graph::Wiring;
 /// How many steps from event to event are drawn at most: a page is not wider.
 const DEEPEST: usize = 32;
 
+/// How much is told of each event and handler.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Handlers, and what follows.
+    #[default]
+    Handlers,
+    /// Who publishes the events that the tree begins with, too.
+    Publishers,
+    /// Why something is not certain, too.
+    Reasons,
+}
+
 /// What to draw, and how.
 #[derive(Debug, Clone, Default)]
 pub struct TreeOptions<'a> {
@@ -30,8 +42,8 @@ pub struct TreeOptions<'a> {
     pub depth: Option<usize>,
     /// Draws what causes an event, instead of what follows from it.
     pub invert: bool,
-    /// Draws who publishes the events to begin with, too.
-    pub publishers: bool,
+    /// How much is told.
+    pub detail: Detail,
     /// The graph that this is a part of, if it is one: how much there is, is told of the whole.
     pub whole: Option<&'a Wiring>,
     /// Paints.

@@ -1,5 +1,6 @@
 //! What follows from an event: its handlers, and the events that they publish.
 
+use super::Detail;
 use super::drawing::{Branch, Drawing, lead, place};
 use crate::graph::{Cascade, Event, Grade, Handler, Publish, Subscription};
 use crate::render::names::function;
@@ -15,7 +16,7 @@ impl<'a> Drawing<'a> {
     pub(super) fn follow(&mut self, event: &'a Event, prefix: &str, away: usize) {
         let wiring = self.wiring;
         let routes = self.routes_of(event);
-        let publishes: &[usize] = if self.options.publishers && away == 0 {
+        let publishes: &[usize] = if self.options.detail >= Detail::Publishers && away == 0 {
             &event.published_by
         } else {
             &[]
@@ -38,7 +39,7 @@ impl<'a> Drawing<'a> {
                 .and(function(&publish.function), Role::Plain),
             Cell::new(publish.location.to_string(), Role::Faint),
             Cell::default(),
-            with_doubt(how, publish.grade),
+            with_doubt(how, publish.grade).and(self.reason(&publish.reason), Role::Faint),
         ]);
     }
 
@@ -64,6 +65,7 @@ impl<'a> Drawing<'a> {
             Cell::new(self.how(event, subscription, known), Role::Faint),
             route.grade,
         );
+        how = how.and(self.reason(&subscription.reason), Role::Faint);
         let why = never(self.wiring, subscription);
         if let Some(why) = why.filter(|why| !remarks.contains(why.as_str())) {
             how = how.and(format!("   ! {why}"), Role::Wrong);
@@ -118,6 +120,14 @@ impl<'a> Drawing<'a> {
             }
             self.leave();
         }
+    }
+
+    /// Why something is not certain, if that is to be told.
+    fn reason(&self, reason: &str) -> String {
+        if reason.is_empty() || self.options.detail < Detail::Reasons {
+            return String::new();
+        }
+        format!(": {reason}")
     }
 
     /// How the handler came to be subscribed.

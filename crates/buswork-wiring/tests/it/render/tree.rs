@@ -1,6 +1,7 @@
+use buswork_wiring::graph::Grade;
 use buswork_wiring::query::{Direction, Focus, select};
 use buswork_wiring::render::Marker;
-use buswork_wiring::render::tree::{TreeOptions, tree};
+use buswork_wiring::render::tree::{Detail, TreeOptions, tree};
 
 use super::is_harmless;
 use crate::graphs::nasty::nasty;
@@ -16,7 +17,7 @@ fn the_shop_from_one_event_with_its_publishers() {
     let roots = ["shop.events.StockLow".to_owned()];
     let options = TreeOptions {
         roots: Some(&roots),
-        publishers: true,
+        detail: Detail::Publishers,
         ..TreeOptions::default()
     };
     insta::assert_snapshot!(tree(&shop(), &options));
@@ -82,6 +83,28 @@ fn cycles_repeats_remarks_and_odd_names() {
     );
     assert!(is_harmless(&text));
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn reasons_are_told_when_asked_for() {
+    let mut wiring = shop();
+    let subscription = wiring
+        .subscriptions
+        .iter_mut()
+        .find(|one| one.grade == Grade::Inferred);
+    "`PostOffice` is built by a factory".clone_into(&mut subscription.unwrap().reason);
+    let text = |detail| {
+        tree(
+            &wiring,
+            &TreeOptions {
+                detail,
+                ..TreeOptions::default()
+            },
+        )
+    };
+    assert!(!text(Detail::Publishers).contains("factory"));
+    assert!(text(Detail::Reasons).contains("inferred: `PostOffice` is built by a factory"));
+    assert!(text(Detail::Reasons).contains("◀ place_order"));
 }
 
 #[test]
