@@ -1,7 +1,7 @@
 //! Cascades that go too deep, and events that fan out too wide.
 
 use super::finding::{Finding, Severity};
-use super::hops::{Hop, Hops};
+use super::hops::{Hop, Hops, way};
 use super::scene::Scene;
 use super::{Example, Rule};
 use crate::graph::{EventKind, Grade};
@@ -94,14 +94,7 @@ impl<'a> Chains<'a> {
 
 fn deep_finding(scene: &Scene<'_>, chain: &[Hop<'_>], depth: usize, limit: usize) -> Finding {
     let head = &scene.wiring.events[chain[0].from];
-    let mut way = scene.event_name(&head.id);
-    for hop in chain {
-        let published = scene.event_name(&hop.cascade.event);
-        way = format!(
-            "{way} → {} → {published}",
-            scene.handler_name(&hop.cascade.handler)
-        );
-    }
+    let way = way(scene, &head.id, chain);
     let message = format!(
         "{} sets off a chain {depth} handlers deep (the limit is {limit}): {way}",
         scene.event_name(&head.id),

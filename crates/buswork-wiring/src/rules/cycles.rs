@@ -1,7 +1,7 @@
 //! Events that lead back to themselves.
 
 use super::finding::{Finding, Severity};
-use super::hops::{Hop, Hops};
+use super::hops::{Hop, Hops, way};
 use super::scene::Scene;
 use super::{Example, Rule};
 use crate::graph::Grade;
@@ -113,10 +113,8 @@ fn message(scene: &Scene<'_>, cycle: &[Hop<'_>], grade: Grade, knot: usize) -> S
             handler(hop)
         );
     }
-    let mut way = name(cycle[0].from);
-    for hop in cycle {
-        way = format!("{way} → {} → {}", handler(hop), name(hop.to));
-    }
+    let first = &scene.wiring.events[cycle[0].from].id;
+    let way = way(scene, first, cycle);
     let mut message = format!("{} leads back to itself{sure}: {way}", name(cycle[0].from));
     if knot > cycle.len() {
         let events = counted(knot, "event", "events");

@@ -1,6 +1,7 @@
 //! The graph from event to event: each hop is a handler that gets the one and publishes the other.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 
 use super::scene::Scene;
 use crate::graph::{Cascade, Grade};
@@ -86,6 +87,26 @@ impl<'a> Hops<'a> {
     pub(super) fn knots(&self) -> Vec<usize> {
         Knots::of(self).knot
     }
+}
+
+/// More hops than this are counted, not named.
+const NAMED: usize = 12;
+
+/// `OrderPlaced → bill → PaymentTaken`: an event, and the hops from there.
+pub(super) fn way(scene: &Scene<'_>, event: &str, hops: &[Hop<'_>]) -> String {
+    let mut way = scene.event_name(event);
+    for hop in hops.iter().take(NAMED) {
+        let handler = scene.handler_name(&hop.cascade.handler);
+        let _ = write!(
+            way,
+            " → {handler} → {}",
+            scene.event_name(&hop.cascade.event)
+        );
+    }
+    if let Some(left) = hops.len().checked_sub(NAMED).filter(|left| *left > 0) {
+        let _ = write!(way, " → … {left} handlers more");
+    }
+    way
 }
 
 /// The handlers of an event, each once, with the best grade of its subscriptions.

@@ -1,7 +1,9 @@
 //! Handlers that wait for themselves.
 
+use rustc_hash::FxHashSet;
+
 use super::finding::{Finding, Severity};
-use super::hops::{Hop, Hops};
+use super::hops::{Hop, Hops, way};
 use super::scene::Scene;
 use super::{Example, Rule};
 use crate::graph::{Cascade, Grade};
@@ -16,7 +18,8 @@ The handler publishes an event and awaits until it is handled; what follows from
 handler again. On a bus that handles one event at a time, or one delivery of a handler at a time, the \
 second run waits for the first, and the first for the second: nothing moves any more, with no error \
 to see. On other buses it is a recursion. If not every hop on the way is awaited it is told as \
-information, for buses whose events are done only when what they set off is done.",
+information, for buses whose events are done only when what they set off is done. Of handlers that \
+wait for each other in a ring, one is told.",
     fix: "post the event instead of awaiting it, or break the cycle",
     example: Example {
         bad: "\
@@ -31,39 +34,55 @@ async def reprice(event):
 };
 
 pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
-    if !scene.wiring.cascades.iter().any(|cascade| cascade.awaited) {
-        return;
-    }
     let hops = Hops::of(scene, Grade::Possible);
-    for cascade in scene
-        .wiring
-        .cascades
-        .iter()
-        .filter(|cascade| cascade.awaited)
-    {
-        findings.extend(waits_for_itself(scene, &hops, cascade));
+    let knots = hops.knots();
+    // What is awaited leads back to its handler only within a knot.
+    let awaited: Vec<Hop<'_>> = (0..hops.events())
+        .flat_map(|event| hops.from(event))
+        .filter(|hop| hop.cascade.awaited && knots[hop.from] == knots[hop.to])
+        .copied()
+        .collect();
+    let mut told: FxHashSet<&str> = FxHashSet::default();
+    for is_sure in [true, false] {
+        for hop in &awaited {
+            if told.contains(hop.cascade.handler.as_str()) {
+                continue;
+            }
+            let is_allowed = |next: &Hop<'_>| {
+                knots[next.to] == knots[hop.to] && (!is_sure || is_sure_to_wait(next))
+            };
+            if is_sure && !is_sure_to_wait(hop) {
+                continue;
+            }
+            let Some(way) = way_back(scene, &hops, hop, is_allowed) else {
+                continue;
+            };
+            told.insert(&hop.cascade.handler);
+            told.extend(way.iter().map(|hop| hop.cascade.handler.as_str()));
+            findings.push(finding(scene, hop.cascade, &way, is_sure));
+        }
     }
 }
 
-fn waits_for_itself(scene: &Scene<'_>, hops: &Hops<'_>, cascade: &Cascade) -> Option<Finding> {
-    let published = scene.index_of(&cascade.event)?;
+fn is_sure_to_wait(hop: &Hop<'_>) -> bool {
+    hop.cascade.awaited && hop.grade <= Grade::Inferred
+}
+
+/// The hops from what a handler awaits to what the same handler gets; none if it gets that itself.
+fn way_back<'a>(
+    scene: &Scene<'_>,
+    hops: &Hops<'a>,
+    awaited: &Hop<'a>,
+    is_allowed: impl Fn(&Hop<'a>) -> bool,
+) -> Option<Vec<Hop<'a>>> {
     let gets = |event: usize| {
-        scene
-            .live_routes(event)
-            .any(|(_, entry)| entry.handler == cascade.handler)
+        let mut routes = scene.live_routes(event);
+        routes.any(|(_, entry)| entry.handler == awaited.cascade.handler)
     };
-    let way = |is_allowed: &dyn Fn(&Hop<'_>) -> bool| {
-        if gets(published) {
-            return Some(Vec::new());
-        }
-        hops.shortest(published, gets, is_allowed)
-    };
-    let sure = |hop: &Hop<'_>| hop.cascade.awaited && hop.grade <= Grade::Inferred;
-    let (hops, is_sure) = match way(&sure) {
-        Some(hops) => (hops, cascade.grade <= Grade::Inferred),
-        None => (way(&|_| true)?, false),
-    };
-    Some(finding(scene, cascade, &hops, is_sure))
+    if gets(awaited.to) {
+        return Some(Vec::new());
+    }
+    hops.shortest(awaited.to, gets, is_allowed)
 }
 
 fn finding(scene: &Scene<'_>, cascade: &Cascade, hops: &[Hop<'_>], is_sure: bool) -> Finding {
@@ -73,14 +92,7 @@ fn finding(scene: &Scene<'_>, cascade: &Cascade, hops: &[Hop<'_>], is_sure: bool
         Severity::Info
     };
     let handler = scene.handler_name(&cascade.handler);
-    let mut way = scene.event_name(&cascade.event);
-    for hop in hops {
-        let next = scene.event_name(&hop.cascade.event);
-        way = format!(
-            "{way} → {} → {next}",
-            scene.handler_name(&hop.cascade.handler)
-        );
-    }
+    let way = way(scene, &cascade.event, hops);
     let message = format!("{handler} awaits {way}, which runs {handler} again");
     let location = scene.cascade_location(cascade);
     let steps = hops.iter().flat_map(|hop| hop.cascade.path.iter().cloned());

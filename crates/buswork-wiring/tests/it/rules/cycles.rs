@@ -129,11 +129,7 @@ fn a_handler_that_awaits_what_runs_it_again_is_found() {
     for cascade in &mut awaited.0.cascades {
         cascade.awaited = true;
     }
-    assert_snapshot!(found("BW202", awaited), @r"
-    a.py:101 warning BW202 h1 awaits E1 → h2 → E2 → back → E0, which runs h1 again
-    a.py:102 warning BW202 h2 awaits E2 → back → E0 → h1 → E1, which runs h2 again
-    a.py:200 warning BW202 back awaits E0 → h1 → E1 → h2 → E2, which runs back again
-    ");
+    assert_snapshot!(found("BW202", awaited), @"a.py:101 warning BW202 h1 awaits E1 → h2 → E2 → back → E0, which runs h1 again");
 }
 
 #[test]
