@@ -33,12 +33,19 @@ impl<'a> Names<'a> {
     }
 }
 
-/// `place_order` of `shop.orders:place_order`; a module itself by its name.
+/// `place_order` of `shop.orders:place_order`, of `shop::orders:place_order` too; a module itself
+/// by its name.
 pub(super) fn function(id: &str) -> &str {
-    match id.split_once(':') {
+    let is_colon = |at: usize| id.as_bytes().get(at) == Some(&b':');
+    // Modules of Rust have pairs of colons in their names.
+    let alone = |at: &usize| is_colon(*at) && !is_colon(at + 1) && (*at == 0 || !is_colon(at - 1));
+    match (0..id.len())
+        .find(alone)
+        .map(|at| (&id[..at], &id[at + 1..]))
+    {
         Some((module, "")) => module,
-        Some((_, name)) if !name.starts_with(':') => name,
-        _ => id,
+        Some((_, name)) => name,
+        None => id,
     }
 }
 

@@ -36,7 +36,8 @@ pub enum Detail {
 /// What to draw, and how.
 #[derive(Debug, Clone, Default)]
 pub struct TreeOptions<'a> {
-    /// Ids of the events to begin with; none for those that nothing leads to.
+    /// Ids of the events to begin with, if they are not drawn below another of them; none for all
+    /// events.
     pub roots: Option<&'a [String]>,
     /// How many steps from event to event are drawn; what follows is only named.
     pub depth: Option<usize>,
@@ -55,10 +56,15 @@ pub struct TreeOptions<'a> {
 /// The graph as a tree. Each event is drawn once; the lines at its end tell how much was resolved.
 pub fn tree(wiring: &Wiring, options: &TreeOptions<'_>) -> String {
     let mut drawing = Drawing::new(wiring, options);
-    match options.roots {
-        Some(roots) => roots.iter().for_each(|root| drawing.root(root)),
-        None => drawing.all(),
-    }
+    let roots: Vec<&str> = match options.roots {
+        Some(roots) => roots.iter().map(String::as_str).collect(),
+        None => wiring
+            .events
+            .iter()
+            .map(|event| event.id.as_str())
+            .collect(),
+    };
+    drawing.roots(&roots);
     let mut out = drawing.into_text();
     write_footer(&mut out, wiring, options.whole, options.colour);
     out

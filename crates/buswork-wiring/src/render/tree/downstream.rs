@@ -141,29 +141,33 @@ impl<'a> Drawing<'a> {
             "convention" => "by name".to_owned(),
             verb => verb.to_owned(),
         }];
-        if !known.is_some_and(|handler| is_decorated(handler, subscription)) {
-            parts.push(format!("({})", subscription.location));
-        }
+        parts.extend(
+            known.map_or(Some(format!("({})", subscription.location)), |handler| {
+                where_subscribed(handler, subscription)
+            }),
+        );
         if subscription.event != event.id {
             parts.push(format!("as {}", self.names.event(&subscription.event)));
         }
-        parts.extend(
-            subscription
-                .options
-                .iter()
-                .map(|(name, value)| format!("{name}={value}")),
-        );
+        let options = subscription
+            .options
+            .iter()
+            .filter(|(option, _)| option != "name");
+        parts.extend(options.map(|(option, value)| format!("{option}={value}")));
         parts.join(" ")
     }
 }
 
-/// Whether it is subscribed right above its definition, which says all about where.
-fn is_decorated(handler: &Handler, subscription: &Subscription) -> bool {
-    let Some(at) = &handler.location else {
-        return false;
-    };
+/// Where it is subscribed, as far as the handler's own place does not tell: nothing for a decorator,
+/// the line within the same file.
+fn where_subscribed(handler: &Handler, subscription: &Subscription) -> Option<String> {
     let by = &subscription.location;
-    at.file == by.file && by.line <= at.line && at.line - by.line <= DECORATORS
+    let at = handler.location.as_ref().filter(|at| at.file == by.file);
+    let Some(at) = at else {
+        return Some(format!("({by})"));
+    };
+    let is_decorated = by.line <= at.line && at.line - by.line <= DECORATORS;
+    (!is_decorated).then(|| format!("(line {})", by.line))
 }
 
 /// By which functions the handler comes to publish.

@@ -75,14 +75,17 @@ impl<'a> Drawing<'a> {
         }
     }
 
-    /// Draws every event: first those that a tree can begin with, then what they do not lead to,
-    /// which goes round in circles.
-    pub(super) fn all(&mut self) {
+    /// Draws these events: first those that a tree can begin with, then those that the first did
+    /// not lead to, which go round in circles.
+    pub(super) fn roots(&mut self, ids: &[&'a str]) {
         for begins in [true, false] {
-            for event in &self.wiring.events {
+            for &id in ids {
+                let Some(event) = self.wiring.event(id) else {
+                    continue;
+                };
                 let fits = !begins || self.is_beginning(event);
-                if fits && !self.drawn.contains(event.id.as_str()) {
-                    self.root(&event.id);
+                if fits && !self.drawn.contains(id) {
+                    self.root(event);
                 }
             }
         }
@@ -103,14 +106,10 @@ impl<'a> Drawing<'a> {
     }
 
     /// Draws one event and all below it.
-    pub(super) fn root(&mut self, id: &'a str) {
-        let Some(event) = self.wiring.event(id) else {
-            return;
-        };
-        let is_new = self.drawn.insert(id);
-        let repeats = if is_new { "" } else { " (*)" };
+    fn root(&mut self, event: &'a Event) {
+        let id = event.id.as_str();
         let head = vec![
-            Cell::new(self.names.event(id), Role::Event).and(repeats, Role::Faint),
+            Cell::new(self.names.event(id), Role::Event),
             Cell::new(place(event.location.as_ref()), Role::Faint),
             Cell::new(
                 self.sites(self.whole.event(id).unwrap_or(event)),
@@ -119,11 +118,12 @@ impl<'a> Drawing<'a> {
             .and(self.remarks(id), Role::Wrong),
         ];
         write_aligned(&mut self.out, &[head], self.options.colour);
+        self.drawn.insert(id);
         self.way.push(id);
-        match (is_new, self.options.invert) {
-            (false, _) => {}
-            (true, true) => self.causes_of(event, "", 0),
-            (true, false) => self.follow(event, "", 0),
+        if self.options.invert {
+            self.causes_of(event, "", 0);
+        } else {
+            self.follow(event, "", 0);
         }
         self.way.pop();
         write_aligned(&mut self.out, &self.lines, self.options.colour);
@@ -180,7 +180,7 @@ impl<'a> Drawing<'a> {
         if self.way.contains(&id) {
             return Branch::Cut("↻");
         }
-        if has_branches && !self.drawn.insert(id) {
+        if !self.drawn.insert(id) && has_branches {
             return Branch::Cut("(*)");
         }
         self.way.push(id);

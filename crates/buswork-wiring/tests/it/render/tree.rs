@@ -43,6 +43,19 @@ fn a_part_is_not_taken_for_the_whole() {
 }
 
 #[test]
+fn a_root_below_another_is_drawn_once() {
+    let roots = ["InvoicePaid", "OrderPlaced"].map(|name| format!("shop.events.{name}"));
+    let options = TreeOptions {
+        roots: Some(&roots),
+        ..TreeOptions::default()
+    };
+    assert_eq!(
+        tree(&shop(), &options),
+        tree(&shop(), &TreeOptions::default())
+    );
+}
+
+#[test]
 fn what_is_deeper_is_only_named() {
     let options = TreeOptions {
         depth: Some(0),
