@@ -479,9 +479,13 @@ impl Wiring {
 
     fn link(&mut self) {
         for event in &mut self.events {
-            event.published_by = (0..self.publishes.len())
-                .filter(|&index| self.publishes[index].event == event.id)
-                .collect();
+            let first = self
+                .publishes
+                .partition_point(|publish| publish.event < event.id);
+            let end = self
+                .publishes
+                .partition_point(|publish| publish.event <= event.id);
+            event.published_by = (first..end).collect();
         }
         let routes = Routes::of(self);
         for (number, event) in self.events.iter_mut().enumerate() {

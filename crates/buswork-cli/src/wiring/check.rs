@@ -11,7 +11,7 @@ use super::read::Reading;
 use crate::failure::Failure;
 
 /// What was found, in the two forms that it is drawn in.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) notes: Vec<Note>,
     /// Remarks beside handlers and events in a tree.

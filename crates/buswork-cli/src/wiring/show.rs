@@ -14,6 +14,7 @@ use buswork_wiring::render::table::table;
 use buswork_wiring::render::tree::{Detail, TreeOptions, tree};
 
 use super::arguments::{Common, Format, Selection, Show};
+use super::check::Found;
 use super::{check, read};
 use crate::failure::Failure;
 use crate::output::Terminal;
@@ -23,7 +24,11 @@ pub(super) fn run(show: &Show, common: &Common, terminal: &Terminal) -> Result<E
     let output = show.output.as_deref();
     let colour = terminal.paints(output);
     let wiring = &reading.wiring;
-    let found = check::findings(&show.checking, &reading)?;
+    let found = if show.shows_findings() {
+        check::findings(&show.checking, &reading)?
+    } else {
+        Found::default()
+    };
     let text = match show.format {
         None if show.checking.check => notes(wiring, &found.notes, colour),
         None | Some(Format::Tree) => drawn(wiring, &found.markers, show, colour)?,
@@ -39,6 +44,13 @@ pub(super) fn run(show: &Show, common: &Common, terminal: &Terminal) -> Result<E
     };
     terminal.write(output, &text)?;
     Ok(check::code(&show.checking, &reading, &found.notes))
+}
+
+impl Show {
+    fn shows_findings(&self) -> bool {
+        let format = self.format.unwrap_or(Format::Tree);
+        self.checking.check || matches!(format, Format::Tree | Format::Sarif | Format::Github)
+    }
 }
 
 fn focus(selection: &Selection) -> Focus {

@@ -1,8 +1,10 @@
 //! Comparing, locking and explaining.
 
+use std::process::Command;
+
 use buswork_wiring::graph::Wiring;
 
-use crate::workplace::{Workplace, map, map_with};
+use crate::workplace::{Answer, Workplace, map, map_with};
 
 /// The second event has another handler.
 fn rerouted(wiring: &mut Wiring) {
@@ -48,6 +50,63 @@ fn what_is_no_revision_is_said_to_be_none() {
         std::fs::read_dir(place.path()).unwrap().count(),
         1,
         "nothing was written"
+    );
+}
+
+#[test]
+fn two_revisions_are_compared_and_the_work_tree_is_left_alone() {
+    let place = Workplace::new();
+    let git = |arguments: &[&str]| {
+        let identity = [
+            "-c",
+            "user.name=Somebody",
+            "-c",
+            "user.email=somebody@example.com",
+        ];
+        let mut git = Command::new("git");
+        git.arg("-C")
+            .arg(place.path().join("shop"))
+            .args(identity)
+            .args(arguments);
+        let output = git
+            .env_remove("GIT_DIR")
+            .env_remove("GIT_INDEX_FILE")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    place.file("shop/src/orders.py", "class OrderPlaced: ...\n");
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "one"]);
+    place.file("shop/src/billing.py", "class InvoicePaid: ...\n");
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "two"]);
+    place.file("shop/src/orders.py", "class OrderPlaced: not committed\n");
+    place.file("shop/src/stock.py", "class StockLow: ...\n");
+    git(&["add", "src/stock.py"]);
+    let before = git(&["status", "--porcelain"]);
+
+    let scratch = place.path().join("scratch");
+    std::fs::create_dir(&scratch).unwrap();
+    for arguments in [
+        ["wiring", "diff", "HEAD~1", "HEAD", "src"],
+        ["wiring", "diff", "HEAD", ".", "src"],
+    ] {
+        let mut command = place.command(&arguments);
+        command
+            .current_dir(place.path().join("shop"))
+            .env("TMPDIR", &scratch);
+        let answer = Answer::of(&command.output().unwrap());
+        assert_eq!(answer.code, Some(0), "{}", answer.err);
+        assert!(answer.out.contains("HEAD: publish sites"), "{}", answer.out);
+    }
+    assert_eq!(git(&["status", "--porcelain"]), before);
+    assert_eq!(
+        std::fs::read_dir(&scratch).unwrap().count(),
+        0,
+        "nothing is left behind"
     );
 }
 
