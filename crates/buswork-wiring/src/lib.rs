@@ -18,6 +18,7 @@
 #![warn(missing_docs, unreachable_pub)]
 
 pub mod adapters;
+mod cache;
 pub mod config;
 pub mod confirm;
 pub mod diff;

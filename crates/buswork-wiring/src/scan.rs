@@ -1,14 +1,259 @@
 //! Reads all files below some paths, and links them into one graph.
 
+use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
+use crate::adapters::{Adapter, presets};
+use crate::cache::{self, Cache, Hash};
 use crate::config::Config;
-use crate::graph::Wiring;
+use crate::graph::{Problem, Wiring};
+use crate::python::{self, Packed, ReadFile, Summary};
+use crate::rust;
+use crate::sources::{self, Source};
+
+/// The stack of a thread that parses: deep trees are taken apart, and let go, recursively.
+const STACK: usize = 64 << 20;
+
+/// How to scan, besides what the project says.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// A folder to remember in what was read; none to remember nothing.
+    pub cache: Option<PathBuf>,
+    /// Threads that parse; 0 for as many as there are cores.
+    pub threads: usize,
+    /// Told now and then how many files are read, and how many there are.
+    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
+}
+
+impl fmt::Debug for Options<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Options")
+            .field("cache", &self.cache)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
 
 /// Reads the Python and Rust files at or below `paths`, and links them into one graph. Locations
 /// are relative to `root`.
 ///
-/// Never fails: what cannot be read is listed in [`Wiring::problems`].
-pub fn scan(_root: &Path, _paths: &[PathBuf], _config: &Config) -> Wiring {
-    Wiring::of_code()
+/// Never fails: what cannot be read is listed in [`Wiring::problems`]. Nothing is imported or run,
+/// and no symbolic link is followed.
+///
+/// # Examples
+/// ```
+/// use buswork_wiring::{config::Config, scan::scan};
+///
+/// let folder = std::env::temp_dir().join("buswork-wiring-scan");
+/// std::fs::create_dir_all(&folder)?;
+/// std::fs::write(folder.join("shop.py"), "
+/// from buswork import EventBus
+///
+/// class OrderPlaced: ...
+///
+/// bus = EventBus()
+///
+/// @bus.on(OrderPlaced)
+/// def confirm(order: OrderPlaced): ...
+///
+/// bus.publish(OrderPlaced())
+/// ")?;
+/// let wiring = scan(&folder, &[folder.clone()], &Config::default());
+/// assert_eq!(wiring.subscriptions[0].handler, "shop:confirm");
+/// assert_eq!(wiring.publishes[0].event, "shop.OrderPlaced");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn scan(root: &Path, paths: &[PathBuf], config: &Config) -> Wiring {
+    scan_with(root, paths, config, &Options::default())
+}
+
+/// The same, with a cache, threads, and word of the progress.
+pub fn scan_with(root: &Path, paths: &[PathBuf], config: &Config, options: &Options<'_>) -> Wiring {
+    let found = sources::find(root, paths, &config.exclude);
+    let mut problems = found.problems;
+    let mut cache = Cache::open(options.cache.as_deref());
+    let read = read_all(root, &found.python, options);
+    let (files, more) = take_apart(read, &mut cache, options);
+    problems.extend(more);
+    if let Err(error) = remember(&cache, &files) {
+        let folder = options.cache.as_deref().unwrap_or(Path::new("")).display().to_string();
+        problems.push(sources::problem(&folder, &format!("the cache was not written: {error}")));
+    }
+    let files = files.into_iter().map(|(_, file)| file).collect();
+    let shown: Vec<String> = paths.iter().map(|path| sources::relative(root, path)).collect();
+    let mut roots = config.source_roots.clone();
+    roots.extend(shown.iter().filter(|path| *path != ".").cloned());
+    let adapters = adapters(config);
+    let mut wiring = on_deep_stack(|| python::link(files, &roots, &config.entry_points, &adapters));
+    let (rust_sources, more) = read_rust_files(root, &found.rust);
+    problems.extend(more);
+    if !rust_sources.is_empty() {
+        wiring.extend(rust::read(&rust_sources));
+    }
+    wiring.problems.extend(problems);
+    wiring.scope.paths = shown;
+    wiring.finish();
+    wiring
+}
+
+/// The project's adapters before the presets, so that they may speak of the same calls.
+fn adapters(config: &Config) -> Vec<Adapter> {
+    let presets = presets().into_iter().filter(|preset| {
+        config.presets.as_ref().is_none_or(|wanted| wanted.contains(&preset.name))
+    });
+    config.adapters.iter().cloned().chain(presets).collect()
+}
+
+/// A file as it was read, or what was wrong with it.
+type Read = (Hash, Source, Option<Problem>);
+
+fn read_all(
+    root: &Path,
+    paths: &[PathBuf],
+    options: &Options<'_>,
+) -> Vec<Result<Read, Problem>> {
+    let _ = options;
+    paths
+        .iter()
+        .map(|path| match fs::read(path) {
+            Ok(bytes) => {
+                let hash = cache::hash(&bytes);
+                let (source, said) = sources::read(root, path, bytes);
+                Ok((hash, source, said))
+            }
+            Err(error) => Err(not_read(root, path, &error)),
+        })
+        .collect()
+}
+
+/// The facts of all files: those that are remembered, and the others parsed.
+fn take_apart(
+    read: Vec<Result<Read, Problem>>,
+    cache: &mut Cache,
+    options: &Options<'_>,
+) -> (Vec<(Hash, ReadFile)>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut done: Vec<(usize, Hash, ReadFile)> = Vec::new();
+    let mut open: Vec<(usize, Hash, Source)> = Vec::new();
+    for (index, read) in read.into_iter().enumerate() {
+        match read {
+            Ok((hash, source, said)) => {
+                problems.extend(said);
+                match cache.take(hash) {
+                    Some((summary, packed)) => {
+                        let path = source.file;
+                        done.push((index, hash, ReadFile { path, summary, packed }));
+                    }
+                    None => open.push((index, hash, source)),
+                }
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    done.extend(parse_all(open, options));
+    done.sort_unstable_by_key(|(index, ..)| *index);
+    (done.into_iter().map(|(_, hash, file)| (hash, file)).collect(), problems)
+}
+
+fn parse_all(
+    open: Vec<(usize, Hash, Source)>,
+    options: &Options<'_>,
+) -> Vec<(usize, Hash, ReadFile)> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = if options.threads == 0 { cores } else { options.threads };
+    let (next, total) = (AtomicUsize::new(0), open.len());
+    let done = Mutex::new(Vec::with_capacity(total));
+    let work = || {
+        let mut own = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((index, hash, source)) = open.get(at) else { break };
+            let (summary, packed): (Summary, Packed) = python::read(&source.text);
+            own.push((*index, *hash, ReadFile { path: source.file.clone(), summary, packed }));
+            if let Some(progress) = options.progress {
+                progress(at + 1, total);
+            }
+        }
+        done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&mut own);
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads.min(total.div_ceil(8)).max(1) {
+            let started = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+            if started.is_err() {
+                work();
+            }
+        }
+    });
+    done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn remember(cache: &Cache, files: &[(Hash, ReadFile)]) -> std::io::Result<()> {
+    if !cache.keeps() || files.is_empty() {
+        return Ok(());
+    }
+    let is_new = files.iter().any(|(_, file)| !file.packed.is_shared());
+    if !is_new && !cache.has_more() {
+        return Ok(());
+    }
+    cache.store(files.iter().map(|(hash, file)| (*hash, &file.summary, &file.packed)))
+}
+
+/// Runs something where a deep recursion is no harm.
+fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let thread = thread.expect("a thread can be started");
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn read_rust_files(root: &Path, paths: &[PathBuf]) -> (Vec<Source>, Vec<Problem>) {
+    let mut read = Vec::new();
+    let mut problems = Vec::new();
+    for path in paths {
+        match fs::read(path) {
+            Ok(bytes) => {
+                let (source, said) = sources::read(root, path, bytes);
+                problems.extend(said);
+                read.push(source);
+            }
+            Err(error) => problems.push(not_read(root, path, &error)),
+        }
+    }
+    (read, problems)
+}
+
+/// Reads files of Rust that are at hand as text, each by its path. A `Cargo.toml` among them says
+/// what its crate is called.
+///
+/// # Examples
+/// ```
+/// use buswork_wiring::scan::read_rust;
+///
+/// let code = "
+///     use buswork::EventBus;
+///     struct OrderPlaced;
+///     fn confirm(_: &OrderPlaced) {}
+///     fn main() {
+///         let bus = EventBus::new();
+///         bus.subscribe(confirm);
+///         bus.publish(&OrderPlaced).unwrap();
+///     }
+/// ";
+/// let wiring = read_rust(&[("shop/src/main.rs".into(), code.into())]);
+/// assert_eq!(wiring.subscriptions[0].handler, "shop:confirm");
+/// assert_eq!(wiring.publishes[0].event, "shop::OrderPlaced");
+/// ```
+pub fn read_rust(files: &[(String, String)]) -> Wiring {
+    let sources = files.iter().map(|(file, text)| Source { file: file.clone(), text: text.clone() });
+    rust::read(&sources.collect::<Vec<_>>())
+}
+
+fn not_read(root: &Path, path: &Path, error: &std::io::Error) -> Problem {
+    sources::problem(&sources::relative(root, path), &format!("not read: {error}"))
 }

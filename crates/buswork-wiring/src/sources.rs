@@ -1,4 +1,14 @@
-//! The files to read.
+//! The files to read: found, and read as text.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+
+use crate::graph::Problem;
+
+/// Files larger than this are not written by people.
+const LARGEST: u64 = 8 << 20;
 
 /// A file that was read.
 #[derive(Debug)]
@@ -7,4 +17,153 @@ pub(crate) struct Source {
     pub(crate) file: String,
     /// What it says.
     pub(crate) text: String,
+}
+
+/// Files found, by language, as paths; sorted.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) python: Vec<PathBuf>,
+    pub(crate) rust: Vec<PathBuf>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Finds the files at or below some paths. What version control ignores is left out, hidden folders
+/// and virtual environments too; a symbolic link is followed only where it stays within the root.
+pub(crate) fn find(root: &Path, paths: &[PathBuf], exclude: &[String]) -> Found {
+    let mut found = Found::default();
+    let mut overrides = ignore::overrides::OverrideBuilder::new(root);
+    for pattern in exclude {
+        if let Err(error) = overrides.add(&format!("!{pattern}")) {
+            found
+                .problems
+                .push(problem(pattern, &format!("no pattern of paths: {error}")));
+        }
+    }
+    let overrides = overrides
+        .build()
+        .unwrap_or_else(|_| ignore::overrides::Override::empty());
+    for path in paths {
+        let path = if path.is_absolute() {
+            path.clone()
+        } else {
+            root.join(path)
+        };
+        if !path.exists() {
+            found.problems.push(problem(
+                &relative(root, &path),
+                "there is no such file or folder",
+            ));
+            continue;
+        }
+        let mut walk = WalkBuilder::new(&path);
+        walk.overrides(overrides.clone())
+            .require_git(false)
+            .follow_links(false)
+            .parents(true);
+        walk.filter_entry(|entry| !is_left_out(entry.path()));
+        for entry in walk.build() {
+            match entry {
+                Ok(entry) => take(root, entry.path(), &mut found),
+                Err(error) => {
+                    let text = error.to_string();
+                    found.problems.push(problem(
+                        &relative(root, &path),
+                        &format!("not read: {text}"),
+                    ));
+                }
+            }
+        }
+    }
+    for list in [&mut found.python, &mut found.rust] {
+        list.sort();
+        list.dedup();
+    }
+    found
+}
+
+fn take(root: &Path, path: &Path, found: &mut Found) {
+    let Some(extension) = path.extension().and_then(|extension| extension.to_str()) else {
+        return;
+    };
+    if !matches!(extension, "py" | "rs") {
+        return;
+    }
+    let Ok(about) = fs::symlink_metadata(path) else {
+        return;
+    };
+    if about.is_symlink() {
+        // A link to a file within the root is read once, as what it points to.
+        return;
+    }
+    if !about.is_file() {
+        return;
+    }
+    if about.len() > LARGEST {
+        let text = format!(
+            "not read: {} MiB is more than a source file has",
+            about.len() >> 20
+        );
+        found.problems.push(problem(&relative(root, path), &text));
+        return;
+    }
+    match extension {
+        "py" => found.python.push(path.to_path_buf()),
+        _ => found.rust.push(path.to_path_buf()),
+    }
+}
+
+/// Folders that hold what others wrote or what was made.
+fn is_left_out(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+        return false;
+    };
+    let is_environment = path.join("pyvenv.cfg").is_file();
+    is_environment
+        || matches!(
+            name,
+            "__pycache__" | "node_modules" | "target" | "site-packages"
+        ) && path.is_dir()
+}
+
+/// Reads a file as text. Bytes that are no UTF-8 are read as Latin-1, or as what the file declares.
+pub(crate) fn read(root: &Path, path: &Path, bytes: Vec<u8>) -> (Source, Option<Problem>) {
+    let file = relative(root, path);
+    let text = String::from_utf8(bytes);
+    match text {
+        Ok(text) => {
+            let text = text
+                .strip_prefix('\u{feff}')
+                .map(str::to_owned)
+                .unwrap_or(text);
+            (Source { file, text }, None)
+        }
+        Err(error) => {
+            let bytes = error.into_bytes();
+            let text = bytes.iter().map(|&byte| char::from(byte)).collect();
+            let said = problem(&file, "is not UTF-8; it was read as Latin-1");
+            (Source { file, text }, Some(said))
+        }
+    }
+}
+
+pub(crate) fn problem(file: &str, message: &str) -> Problem {
+    Problem {
+        file: file.to_owned(),
+        line: 0,
+        message: message.to_owned(),
+    }
+}
+
+/// A path relative to the root, with `/`.
+pub(crate) fn relative(root: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(root).unwrap_or(path);
+    let parts = below
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy());
+    let parts: Vec<_> = parts.filter(|part| part != ".").collect();
+    if parts.is_empty() {
+        ".".to_owned()
+    } else {
+        parts.join("/")
+    }
 }

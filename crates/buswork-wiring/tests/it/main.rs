@@ -9,5 +9,6 @@ mod lock;
 mod query;
 mod render;
 mod rules;
+mod rust;
 mod text;
 mod wired;

@@ -1,0 +1,416 @@
+//! Puts what was found together into the graph.
+
+mod details;
+mod names;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::constructed;
+use super::evaluate::{Ancestor, Context, Evaluator};
+use super::flow::Flow;
+use super::project::{ExpressionRef, ScopeRef};
+use super::reach::Reach;
+use super::sites::{EventId, FoundPublish, FoundSubscription, HandlerId, Site, Sites};
+use crate::graph::{
+    Cascade, Coverage, Grade, Location, Module, Publish, SiteKind, Step, Subscription, Unresolved,
+    Wiring,
+};
+
+/// Makes the graph of what was found.
+pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: Sites, reach: &Reach) -> Wiring {
+    let mut assembly = Assembly {
+        evaluator,
+        reach,
+        wiring: Wiring::of_code(),
+        events: FxHashMap::default(),
+        handlers: FxHashMap::default(),
+        sent: FxHashMap::default(),
+    };
+    assembly.publishes(&sites);
+    assembly.subscriptions(&sites);
+    assembly.constructed(&sites);
+    assembly.family();
+    assembly.unresolved(&sites);
+    assembly.cascades(&sites);
+    assembly.finish()
+}
+
+struct Assembly<'a, 'p> {
+    evaluator: &'a Evaluator<'p>,
+    reach: &'a Reach,
+    wiring: Wiring,
+    events: FxHashMap<EventId, String>,
+    handlers: FxHashMap<HandlerId, Option<ScopeRef>>,
+    /// What each function publishes: indices into the publishes, with the places.
+    sent: FxHashMap<ScopeRef, Vec<(String, Grade, ExpressionRef, bool)>>,
+}
+
+impl Assembly<'_, '_> {
+    fn publishes(&mut self, sites: &Sites) {
+        for found in &sites.publishes {
+            let (at, reason) = self.place_of(found, sites);
+            let is_moved = at != found.site.at;
+            let event = self.event(&found.event);
+            let decorated = self.evaluator.decorated_by(at);
+            let scope = decorated.unwrap_or_else(|| self.evaluator.scope_of(at));
+            let awaited = self.evaluator.is_awaited(at);
+            let mut through = found.site.through.clone();
+            if is_moved {
+                through.insert(0, self.step(found.site.at));
+            }
+            let grade = if is_moved {
+                found.grade.max(Grade::Inferred)
+            } else {
+                found.grade
+            };
+            self.note_sent(scope, &event, grade, at, awaited);
+            let made_at = found.made.filter(|made| *made != at);
+            self.wiring.publishes.push(Publish {
+                event,
+                function: self.evaluator.function_path(scope),
+                module: self.evaluator.project.file(at.file).module.clone(),
+                location: self.location(at),
+                verb: found.site.verb.clone(),
+                adapter: found.site.adapter.name.clone(),
+                grade,
+                reason,
+                through,
+                made_at: made_at
+                    .map(|made| self.location(made))
+                    .into_iter()
+                    .collect(),
+                awaited,
+            });
+        }
+    }
+
+    /// Where an event is published: at the site; but when that is the bus itself working off a queue,
+    /// where the event was made and put there.
+    fn place_of(&self, found: &FoundPublish, sites: &Sites) -> (ExpressionRef, String) {
+        let around = self
+            .evaluator
+            .function_around(self.evaluator.scope_of(found.site.at));
+        match (found.made, around) {
+            (Some(made), Some(function)) if sites.inside.contains(&function) => (
+                made,
+                "it is put aside here, and published from there".to_owned(),
+            ),
+            _ => (found.site.at, found.reason.clone()),
+        }
+    }
+
+    fn note_sent(
+        &mut self,
+        scope: ScopeRef,
+        event: &str,
+        grade: Grade,
+        at: ExpressionRef,
+        awaited: bool,
+    ) {
+        if let Some(function) = self.evaluator.function_around(scope) {
+            let list = self.sent.entry(function).or_default();
+            list.push((event.to_owned(), grade, at, awaited));
+        }
+    }
+
+    fn subscriptions(&mut self, sites: &Sites) {
+        for found in &sites.subscriptions {
+            let event = self.event(&found.event);
+            let this = self
+                .handlers
+                .entry(found.handler.clone())
+                .or_insert(found.of);
+            if this.is_none() {
+                *this = found.of;
+            }
+            let handler = self.handler_id(&found.handler);
+            let never = self.never(found, sites);
+            let scope = self.evaluator.scope_of(found.site.at);
+            let options = self.options(&found.site);
+            let exact = options
+                .iter()
+                .any(|(name, value)| name == "exact" && value == "True");
+            self.wiring.subscriptions.push(Subscription {
+                event,
+                handler,
+                function: self.evaluator.function_path(scope),
+                module: self
+                    .evaluator
+                    .project
+                    .file(found.site.at.file)
+                    .module
+                    .clone(),
+                location: self.site_location(&found.site),
+                verb: found.site.verb.clone(),
+                adapter: found.site.adapter.name.clone(),
+                grade: found.grade,
+                reason: found.reason.clone(),
+                options,
+                exact: exact || !found.site.adapter.bases,
+                never,
+            });
+        }
+    }
+
+    fn options(&self, site: &Site) -> Vec<(String, String)> {
+        let facts = self.evaluator.project.facts(site.at.file);
+        let given = site.options.iter();
+        let mut options: Vec<_> = given
+            .map(|(name, value)| (name.clone(), facts.written(value.id)))
+            .collect();
+        options.sort();
+        options
+    }
+
+    fn never(&self, found: &FoundSubscription, sites: &Sites) -> String {
+        let scope = self.evaluator.scope_of(found.site.at);
+        let of_module = self.reach.never(self.evaluator, scope);
+        if !of_module.is_empty() {
+            return of_module;
+        }
+        // A mark on a method subscribes nothing until an object of the class is there.
+        let HandlerId::Function(function) = found.handler else {
+            return String::new();
+        };
+        let _ = sites;
+        let is_mark = self.evaluator.class_of_method(function) == Some(scope);
+        if is_mark {
+            self.reach.never_built(self.evaluator, scope)
+        } else {
+            String::new()
+        }
+    }
+
+    /// Events that are made, and were not seen going to a bus.
+    fn constructed(&mut self, sites: &Sites) {
+        let known: Vec<ScopeRef> = self
+            .events
+            .keys()
+            .filter_map(|event| match event {
+                EventId::Class(class) => Some(*class),
+                _ => None,
+            })
+            .collect();
+        let mut classes: Vec<ScopeRef> = known
+            .iter()
+            .flat_map(|&class| self.evaluator.descendants(class))
+            .collect();
+        classes.sort_unstable();
+        classes.dedup();
+        for found in constructed::find(self.evaluator, sites, &classes) {
+            let event = self.event(&EventId::Class(found.class));
+            let scope = self.evaluator.scope_of(found.at);
+            self.note_sent(scope, &event, found.grade, found.at, false);
+            self.wiring.publishes.push(Publish {
+                event,
+                function: self.evaluator.function_path(scope),
+                module: self.evaluator.project.file(found.at.file).module.clone(),
+                location: self.location(found.at),
+                verb: "construct".to_owned(),
+                adapter: "constructed".to_owned(),
+                grade: found.grade,
+                reason: "it is made here; how it gets to a bus was not seen".to_owned(),
+                through: Vec::new(),
+                made_at: Vec::new(),
+                awaited: false,
+            });
+        }
+    }
+
+    /// Classes that stand beside the events, under the same bases: they are events that nobody uses.
+    fn family(&mut self) {
+        let known: FxHashSet<ScopeRef> = self
+            .events
+            .keys()
+            .filter_map(|event| match event {
+                EventId::Class(class) => Some(*class),
+                _ => None,
+            })
+            .collect();
+        let mut bases: Vec<ScopeRef> = known
+            .iter()
+            .flat_map(|&class| self.evaluator.ancestors(class).to_vec())
+            .filter_map(|ancestor| match ancestor {
+                Ancestor::Here(class) => Some(class),
+                Ancestor::Outside(_) => None,
+            })
+            .collect();
+        bases.sort_unstable();
+        bases.dedup();
+        for base in bases {
+            let below = self.evaluator.descendants(base);
+            let leaves: Vec<_> = below
+                .iter()
+                .copied()
+                .filter(|&class| self.evaluator.descendants(class).len() == 1)
+                .collect();
+            let used = leaves.iter().filter(|class| known.contains(class)).count();
+            if leaves.len() < 2 || used * 2 < leaves.len() {
+                continue;
+            }
+            for class in leaves {
+                self.event(&EventId::Class(class));
+            }
+        }
+    }
+
+    fn unresolved(&mut self, sites: &Sites) {
+        for (site, reason) in &sites.unresolved {
+            let scope = self.evaluator.scope_of(site.at);
+            self.wiring.unresolved.push(Unresolved {
+                site: site.kind,
+                function: self.evaluator.function_path(scope),
+                location: self.site_location(site),
+                verb: site.verb.clone(),
+                adapter: site.adapter.name.clone(),
+                reason: reason.clone(),
+            });
+        }
+    }
+
+    fn cascades(&mut self, sites: &Sites) {
+        let mut flow = Flow::new(self.evaluator, &sites.inside);
+        let mut handlers: Vec<_> = self
+            .handlers
+            .iter()
+            .map(|(id, of)| (id.clone(), *of))
+            .collect();
+        handlers.sort();
+        for (id, of) in handlers {
+            let HandlerId::Function(function) = id else {
+                continue;
+            };
+            let handler = self.handler_id(&id);
+            let reached = flow.reached(function, of);
+            for reached in &reached {
+                for (event, grade, at, awaited) in
+                    self.sent.get(&reached.function).into_iter().flatten()
+                {
+                    let mut path = reached.path.clone();
+                    path.push(self.step(*at));
+                    self.wiring.cascades.push(Cascade {
+                        handler: handler.clone(),
+                        event: event.clone(),
+                        grade: reached.grade.max(*grade),
+                        path,
+                        awaited: *awaited,
+                    });
+                }
+            }
+            let details = self.handler_details(&id, of, &reached, &flow);
+            self.wiring.handlers.push(details);
+        }
+        // The shortest way of the surest is shown.
+        self.wiring.cascades.sort_by(|a, b| {
+            let key = |one: &Cascade| (one.grade, one.path.len());
+            (&a.handler, &a.event, key(a)).cmp(&(&b.handler, &b.event, key(b)))
+        });
+        self.wiring
+            .cascades
+            .dedup_by(|a, b| a.handler == b.handler && a.event == b.event);
+    }
+
+    pub(super) fn step(&self, at: ExpressionRef) -> Step {
+        Step {
+            function: self.evaluator.function_path(self.evaluator.scope_of(at)),
+            location: self.location(at),
+        }
+    }
+
+    pub(super) fn location(&self, at: ExpressionRef) -> Location {
+        Location {
+            file: self.evaluator.project.file(at.file).path.clone(),
+            line: self.evaluator.line_of(at),
+        }
+    }
+
+    fn site_location(&self, site: &Site) -> Location {
+        let location = self.location(site.at);
+        Location {
+            line: site.line.unwrap_or(location.line),
+            ..location
+        }
+    }
+
+    fn finish(mut self) -> Wiring {
+        let mut known: Vec<_> = std::mem::take(&mut self.events).into_iter().collect();
+        known.sort();
+        for (id, path) in &known {
+            let event = self.event_details(id, path, &known);
+            self.wiring.events.push(event);
+        }
+        self.coverage();
+        self.modules();
+        self.wiring
+    }
+
+    fn coverage(&mut self) {
+        let mut publishes: FxHashMap<&Location, Grade> = FxHashMap::default();
+        for publish in self
+            .wiring
+            .publishes
+            .iter()
+            .filter(|one| one.verb != "construct")
+        {
+            let grade = publishes.entry(&publish.location).or_insert(publish.grade);
+            *grade = (*grade).max(publish.grade);
+        }
+        let mut subscriptions: FxHashMap<&Location, Grade> = FxHashMap::default();
+        for subscription in &self.wiring.subscriptions {
+            let grade = subscriptions
+                .entry(&subscription.location)
+                .or_insert(subscription.grade);
+            *grade = (*grade).max(subscription.grade);
+        }
+        let mut published = Coverage::default();
+        let mut subscribed = Coverage::default();
+        publishes
+            .values()
+            .for_each(|grade| published.count(Some(*grade)));
+        subscriptions
+            .values()
+            .for_each(|grade| subscribed.count(Some(*grade)));
+        for unresolved in &self.wiring.unresolved {
+            match unresolved.site {
+                SiteKind::Publish => published.count(None),
+                SiteKind::Subscribe => subscribed.count(None),
+            }
+        }
+        self.wiring.publish_coverage = published;
+        self.wiring.subscribe_coverage = subscribed;
+    }
+
+    fn modules(&mut self) {
+        let wiring = &self.wiring;
+        let mut files: FxHashSet<&str> = FxHashSet::default();
+        files.extend(
+            wiring
+                .events
+                .iter()
+                .filter_map(|one| one.location.as_ref())
+                .map(|l| &*l.file),
+        );
+        files.extend(
+            wiring
+                .handlers
+                .iter()
+                .filter_map(|one| one.location.as_ref())
+                .map(|l| &*l.file),
+        );
+        files.extend(wiring.publishes.iter().map(|one| &*one.location.file));
+        files.extend(wiring.subscriptions.iter().map(|one| &*one.location.file));
+        let read = (0..).zip(&self.evaluator.project.files);
+        let modules = read
+            .filter(|(_, file)| files.contains(&*file.path))
+            .map(|(id, file)| Module {
+                name: file.module.clone(),
+                file: file.path.clone(),
+                reached: self.reach.is_imported(id),
+            });
+        self.wiring.modules = modules.collect();
+    }
+
+    pub(super) fn context(&self) -> Context {
+        Context::default()
+    }
+}

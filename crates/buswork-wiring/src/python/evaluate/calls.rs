@@ -1,0 +1,702 @@
+//! Calls: what they give, what they hand over, and who makes them.
+
+use std::rc::Rc;
+
+use super::super::facts::{
+    Argument, ExpressionKind, Facts, NOTHING, ParameterKind, ScopeKind, StatementKind, Yield,
+};
+use super::super::project::{ExpressionRef, ScopeRef};
+use super::values::distinct;
+use super::{Ancestor, Binding, Context, Evaluator, Fact, Value};
+use crate::graph::Grade;
+
+/// More call sites than this of one name say nothing about a parameter.
+const MOST_CALLERS: usize = 200;
+
+/// A call of a function, found by its name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) call: ExpressionRef,
+    /// Whether the call was followed to the function; else only the name is the same.
+    pub(crate) grade: Grade,
+    /// Whether the function's first parameter is filled by what it is bound to.
+    pub(crate) bound: bool,
+}
+
+/// The arguments of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arguments<'a> {
+    facts: &'a Facts,
+    file: u32,
+    list: &'a [Argument],
+}
+
+impl Arguments<'_> {
+    pub(crate) fn positional(&self, index: usize) -> Option<ExpressionRef> {
+        let before = self.list.iter().take(index + 1);
+        if before
+            .clone()
+            .any(|argument| matches!(argument, Argument::Star(_)))
+        {
+            return None;
+        }
+        let mut plain = self.list.iter().filter_map(|argument| match argument {
+            Argument::Positional(value) => Some(ExpressionRef {
+                file: self.file,
+                id: *value,
+            }),
+            _ => None,
+        });
+        plain.nth(index)
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<ExpressionRef> {
+        self.list.iter().find_map(|argument| match argument {
+            Argument::Named(given, value) if self.facts.text(*given) == name => {
+                Some(ExpressionRef {
+                    file: self.file,
+                    id: *value,
+                })
+            }
+            _ => None,
+        })
+    }
+
+    /// All positional arguments.
+    pub(crate) fn all(&self) -> Vec<ExpressionRef> {
+        let values = self.list.iter().filter_map(|argument| match argument {
+            Argument::Positional(value) => Some(ExpressionRef {
+                file: self.file,
+                id: *value,
+            }),
+            _ => None,
+        });
+        values.collect()
+    }
+
+    /// What `*` hands over.
+    pub(crate) fn starred(&self) -> Option<ExpressionRef> {
+        self.list.iter().find_map(|argument| match argument {
+            Argument::Star(value) => Some(ExpressionRef {
+                file: self.file,
+                id: *value,
+            }),
+            _ => None,
+        })
+    }
+
+    /// Keyword arguments, by name.
+    pub(crate) fn keywords(&self) -> Vec<(&str, ExpressionRef)> {
+        let named = self.list.iter().filter_map(|argument| match argument {
+            Argument::Named(name, value) => Some((
+                self.facts.text(*name),
+                ExpressionRef {
+                    file: self.file,
+                    id: *value,
+                },
+            )),
+            _ => None,
+        });
+        named.collect()
+    }
+}
+
+impl<'p> Evaluator<'p> {
+    pub(crate) fn arguments(&self, call: ExpressionRef) -> Arguments<'p> {
+        let facts = self.project.facts(call.file);
+        let list: &[Argument] = match facts.kind(call.id) {
+            ExpressionKind::Call(_, list) => list,
+            _ => &[],
+        };
+        Arguments {
+            facts,
+            file: call.file,
+            list,
+        }
+    }
+
+    /// The expression that is called.
+    pub(crate) fn callee(&self, call: ExpressionRef) -> Option<ExpressionRef> {
+        match self.project.facts(call.file).kind(call.id) {
+            ExpressionKind::Call(function, _) => Some(ExpressionRef {
+                file: call.file,
+                id: *function,
+            }),
+            _ => None,
+        }
+    }
+
+    /// What a call gives.
+    pub(super) fn call(&self, at: ExpressionRef, context: &Context) -> Vec<Fact> {
+        let Some(callee) = self.callee(at) else {
+            return Vec::new();
+        };
+        if let Some(found) = self.taken(callee, at, context) {
+            return found;
+        }
+        if let Some(found) = self.text_method(callee, context) {
+            return vec![found];
+        }
+        let mut result = Vec::new();
+        for fact in self.evaluate(callee, context).iter() {
+            let found = match &fact.value {
+                Value::Class(class) => {
+                    let mut built = Fact::certain(Value::Object(*class));
+                    built.made = Some(at);
+                    vec![built]
+                }
+                Value::Function { scope, this } => {
+                    self.call_of_function(*scope, this.as_deref().copied(), at, context)
+                }
+                Value::External(path) => self.call_of_external(path, at, context),
+                Value::Object(class) => match self.method(*class, "__call__") {
+                    Some(method) => self.call_of_function(method, Some(*class), at, context),
+                    None => Vec::new(),
+                },
+                _ => Vec::new(),
+            };
+            result.extend(found.iter().map(|found| found.at_most(fact.grade)));
+        }
+        result
+    }
+
+    /// What a function gives in this call: where it hands on a parameter, what this call puts in.
+    fn call_of_function(
+        &self,
+        function: ScopeRef,
+        this: Option<ScopeRef>,
+        call: ExpressionRef,
+        context: &Context,
+    ) -> Vec<Fact> {
+        let caller = Caller {
+            call,
+            grade: Grade::Inferred,
+            bound: this.is_some(),
+        };
+        let mut result = Vec::new();
+        for fact in self.returned(function, &context.within(this)) {
+            let handed = match fact.value {
+                Value::Parameter(of, index) if of == function => {
+                    self.argument_for(&caller, function, index)
+                }
+                _ => None,
+            };
+            match handed {
+                Some(argument) => result.extend(self.evaluate(argument, context).iter().cloned()),
+                None => result.push(fact),
+            }
+        }
+        result
+            .iter()
+            .map(|fact| fact.at_most(Grade::Inferred))
+            .collect()
+    }
+
+    /// What a function gives: what it returns, what it yields, or what its annotation says.
+    pub(crate) fn returned(&self, function: ScopeRef, context: &Context) -> Vec<Fact> {
+        let facts = self.project.facts(function.file);
+        let scope = facts.scope(function.id);
+        let there = |id| ExpressionRef {
+            file: function.file,
+            id,
+        };
+        let annotated = || {
+            let found = scope
+                .returns
+                .map(|returns| self.typed(there(returns), context));
+            found.unwrap_or_default()
+        };
+        if !scope.yields.is_empty() {
+            let mut elements = Vec::new();
+            for give in &scope.yields {
+                elements.extend(match give {
+                    Yield::One(NOTHING) => Vec::new(),
+                    Yield::One(value) => self.evaluate(there(*value), context).to_vec(),
+                    Yield::Each(value) => self.elements(there(*value), context).to_vec(),
+                });
+            }
+            if elements.iter().any(Fact::is_telling) {
+                return vec![Fact::certain(Value::Elements(distinct(elements).into()))];
+            }
+            return annotated();
+        }
+        let mut result = Vec::new();
+        for statement in &scope.statements {
+            if let StatementKind::Return(value) = statement.kind {
+                result.extend(self.evaluate(there(value), context).iter().cloned());
+            }
+        }
+        if result.iter().any(Fact::is_telling) {
+            return distinct(result);
+        }
+        let annotated = annotated();
+        if annotated.is_empty() {
+            result
+        } else {
+            annotated
+        }
+    }
+
+    /// What `with value as name` gives.
+    pub(super) fn entered(&self, value: ExpressionRef, context: &Context) -> Vec<Fact> {
+        let mut result = Vec::new();
+        for fact in self.evaluate(value, context).iter() {
+            let Value::Object(class) = fact.value else {
+                // A generator made to a context manager gives what it yields.
+                match &fact.value {
+                    Value::Elements(found) => result.extend(found.iter().cloned()),
+                    _ => result.push(fact.clone()),
+                }
+                continue;
+            };
+            let method = self
+                .method(class, "__enter__")
+                .or_else(|| self.method(class, "__aenter__"));
+            let inner = context.within(Some(class));
+            let found = method
+                .map(|method| self.returned(method, &inner))
+                .unwrap_or_default();
+            if found.iter().any(Fact::is_telling) {
+                result.extend(found);
+            } else {
+                result.push(fact.clone());
+            }
+        }
+        result
+    }
+
+    /// `"user.{}.created".format(name)`, `name.lower()`.
+    fn text_method(&self, callee: ExpressionRef, context: &Context) -> Option<Fact> {
+        let facts = self.project.facts(callee.file);
+        let ExpressionKind::Attribute(of, name) = facts.kind(callee.id) else { return None };
+        let name = facts.text(*name);
+        if !matches!(name, "format" | "lower" | "upper" | "strip" | "casefold") {
+            return None;
+        }
+        let found = self.evaluate(ExpressionRef { file: callee.file, id: *of }, context);
+        let [Fact { value: Value::Text(text) | Value::Template(text), grade, .. }] = found.as_ref()
+        else {
+            return None;
+        };
+        let changed = match name {
+            "format" => holes(text),
+            "lower" | "casefold" => text.to_lowercase(),
+            "upper" => text.to_uppercase(),
+            _ => text.trim().to_owned(),
+        };
+        let is_template = changed.contains("{}");
+        Some(if is_template {
+            Fact::of(Value::Template(changed.into()), Grade::Possible)
+        } else {
+            Fact::of(Value::Text(changed.into()), *grade)
+        })
+    }
+
+    /// Something taken from a collection: `events.pop(0)`, `queue.get()`, `table.get(key)`, `next(x)`.
+    fn taken(
+        &self,
+        callee: ExpressionRef,
+        call: ExpressionRef,
+        context: &Context,
+    ) -> Option<Vec<Fact>> {
+        let facts = self.project.facts(callee.file);
+        let ExpressionKind::Attribute(of, name) = facts.kind(callee.id) else {
+            return None;
+        };
+        let of = ExpressionRef {
+            file: callee.file,
+            id: *of,
+        };
+        let arguments = self.arguments(call);
+        match facts.text(*name) {
+            "pop" | "popleft" | "get_nowait" | "popitem" => {
+                let found = self.elements(of, context);
+                (!found.is_empty()).then(|| found.to_vec())
+            }
+            "get" | "setdefault" => {
+                let mut found = match arguments.positional(0) {
+                    Some(key) => self.item(of, key, context),
+                    None => self.elements(of, context).to_vec(),
+                };
+                if found.is_empty() {
+                    return None;
+                }
+                if let Some(default) = arguments.positional(1) {
+                    found.extend(self.evaluate(default, context).iter().cloned());
+                }
+                Some(found)
+            }
+            "copy" | "union" => {
+                let found = self.evaluate(of, context);
+                let is_collection = found
+                    .iter()
+                    .any(|fact| matches!(fact.value, Value::Display(..) | Value::Elements(_)));
+                is_collection.then(|| found.to_vec())
+            }
+            "values" => {
+                let pairs = self.pairs(of, context);
+                let found = pairs
+                    .iter()
+                    .flat_map(|(_, value, inner)| self.evaluate(*value, inner).to_vec());
+                let found: Vec<_> = found.collect();
+                (!found.is_empty()).then(|| vec![Fact::certain(Value::Elements(found.into()))])
+            }
+            "keys" => {
+                let found = self.elements(of, context);
+                (!found.is_empty()).then(|| vec![Fact::certain(Value::Elements(found))])
+            }
+            _ => None,
+        }
+    }
+
+    /// What the call of something outside gives: known functions hand on what they get, classes are
+    /// built, and of the rest only the name is kept.
+    fn call_of_external(&self, path: &str, at: ExpressionRef, context: &Context) -> Vec<Fact> {
+        let arguments = self.arguments(at);
+        let first = arguments.positional(0);
+        let handed = |value: Option<ExpressionRef>| {
+            value
+                .map(|value| self.evaluate(value, context).to_vec())
+                .unwrap_or_default()
+        };
+        match path {
+            "functools.partial"
+            | "functools.partialmethod"
+            | "copy.copy"
+            | "copy.deepcopy"
+            | "dataclasses.replace"
+            | "attr.evolve"
+            | "attrs.evolve"
+            | "weakref.ref"
+            | "weakref.proxy"
+            | "weakref.WeakMethod"
+            | "asyncio.create_task"
+            | "asyncio.ensure_future"
+            | "asyncio.wait_for"
+            | "asyncio.shield"
+            | "builtins.iter"
+            | "types.MethodType"
+            | "functools.lru_cache"
+            | "functools.cache"
+            | "inspect.unwrap" => handed(first),
+            "typing.cast" | "typing_extensions.cast" => first
+                .map(|class| self.typed(class, context))
+                .unwrap_or_default(),
+            "builtins.list" | "builtins.tuple" | "builtins.set" | "builtins.sorted"
+            | "builtins.reversed" | "builtins.frozenset" | "collections.deque" => {
+                let found = first
+                    .map(|first| self.elements(first, context))
+                    .unwrap_or_default();
+                vec![Fact::certain(Value::Elements(found))]
+            }
+            "builtins.next" | "builtins.max" | "builtins.min" | "random.choice" => first
+                .map(|first| self.elements(first, context).to_vec())
+                .unwrap_or_default(),
+            "builtins.filter" => {
+                let second = arguments.positional(1);
+                let found = second
+                    .map(|second| self.elements(second, context))
+                    .unwrap_or_default();
+                vec![Fact::certain(Value::Elements(found))]
+            }
+            "itertools.chain" => {
+                let all = arguments.all();
+                let found = all
+                    .iter()
+                    .flat_map(|&part| self.elements(part, context).to_vec());
+                vec![Fact::certain(Value::Elements(
+                    found.collect::<Vec<_>>().into(),
+                ))]
+            }
+            "builtins.super" => self.super_object(at, context),
+            "builtins.type" => {
+                let found = handed(first);
+                let classes = found.iter().filter_map(|fact| match fact.value {
+                    Value::Object(class) => Some(Fact::of(Value::Class(class), fact.grade)),
+                    _ => None,
+                });
+                classes.collect()
+            }
+            "builtins.getattr" => self.named_attribute(at, context),
+            _ => {
+                let mut fact = Fact::certain(Value::ExternalObject(path.into(), Some(at)));
+                fact.made = Some(at);
+                vec![fact]
+            }
+        }
+    }
+
+    /// `super()`: an object of the next class above.
+    fn super_object(&self, at: ExpressionRef, context: &Context) -> Vec<Fact> {
+        let _ = context;
+        let mut scope = self.scope_of(at);
+        let facts = self.project.facts(at.file);
+        while facts.scope(scope.id).kind != ScopeKind::Class {
+            if scope.id == facts.scope(scope.id).parent {
+                return Vec::new();
+            }
+            scope.id = facts.scope(scope.id).parent;
+        }
+        let above = self.ancestors(scope);
+        let above = above.iter().skip(1).find_map(|ancestor| match ancestor {
+            Ancestor::Here(class) => Some(Value::Object(*class)),
+            Ancestor::Outside(path) => Some(Value::ExternalObject(path.clone(), None)),
+        });
+        above.map(Fact::certain).into_iter().collect()
+    }
+
+    /// `getattr(object, "name")`.
+    fn named_attribute(&self, at: ExpressionRef, context: &Context) -> Vec<Fact> {
+        let arguments = self.arguments(at);
+        let (Some(object), Some(name)) = (arguments.positional(0), arguments.positional(1)) else {
+            return Vec::new();
+        };
+        let mut result = Vec::new();
+        for name in self.evaluate(name, context).iter() {
+            let Value::Text(name) = &name.value else {
+                continue;
+            };
+            for fact in self.evaluate(object, context).iter() {
+                let found = self.attribute(&fact.value, name, context);
+                result.extend(found.iter().map(|fact| fact.at_most(Grade::Inferred)));
+            }
+        }
+        result
+    }
+
+    /// The argument that fills a parameter in a call.
+    pub(crate) fn argument_for(
+        &self,
+        caller: &Caller,
+        function: ScopeRef,
+        index: usize,
+    ) -> Option<ExpressionRef> {
+        let facts = self.project.facts(function.file);
+        let parameters = &facts.scope(function.id).parameters;
+        let parameter = parameters.get(index)?;
+        let arguments = self.arguments(caller.call);
+        if let Some(found) = arguments.named(facts.text(parameter.name)) {
+            return Some(found);
+        }
+        match parameter.kind {
+            ParameterKind::Plain => arguments.positional(index.checked_sub(caller.bound.into())?),
+            ParameterKind::Rest => arguments.positional(index.checked_sub(caller.bound.into())?),
+            ParameterKind::KeywordOnly | ParameterKind::KeywordRest => None,
+        }
+    }
+
+    /// What callers hand over for a parameter.
+    pub(super) fn from_callers(&self, function: ScopeRef, index: usize) -> Vec<Fact> {
+        let mut result = Vec::new();
+        for caller in self.callers(function).iter() {
+            let Some(argument) = self.argument_for(caller, function, index) else {
+                continue;
+            };
+            let grade = caller.grade.max(Grade::Inferred);
+            let found = self.evaluate(argument, &Context::default());
+            result.extend(
+                found
+                    .iter()
+                    .filter(|fact| fact.is_telling())
+                    .map(|f| f.at_most(grade)),
+            );
+        }
+        distinct(result)
+    }
+
+    /// The calls of a function in the project.
+    pub(crate) fn callers(&self, function: ScopeRef) -> Rc<[Caller]> {
+        if let Some(found) = self.callers.borrow().get(&function) {
+            return found.clone();
+        }
+        if let Some(found) = self.provisional_callers.borrow().get(&function) {
+            self.cut();
+            return found.clone();
+        }
+        // Until they are known there are none: that ends a circle.
+        self.provisional_callers.borrow_mut().insert(function, Vec::new().into());
+        let cuts = self.cuts.get();
+        let is_outermost = self.depth.get() == 0;
+        let found: Rc<[Caller]> = self.find_callers(function).into();
+        if self.cuts.get() == cuts || is_outermost {
+            self.callers.borrow_mut().insert(function, found.clone());
+        } else {
+            self.provisional_callers.borrow_mut().insert(function, found.clone());
+        }
+        found
+    }
+
+    fn find_callers(&self, function: ScopeRef) -> Vec<Caller> {
+        let facts = self.project.facts(function.file);
+        let scope = facts.scope(function.id);
+        if scope.kind != ScopeKind::Function {
+            return Vec::new();
+        }
+        let class = self.class_of_method(function);
+        let own = facts.text(scope.name);
+        let mut names: Vec<String> = vec![own.to_owned()];
+        if own == "__init__"
+            && let Some(class) = class
+        {
+            let below = self.descendants(class);
+            names = below.iter().map(|class| self.name_of(*class)).collect();
+            names.push("__init__".to_owned());
+        }
+        let mut candidates = Vec::new();
+        for name in &names {
+            for &file in self.project.calling(name) {
+                self.collect_calls(file, name, &mut candidates);
+            }
+        }
+        if candidates.len() > MOST_CALLERS {
+            return Vec::new();
+        }
+        let is_only = self.project.functions_named(own).len() == 1;
+        let callers = candidates.into_iter();
+        callers
+            .filter_map(|call| self.caller(call, function, class, is_only))
+            .collect()
+    }
+
+    /// All calls in a file of something of this last name.
+    pub(crate) fn collect_calls(&self, file: u32, name: &str, into: &mut Vec<ExpressionRef>) {
+        let facts = self.project.facts(file);
+        let aliases = aliases(facts, name);
+        for scope in &facts.scopes {
+            for &call in &scope.calls {
+                let ExpressionKind::Call(function, _) = facts.kind(call) else { continue };
+                let called = match facts.kind(*function) {
+                    ExpressionKind::Name(called) | ExpressionKind::Attribute(_, called) => *called,
+                    _ => continue,
+                };
+                if facts.text(called) == name || aliases.contains(&called) {
+                    into.push(ExpressionRef { file, id: call });
+                }
+            }
+        }
+    }
+
+    fn caller(
+        &self,
+        call: ExpressionRef,
+        function: ScopeRef,
+        class: Option<ScopeRef>,
+        is_only: bool,
+    ) -> Option<Caller> {
+        let callee = self.callee(call)?;
+        let found = self.evaluate(callee, &Context::default());
+        let is_static = self.is_static(function);
+        for fact in found.iter() {
+            match &fact.value {
+                Value::Function { scope, .. } if *scope == function => {
+                    let bound = class.is_some() && !is_static && self.is_bound(callee, function);
+                    return Some(Caller {
+                        call,
+                        grade: fact.grade,
+                        bound,
+                    });
+                }
+                Value::Class(built) if class.is_some() => {
+                    if self.method(*built, "__init__") == Some(function) {
+                        return Some(Caller {
+                            call,
+                            grade: fact.grade,
+                            bound: true,
+                        });
+                    }
+                }
+                _ => {}
+            }
+        }
+        let is_known = found.iter().any(Fact::is_telling);
+        let is_method_call = matches!(
+            self.project.facts(callee.file).kind(callee.id),
+            ExpressionKind::Attribute(..)
+        );
+        (!is_known && is_only && class.is_some() && is_method_call).then_some(Caller {
+            call,
+            grade: Grade::Possible,
+            bound: !is_static,
+        })
+    }
+
+    pub(crate) fn is_static(&self, function: ScopeRef) -> bool {
+        let facts = self.project.facts(function.file);
+        let decorators = facts.scope(function.id).decorators.iter();
+        decorators
+            .filter_map(|&id| facts.last_name(id))
+            .any(|name| name == "staticmethod")
+    }
+
+    /// Whether a callee is a method of an object, not `Class.method` with the object handed over.
+    fn is_bound(&self, callee: ExpressionRef, function: ScopeRef) -> bool {
+        let facts = self.project.facts(callee.file);
+                let of = match facts.kind(callee.id) {
+            ExpressionKind::Attribute(of, _) => ExpressionRef { file: callee.file, id: *of },
+            // `register = self.register_listener`.
+            ExpressionKind::Name(name) => {
+                let Some((_, bindings)) = self.bindings(callee, *name) else { return false };
+                return bindings.iter().any(|binding| match binding {
+                    Binding::Value(value) => self.is_bound(*value, function),
+                    _ => false,
+                });
+            }
+            _ => return false,
+        };
+        let found = self.evaluate(of, &Context::default());
+        let is_of_class = !found.is_empty()
+            && found
+                .iter()
+                .all(|fact| matches!(fact.value, Value::Class(_)));
+        let scope = self.project.facts(function.file);
+        let decorators = scope.scope(function.id).decorators.iter();
+        let is_class_method = decorators
+            .filter_map(|&id| scope.last_name(id))
+            .any(|name| name == "classmethod");
+        !is_of_class || is_class_method
+    }
+
+    pub(crate) fn name_of(&self, scope: ScopeRef) -> String {
+        let facts = self.project.facts(scope.file);
+        facts.text(facts.scope(scope.id).name).to_owned()
+    }
+}
+
+/// Other names that a file gives to something of this last name: `register = self.register_listener`,
+/// `from shop import emit as send`.
+fn aliases(facts: &Facts, name: &str) -> Vec<u32> {
+    let statements = facts.scopes.iter().flat_map(|scope| &scope.statements);
+    let aliases = statements.filter_map(|statement| match statement.kind {
+        StatementKind::Bind { target, value } => {
+            let is_it = matches!(
+                facts.kind(value),
+                ExpressionKind::Name(found) | ExpressionKind::Attribute(_, found)
+                    if facts.text(*found) == name
+            );
+            match facts.kind(target) {
+                ExpressionKind::Name(alias) | ExpressionKind::Attribute(_, alias) if is_it => {
+                    Some(*alias)
+                }
+                _ => None,
+            }
+        }
+        StatementKind::From { name: imported, bound, .. } => {
+            (imported != bound && facts.text(imported) == name).then_some(bound)
+        }
+        _ => None,
+    });
+    aliases.collect()
+}
+
+/// A format string with `{}` for each field.
+fn holes(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        result.push_str(before);
+        result.push_str("{}");
+        rest = after.split_once('}').map_or("", |(_, after)| after);
+    }
+    result.push_str(rest);
+    result
+}

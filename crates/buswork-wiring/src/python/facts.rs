@@ -1,0 +1,381 @@
+//! What is kept of a Python file: its names, scopes, statements and expressions, without what
+//! wiring never depends on. It can be stored, and knows nothing of the parser.
+
+use serde::{Deserialize, Serialize};
+
+/// An index into [`Facts::names`].
+pub(crate) type Name = u32;
+/// An index into [`Facts::expressions`].
+pub(crate) type ExpressionId = u32;
+/// An index into [`Facts::scopes`]; 0 is the module.
+pub(crate) type ScopeId = u32;
+/// An index into [`Scope::blocks`]; 0 is what always runs.
+pub(crate) type BlockId = u32;
+
+/// The module's own scope.
+pub(crate) const MODULE: ScopeId = 0;
+/// The expression that stands for all that does not matter: numbers, comparisons, slices.
+pub(crate) const NOTHING: ExpressionId = 0;
+
+/// A file.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    pub(crate) names: Vec<String>,
+    pub(crate) expressions: Vec<Expression>,
+    pub(crate) scopes: Vec<Scope>,
+}
+
+/// What can be known of a file without unpacking its [`Facts`]: enough to tell whether to.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    /// Lines in the file.
+    pub(crate) lines: u32,
+    /// Last names of what is called, and of decorators; sorted.
+    pub(crate) called: Vec<String>,
+    /// Names of its classes, each with the last names of its bases.
+    pub(crate) classes: Vec<(ScopeId, String, Vec<String>)>,
+    /// Names of its functions and methods, each with its scope.
+    pub(crate) functions: Vec<(ScopeId, String)>,
+    /// Absolute and relative names of modules that it imports: dots, then the dotted name.
+    pub(crate) imports: Vec<String>,
+    /// Displays `{key: value}` that may be tables of handlers.
+    pub(crate) tables: Vec<ExpressionId>,
+    /// Scopes that may fill a table of handlers.
+    pub(crate) registrars: Vec<ScopeId>,
+    /// Scopes that may call what stands in one.
+    pub(crate) dispatchers: Vec<ScopeId>,
+    /// Texts that may be the dotted path of a module or something in it.
+    pub(crate) mentions: Vec<String>,
+    /// Whether it has a test `__name__ == "__main__"`.
+    pub(crate) is_program: bool,
+    /// Syntax errors and the like, with their lines.
+    pub(crate) problems: Vec<(u32, String)>,
+    /// Comments with a meaning: line, and the text behind `#`.
+    pub(crate) comments: Vec<(u32, String)>,
+}
+
+/// A module, class, function or lambda.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Scope {
+    pub(crate) kind: ScopeKind,
+    pub(crate) name: Name,
+    /// As in `__qualname__`.
+    pub(crate) qualname: String,
+    pub(crate) parent: ScopeId,
+    /// The line of `def` or `class`.
+    pub(crate) line: u32,
+    /// The last line of its body.
+    pub(crate) end: u32,
+    /// The statement of the parent that it stands in.
+    pub(crate) at: u32,
+    pub(crate) is_async: bool,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) returns: Option<ExpressionId>,
+    pub(crate) decorators: Vec<ExpressionId>,
+    /// Bases of a class.
+    pub(crate) bases: Vec<ExpressionId>,
+    /// Keywords of a `class` statement.
+    pub(crate) keywords: Vec<(Name, ExpressionId)>,
+    pub(crate) statements: Vec<Statement>,
+    /// The block that each block stands in; the first is its own.
+    pub(crate) blocks: Vec<BlockId>,
+    /// Every call in it, not in scopes within, in order.
+    pub(crate) calls: Vec<ExpressionId>,
+    pub(crate) yields: Vec<Yield>,
+    /// First paragraph of the docstring.
+    pub(crate) doc: String,
+    /// Names that `global` or `nonlocal` take from outside.
+    pub(crate) outer: Vec<Name>,
+    /// Scopes directly within.
+    pub(crate) within: Vec<ScopeId>,
+}
+
+/// What sort of scope.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ScopeKind {
+    #[default]
+    Module,
+    Class,
+    Function,
+    Lambda,
+}
+
+/// What a generator hands out.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Yield {
+    One(ExpressionId),
+    Each(ExpressionId),
+}
+
+/// A parameter of a function.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Parameter {
+    pub(crate) name: Name,
+    pub(crate) annotation: Option<ExpressionId>,
+    pub(crate) default: Option<ExpressionId>,
+    pub(crate) kind: ParameterKind,
+}
+
+/// How a parameter is filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ParameterKind {
+    Plain,
+    KeywordOnly,
+    Rest,
+    KeywordRest,
+}
+
+/// A statement, in the order of the source.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Statement {
+    pub(crate) block: BlockId,
+    pub(crate) kind: StatementKind,
+}
+
+/// What a statement does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum StatementKind {
+    /// `import a.b` (binds `a`) or `import a.b as c`.
+    Import {
+        module: Name,
+        alias: Option<Name>,
+    },
+    /// `from ..a import b as c`; the module's leading dots are counted.
+    From {
+        level: u32,
+        module: Name,
+        name: Name,
+        bound: Name,
+    },
+    /// `from a import *`.
+    Star {
+        level: u32,
+        module: Name,
+    },
+    /// `target = value`.
+    Bind {
+        target: ExpressionId,
+        value: ExpressionId,
+    },
+    /// `target: annotation = value`.
+    Annotated {
+        target: ExpressionId,
+        annotation: ExpressionId,
+        value: Option<ExpressionId>,
+    },
+    /// `target += value`.
+    Augment {
+        target: ExpressionId,
+        value: ExpressionId,
+    },
+    /// `for target in iterable`, and in comprehensions.
+    Each {
+        target: ExpressionId,
+        iterable: ExpressionId,
+    },
+    /// `with value as target`.
+    Enter {
+        target: ExpressionId,
+        value: ExpressionId,
+    },
+    /// In the branch where `subject` is known to be an instance of `class`.
+    Narrow {
+        subject: ExpressionId,
+        class: ExpressionId,
+    },
+    /// A name bound to what cannot be told: `except … as error`, patterns, `del`.
+    Blank {
+        name: Name,
+    },
+    /// `def`, `class`.
+    Define(ScopeId),
+    Return(ExpressionId),
+    /// An expression that stands alone, or in a place that binds nothing.
+    Evaluate(ExpressionId),
+}
+
+/// An expression, and where it is evaluated.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Expression {
+    pub(crate) line: u32,
+    pub(crate) scope: ScopeId,
+    /// Index of the statement that it is part of.
+    pub(crate) at: u32,
+    pub(crate) kind: ExpressionKind,
+}
+
+/// What an expression is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum ExpressionKind {
+    Nothing,
+    /// `None`.
+    None,
+    Name(Name),
+    Attribute(ExpressionId, Name),
+    Call(ExpressionId, Vec<Argument>),
+    Text(Name),
+    /// A string with holes: its text with `{}` for each.
+    Template(Name),
+    /// A number, `True`, `False`, as written.
+    Literal(Name),
+    Sequence(Vec<ExpressionId>),
+    Mapping(Vec<(Option<ExpressionId>, ExpressionId)>),
+    /// One of several: `a if c else b`, `a or b`.
+    Either(Vec<ExpressionId>),
+    /// `a | b` and `a + b`.
+    Both(ExpressionId, ExpressionId),
+    Subscript(ExpressionId, ExpressionId),
+    Lambda(ScopeId),
+    Await(ExpressionId),
+    Starred(ExpressionId),
+    /// `[element for …]`; the clauses are [`StatementKind::Each`] before.
+    Comprehension(ExpressionId),
+    /// `{key: element for …}`.
+    MappingComprehension(ExpressionId, ExpressionId),
+    /// `(name := value)`.
+    Assign(ExpressionId, ExpressionId),
+    /// Anything else that has calls within; only these are kept.
+    Other(Vec<ExpressionId>),
+}
+
+/// An argument of a call.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Argument {
+    Positional(ExpressionId),
+    Named(Name, ExpressionId),
+    Star(ExpressionId),
+    DoubleStar(ExpressionId),
+}
+
+impl Facts {
+    /// Those of an empty file.
+    pub(crate) fn empty() -> Self {
+        let nothing = Expression {
+            line: 0,
+            scope: MODULE,
+            at: 0,
+            kind: ExpressionKind::Nothing,
+        };
+        let module = Scope {
+            blocks: vec![0],
+            line: 1,
+            ..Scope::default()
+        };
+        Self {
+            names: vec![String::new()],
+            expressions: vec![nothing],
+            scopes: vec![module],
+        }
+    }
+
+    pub(crate) fn text(&self, name: Name) -> &str {
+        &self.names[name as usize]
+    }
+
+    pub(crate) fn kind(&self, id: ExpressionId) -> &ExpressionKind {
+        &self.expressions[id as usize].kind
+    }
+
+    pub(crate) fn expression(&self, id: ExpressionId) -> &Expression {
+        &self.expressions[id as usize]
+    }
+
+    pub(crate) fn scope(&self, id: ScopeId) -> &Scope {
+        &self.scopes[id as usize]
+    }
+
+    /// The dotted text of a chain of names, as written: `self.bus.publish`.
+    pub(crate) fn dotted(&self, id: ExpressionId) -> Option<String> {
+        match self.kind(id) {
+            ExpressionKind::Name(name) => Some(self.text(*name).to_owned()),
+            ExpressionKind::Attribute(of, name) => {
+                Some(format!("{}.{}", self.dotted(*of)?, self.text(*name)))
+            }
+            ExpressionKind::Call(function, _) => Some(format!("{}()", self.dotted(*function)?)),
+            ExpressionKind::Await(value) => self.dotted(*value),
+            ExpressionKind::Subscript(of, _) => Some(format!("{}[]", self.dotted(*of)?)),
+            _ => None,
+        }
+    }
+
+    /// An expression as it could be written: for annotations and options.
+    pub(crate) fn written(&self, id: ExpressionId) -> String {
+        let list = |parts: &[ExpressionId]| {
+            parts
+                .iter()
+                .map(|&part| self.written(part))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        match self.kind(id) {
+            ExpressionKind::None => "None".to_owned(),
+            ExpressionKind::Name(name) | ExpressionKind::Literal(name) => {
+                self.text(*name).to_owned()
+            }
+            ExpressionKind::Attribute(of, name) => {
+                format!("{}.{}", self.written(*of), self.text(*name))
+            }
+            ExpressionKind::Text(text) | ExpressionKind::Template(text) => {
+                format!("{:?}", self.text(*text))
+            }
+            ExpressionKind::Subscript(of, key) => match self.kind(*key) {
+                ExpressionKind::Sequence(parts) => {
+                    format!("{}[{}]", self.written(*of), list(parts))
+                }
+                _ => format!("{}[{}]", self.written(*of), self.written(*key)),
+            },
+            ExpressionKind::Both(left, right) => {
+                format!("{} | {}", self.written(*left), self.written(*right))
+            }
+            ExpressionKind::Sequence(parts) => format!("[{}]", list(parts)),
+            ExpressionKind::Call(function, _) => format!("{}(…)", self.written(*function)),
+            ExpressionKind::Lambda(_) => "lambda".to_owned(),
+            _ => "…".to_owned(),
+        }
+    }
+
+    /// The last name of a chain: `publish` of `self.bus.publish`.
+    pub(crate) fn last_name(&self, id: ExpressionId) -> Option<&str> {
+        match self.kind(id) {
+            ExpressionKind::Name(name) | ExpressionKind::Attribute(_, name) => {
+                Some(self.text(*name))
+            }
+            ExpressionKind::Subscript(of, _) => self.last_name(*of),
+            ExpressionKind::Call(function, _) => self.last_name(*function),
+            _ => None,
+        }
+    }
+
+    /// The names in the target of an assignment.
+    pub(crate) fn names_in_target(&self, target: ExpressionId) -> Vec<Name> {
+        match self.kind(target) {
+            ExpressionKind::Name(name) => vec![*name],
+            ExpressionKind::Sequence(parts) => parts
+                .iter()
+                .flat_map(|&part| self.names_in_target(part))
+                .collect(),
+            ExpressionKind::Starred(part) => self.names_in_target(*part),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether block `outer` is `inner` or holds it.
+    pub(crate) fn holds(scope: &Scope, outer: BlockId, mut inner: BlockId) -> bool {
+        loop {
+            if outer == inner {
+                return true;
+            }
+            let next = scope.blocks[inner as usize];
+            if next == inner {
+                return false;
+            }
+            inner = next;
+        }
+    }
+}
+
+impl Scope {
+    pub(crate) fn is_function(&self) -> bool {
+        matches!(self.kind, ScopeKind::Function | ScopeKind::Lambda)
+    }
+}

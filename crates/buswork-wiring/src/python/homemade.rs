@@ -1,0 +1,577 @@
+//! Buses that a project wrote by hand, recognised by what they do: one function puts handlers into
+//! a table under a key, another looks the key of an event up in the same table and calls what it
+//! finds. Their names do not matter.
+
+use rustc_hash::FxHashSet;
+
+use super::evaluate::{Ancestor, Binding, Context, Evaluator, Value};
+use super::facts::{Argument, ExpressionId, ExpressionKind, NOTHING, ParameterKind, StatementKind};
+use super::project::{ExpressionRef, ScopeRef};
+
+/// A table of handlers: an attribute of a class, or a variable.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Table {
+    Attribute(ScopeRef, String),
+    Variable(ScopeRef, u32),
+}
+
+/// Something put into a table.
+#[derive(Debug, Clone)]
+pub(crate) struct Registration {
+    pub(crate) tables: Vec<Table>,
+    pub(crate) table: ExpressionRef,
+    pub(crate) key: ExpressionRef,
+    pub(crate) handler: ExpressionRef,
+    /// Where it is done.
+    pub(crate) at: ExpressionRef,
+    /// Whether it replaces what was there, instead of adding to it.
+    pub(crate) replaces: bool,
+}
+
+/// A function that calls what stands in a table for an event.
+#[derive(Debug, Clone)]
+pub(crate) struct Dispatch {
+    pub(crate) tables: Vec<Table>,
+    pub(crate) table: ExpressionRef,
+    pub(crate) function: ScopeRef,
+    /// The parameter that is the event, or its key.
+    pub(crate) event: usize,
+    pub(crate) key: KeyOf,
+}
+
+/// How a key is made from the event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KeyOf {
+    /// It is the event's name, or whatever is handed over.
+    Itself,
+    /// It is the event's class.
+    Class,
+    /// It is an attribute of the event.
+    Attribute(String),
+}
+
+/// The buses that the project wrote.
+#[derive(Debug, Default)]
+pub(crate) struct Homemade {
+    pub(crate) registrations: Vec<Registration>,
+    pub(crate) dispatches: Vec<Dispatch>,
+}
+
+impl Homemade {
+    pub(crate) fn find(evaluator: &Evaluator<'_>) -> Self {
+        let dispatches = evaluator.dispatches();
+        let tables: FxHashSet<&Table> = dispatches.iter().flat_map(|d| &d.tables).collect();
+        let mut registrations = evaluator.registrations();
+        registrations.retain(|registration| {
+            registration
+                .tables
+                .iter()
+                .any(|table| tables.contains(table))
+        });
+        // A table with one entry a name is a registry like any other. One that is only written down
+        // must say that it is about handlers.
+        let is_bus = |dispatch: &Dispatch| {
+            let own = registrations.iter().filter(|registration| {
+                registration
+                    .tables
+                    .iter()
+                    .any(|table| dispatch.tables.contains(table))
+            });
+            let mut own = own.peekable();
+            let is_named = speaks_of_handlers(&evaluator.table_name(dispatch.table));
+            match dispatch.key {
+                KeyOf::Class => true,
+                _ if own.peek().is_none() => is_named,
+                _ => own.any(|registration| !registration.replaces),
+            }
+        };
+        let dispatches: Vec<_> = dispatches
+            .iter()
+            .filter(|one| is_bus(one))
+            .cloned()
+            .collect();
+        let tables: FxHashSet<&Table> = dispatches.iter().flat_map(|d| &d.tables).collect();
+        registrations.retain(|registration| {
+            registration
+                .tables
+                .iter()
+                .any(|table| tables.contains(table))
+        });
+        Self {
+            registrations,
+            dispatches,
+        }
+    }
+}
+
+/// Whether a table's name says what it holds.
+pub(crate) fn speaks_of_handlers(name: &str) -> bool {
+    let name = name.to_lowercase();
+    [
+        "handler", "listener", "subscri", "callback", "observer", "hook", "receiver", "reaction",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
+}
+
+impl Evaluator<'_> {
+    fn registrations(&self) -> Vec<Registration> {
+        let mut result = Vec::new();
+        for (file, id) in self.all(|summary| &summary.registrars) {
+            self.registrations_in(ScopeRef { file, id }, &mut result);
+        }
+        result
+    }
+
+    fn all<'a>(
+        &'a self,
+        list: impl Fn(&'a super::facts::Summary) -> &'a Vec<u32> + 'a,
+    ) -> impl Iterator<Item = (u32, u32)> + 'a {
+        (0..)
+            .zip(&self.project.files)
+            .flat_map(move |(file, read)| list(&read.summary).iter().map(move |&id| (file, id)))
+    }
+
+    fn registrations_in(&self, scope: ScopeRef, into: &mut Vec<Registration>) {
+        let facts = self.project.facts(scope.file);
+        let here = facts.scope(scope.id);
+        let there = |id| ExpressionRef {
+            file: scope.file,
+            id,
+        };
+        for &call in &here.calls {
+            let ExpressionKind::Call(function, arguments) = facts.kind(call) else {
+                continue;
+            };
+            let ExpressionKind::Attribute(of, name) = facts.kind(*function) else {
+                continue;
+            };
+            let added = arguments.iter().filter_map(|argument| match argument {
+                Argument::Positional(value) => Some(*value),
+                _ => None,
+            });
+            let added = match facts.text(*name) {
+                "append" | "add" | "appendleft" | "push" => added.last(),
+                "insert" => { added }.nth(1),
+                _ => None,
+            };
+            let Some(added) = added else { continue };
+            let Some((table, key)) = self.entry(there(*of)) else {
+                continue;
+            };
+            self.register(table, key, there(added), there(call), false, into);
+        }
+        for statement in &here.statements {
+            let StatementKind::Bind { target, value } = statement.kind else {
+                continue;
+            };
+            let ExpressionKind::Subscript(table, key) = *facts.kind(target) else {
+                continue;
+            };
+            if value != NOTHING {
+                self.register(
+                    there(table),
+                    there(key),
+                    there(value),
+                    there(target),
+                    true,
+                    into,
+                );
+            }
+        }
+    }
+
+    fn register(
+        &self,
+        table: ExpressionRef,
+        key: ExpressionRef,
+        value: ExpressionRef,
+        at: ExpressionRef,
+        replaces: bool,
+        into: &mut Vec<Registration>,
+    ) {
+        let tables = self.tables(table);
+        let Some(handler) = self.handler_in(value) else {
+            return;
+        };
+        if !tables.is_empty() {
+            into.push(Registration {
+                tables,
+                table,
+                key,
+                handler,
+                at,
+                replaces,
+            });
+        }
+    }
+
+    /// The part of a table's entry that is the handler: the entry itself, or in `(priority, handler)`
+    /// and `Entry(handler)` the part that is a parameter or a function.
+    fn handler_in(&self, value: ExpressionRef) -> Option<ExpressionRef> {
+        let facts = self.project.facts(value.file);
+        let there = |id| ExpressionRef {
+            file: value.file,
+            id,
+        };
+        let is_handler = |at: ExpressionRef| {
+            self.parameter_of(at).is_some()
+                || self
+                    .evaluate(at, &Context::default())
+                    .iter()
+                    .any(|fact| matches!(fact.value, Value::Function { .. }))
+        };
+        let parts: Vec<ExpressionId> = match facts.kind(value.id) {
+            ExpressionKind::Sequence(parts) => parts.clone(),
+            ExpressionKind::Call(_, arguments) => {
+                let values = arguments.iter().map(|argument| match argument {
+                    Argument::Positional(value)
+                    | Argument::Named(_, value)
+                    | Argument::Star(value)
+                    | Argument::DoubleStar(value) => *value,
+                });
+                values.collect()
+            }
+            ExpressionKind::Nothing | ExpressionKind::None => return None,
+            _ => return Some(value),
+        };
+        let named = |at: &ExpressionRef| {
+            let name = facts.last_name(at.id).unwrap_or_default().to_lowercase();
+            [
+                "handler", "func", "fn", "callback", "listener", "f", "cb", "receiver",
+            ]
+            .iter()
+            .any(|word| name == *word || (word.len() > 2 && name.contains(word)))
+        };
+        let candidates: Vec<_> = parts
+            .into_iter()
+            .map(there)
+            .filter(|at| is_handler(*at))
+            .collect();
+        candidates
+            .iter()
+            .copied()
+            .find(named)
+            .or_else(|| candidates.first().copied())
+    }
+
+    /// The table and the key of `table[key]`, `table.setdefault(key, [])`, `table.get(key)`, or a
+    /// variable that is one of these.
+    fn entry(&self, of: ExpressionRef) -> Option<(ExpressionRef, ExpressionRef)> {
+        let facts = self.project.facts(of.file);
+        let there = |id| ExpressionRef { file: of.file, id };
+        match facts.kind(of.id) {
+            ExpressionKind::Subscript(table, key) => Some((there(*table), there(*key))),
+            ExpressionKind::Call(function, arguments) => {
+                let ExpressionKind::Attribute(table, name) = facts.kind(*function) else {
+                    return None;
+                };
+                let Some(Argument::Positional(key)) = arguments.first() else {
+                    return None;
+                };
+                matches!(facts.text(*name), "setdefault" | "get")
+                    .then(|| (there(*table), there(*key)))
+            }
+            ExpressionKind::Either(parts) => parts.iter().find_map(|&part| self.entry(there(part))),
+            ExpressionKind::Name(name) => {
+                let (_, bindings) = self.bindings(of, *name)?;
+                bindings.iter().find_map(|binding| match binding {
+                    Binding::Value(value)
+                        if !matches!(
+                            self.project.facts(value.file).kind(value.id),
+                            ExpressionKind::Name(_)
+                        ) =>
+                    {
+                        self.entry(*value)
+                    }
+                    _ => None,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// What a table may be called by others that use it.
+    fn tables(&self, table: ExpressionRef) -> Vec<Table> {
+        let facts = self.project.facts(table.file);
+        match facts.kind(table.id) {
+            ExpressionKind::Attribute(of, name) => {
+                let of = ExpressionRef {
+                    file: table.file,
+                    id: *of,
+                };
+                let name = facts.text(*name);
+                let mut result = Vec::new();
+                for fact in self.evaluate(of, &Context::default()).iter() {
+                    match &fact.value {
+                        Value::Object(class) | Value::Class(class) => {
+                            for ancestor in self.ancestors(*class).iter() {
+                                if let Ancestor::Here(class) = ancestor {
+                                    result.push(Table::Attribute(*class, name.to_owned()));
+                                }
+                            }
+                        }
+                        Value::Module(file) => {
+                            if let Some(name) = self.project.name_in(*file, name) {
+                                let scope = ScopeRef { file: *file, id: 0 };
+                                result.push(Table::Variable(scope, name));
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+                result
+            }
+            ExpressionKind::Name(name) => match self.bindings(table, *name) {
+                Some((scope, bindings)) => {
+                    let imported = bindings.iter().find_map(|binding| match binding {
+                        Binding::From {
+                            file,
+                            level,
+                            module,
+                            name,
+                        } => {
+                            let file = self.project.import(*file, *level, module)?;
+                            let name = self.project.name_in(file, name)?;
+                            Some(Table::Variable(ScopeRef { file, id: 0 }, name))
+                        }
+                        _ => None,
+                    });
+                    vec![imported.unwrap_or(Table::Variable(scope, *name))]
+                }
+                None => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn table_name(&self, table: ExpressionRef) -> String {
+        let facts = self.project.facts(table.file);
+        facts.last_name(table.id).unwrap_or_default().to_owned()
+    }
+
+    fn dispatches(&self) -> Vec<Dispatch> {
+        let mut result = Vec::new();
+        for (file, id) in self.all(|summary| &summary.dispatchers) {
+            let scope = ScopeRef { file, id };
+            self.dispatches_in(scope, &mut result);
+        }
+        result
+    }
+
+    fn dispatches_in(&self, scope: ScopeRef, into: &mut Vec<Dispatch>) {
+        let facts = self.project.facts(scope.file);
+        let looked_up = (0..)
+            .zip(&facts.expressions)
+            .filter(|(_, one)| one.scope == scope.id);
+        for (id, expression) in looked_up {
+            let is_look_up = match &expression.kind {
+                ExpressionKind::Subscript(..) => true,
+                ExpressionKind::Call(function, _) => {
+                    matches!(facts.kind(*function), ExpressionKind::Attribute(_, name)
+                        if facts.text(*name) == "get")
+                }
+                _ => false,
+            };
+            if !is_look_up {
+                continue;
+            }
+            let at = ExpressionRef {
+                file: scope.file,
+                id,
+            };
+            let Some((table, key)) = self.entry(at) else {
+                continue;
+            };
+            let Some((function, event, key)) = self.keyed_by(key, 0) else {
+                continue;
+            };
+            if !self.is_called(at, scope) {
+                continue;
+            }
+            let tables = self.tables(table);
+            let is_new = !into
+                .iter()
+                .any(|one| one.function == function && one.event == event && one.table == table);
+            if !tables.is_empty() && is_new {
+                into.push(Dispatch {
+                    tables,
+                    table,
+                    function,
+                    event,
+                    key,
+                });
+            }
+        }
+    }
+
+    /// The parameter that a key is made from, and how.
+    fn keyed_by(&self, key: ExpressionRef, depth: u32) -> Option<(ScopeRef, usize, KeyOf)> {
+        if depth > 6 {
+            return None;
+        }
+        let facts = self.project.facts(key.file);
+        let there = |id| ExpressionRef { file: key.file, id };
+        match facts.kind(key.id) {
+            ExpressionKind::Name(name) => {
+                if let Some((function, index)) = self.parameter_of(key) {
+                    let scope = self.project.facts(function.file).scope(function.id);
+                    let is_plain = scope.parameters[index].kind == ParameterKind::Plain;
+                    let is_self = index == 0
+                        && self.class_of_method(function).is_some()
+                        && !self.is_static(function);
+                    return (is_plain && !is_self).then_some((function, index, KeyOf::Itself));
+                }
+                let (_, bindings) = self.bindings(key, *name)?;
+                bindings.iter().find_map(|binding| match binding {
+                    Binding::Value(value) => self.keyed_by(*value, depth + 1),
+                    Binding::Element { iterable, .. } => {
+                        let (function, index, of) = self.keyed_by(*iterable, depth + 1)?;
+                        // The classes of `type(event).__mro__`; not the elements of a collection.
+                        (of != KeyOf::Itself).then_some((function, index, of))
+                    }
+                    _ => None,
+                })
+            }
+            ExpressionKind::Call(callee, arguments) => {
+                if let ExpressionKind::Attribute(of, name) = facts.kind(*callee)
+                    && matches!(facts.text(*name), "mro" | "lower" | "upper" | "strip")
+                {
+                    return self.keyed_by(there(*of), depth + 1);
+                }
+                let [Argument::Positional(argument)] = arguments.as_slice() else {
+                    return None;
+                };
+                let (function, index, inner) = self.keyed_by(there(*argument), depth + 1)?;
+                let is_type = facts.last_name(*callee) == Some("type");
+                Some((function, index, if is_type { KeyOf::Class } else { inner }))
+            }
+            ExpressionKind::Attribute(of, name) => {
+                let (function, index, inner) = self.keyed_by(there(*of), depth + 1)?;
+                Some(match facts.text(*name) {
+                    "__class__" => (function, index, KeyOf::Class),
+                    "__mro__" | "__name__" | "__qualname__" => (function, index, inner),
+                    "value" | "name" if inner == KeyOf::Class => (function, index, inner),
+                    name => (function, index, KeyOf::Attribute(name.to_owned())),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether what is looked up is called: itself, an element of it, or handed on to be called.
+    fn is_called(&self, looked_up: ExpressionRef, scope: ScopeRef) -> bool {
+        let facts = self.project.facts(scope.file);
+        let mut scopes = vec![scope.id];
+        let mut next = 0;
+        while next < scopes.len() {
+            scopes.extend(facts.scope(scopes[next]).within.iter().copied());
+            next += 1;
+        }
+        scopes
+            .iter()
+            .flat_map(|&scope| &facts.scope(scope).calls)
+            .any(|&call| {
+                let ExpressionKind::Call(callee, arguments) = facts.kind(call) else {
+                    return false;
+                };
+                if call == looked_up.id {
+                    return false;
+                }
+                let there = |id| ExpressionRef {
+                    file: scope.file,
+                    id,
+                };
+                // `table[key].append(x)` calls a method of the collection, not what is in it.
+            let element = match facts.kind(*callee) {
+                ExpressionKind::Attribute(of, _) => self.is_loop_variable(there(*of)),
+                _ => true,
+            };
+            if element && self.comes_from(there(*callee), looked_up, 0) {
+                return true;
+            }
+                // `self._invoke(handler, event)`.
+                arguments.len() > 1
+                    && arguments.iter().any(|argument| match argument {
+                        Argument::Positional(value) => {
+                            matches!(facts.kind(*value), ExpressionKind::Name(_))
+                                && self.comes_from(there(*value), looked_up, 0)
+                        }
+                        _ => false,
+                    })
+            })
+    }
+
+    fn is_loop_variable(&self, at: ExpressionRef) -> bool {
+        let ExpressionKind::Name(name) = self.project.facts(at.file).kind(at.id) else {
+            return false;
+        };
+        let Some((_, bindings)) = self.bindings(at, *name) else { return false };
+        bindings.iter().any(|binding| matches!(binding, Binding::Element { .. }))
+    }
+
+    /// Whether a value is, or is an element of, what was looked up.
+    fn comes_from(&self, at: ExpressionRef, looked_up: ExpressionRef, depth: u32) -> bool {
+        if at == looked_up {
+            return true;
+        }
+        if depth > 8 || at.file != looked_up.file {
+            return false;
+        }
+        let facts = self.project.facts(at.file);
+        let there = |id| ExpressionRef { file: at.file, id };
+        let from = |id: u32| self.comes_from(there(id), looked_up, depth + 1);
+        match facts.kind(at.id) {
+            ExpressionKind::Name(name) => {
+                let Some((_, bindings)) = self.bindings(at, *name) else {
+                    return false;
+                };
+                bindings.iter().any(|binding| match binding {
+                    Binding::Value(value) => self.comes_from(*value, looked_up, depth + 1),
+                    Binding::Element { iterable, .. } => {
+                        self.comes_from(*iterable, looked_up, depth + 1)
+                    }
+                    _ => false,
+                })
+            }
+            ExpressionKind::Call(callee, arguments) => {
+                let is_copy = facts.last_name(*callee).is_some_and(|name| {
+                    matches!(
+                        name,
+                        "list"
+                            | "tuple"
+                            | "set"
+                            | "sorted"
+                            | "reversed"
+                            | "iter"
+                            | "chain"
+                            | "copy"
+                            | "get"
+                            | "items"
+                            | "values"
+                            | "filter"
+                            | "partial"
+                            | "ref"
+                            | "enumerate"
+                            | "from_iterable"
+                    )
+                });
+                is_copy
+                    && (arguments.iter().any(|argument| match argument {
+                        Argument::Positional(value) | Argument::Star(value) => from(*value),
+                        _ => false,
+                    }) || matches!(facts.kind(*callee), ExpressionKind::Attribute(of, _) if from(*of)))
+            }
+            ExpressionKind::Attribute(of, _) | ExpressionKind::Subscript(of, _) => from(*of),
+            ExpressionKind::Either(parts) | ExpressionKind::Sequence(parts) => {
+                parts.iter().any(|&part| from(part))
+            }
+            ExpressionKind::Both(left, right) => from(*left) || from(*right),
+            ExpressionKind::Await(value)
+            | ExpressionKind::Starred(value)
+            | ExpressionKind::Assign(_, value)
+            | ExpressionKind::Comprehension(value) => from(*value),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Places that publish and places that subscribe: found by the adapters' verbs and in the buses that
+//! the project wrote itself, and followed back through wrappers to where the event is named.
+
+mod calls;
+mod follow;
+mod identity;
+mod marks;
+
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+pub(crate) use identity::EventId;
+
+use super::evaluate::{Context, Evaluator};
+use super::homemade::{Homemade, KeyOf};
+use super::project::{ExpressionRef, ScopeRef};
+use crate::adapters::{Adapter, Key};
+use crate::graph::{Grade, SiteKind, Step};
+
+/// A call (or decorator, or table entry) that publishes or subscribes.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    pub(crate) kind: SiteKind,
+    /// The call; for a decorator without a call, the decorator.
+    pub(crate) at: ExpressionRef,
+    pub(crate) verb: String,
+    pub(crate) adapter: Rc<Protocol>,
+    pub(crate) event: Operand,
+    pub(crate) handler: Option<Operand>,
+    /// How sure it is that this is a site at all.
+    pub(crate) grade: Grade,
+    /// The way from here to the bus.
+    pub(crate) through: Vec<Step>,
+    pub(crate) options: Vec<(String, ExpressionRef)>,
+    /// The line, when it is not that of the call.
+    pub(crate) line: Option<u32>,
+    /// A topic, by which the event is routed instead.
+    pub(crate) topic: Option<ExpressionRef>,
+}
+
+/// What matters of an adapter when a site is worked out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Protocol {
+    pub(crate) name: String,
+    pub(crate) events: Key,
+    pub(crate) bases: bool,
+    pub(crate) any: Vec<String>,
+    pub(crate) key: KeyOf,
+}
+
+/// Something that stands in a site.
+#[derive(Debug, Clone)]
+pub(crate) enum Operand {
+    /// One of these expressions.
+    Expressions(Vec<ExpressionRef>, Context),
+    /// The function under a decorator.
+    Scope(ScopeRef),
+    /// The annotation of the handler's first parameter.
+    Annotation,
+}
+
+/// Everything that was found.
+#[derive(Debug, Default)]
+pub(crate) struct Sites {
+    pub(crate) publishes: Vec<FoundPublish>,
+    pub(crate) subscriptions: Vec<FoundSubscription>,
+    pub(crate) unresolved: Vec<(Site, String)>,
+    /// Functions that are the bus itself: what they call is not a consequence of any one event.
+    pub(crate) inside: FxHashSet<ScopeRef>,
+}
+
+/// One site and one event.
+#[derive(Debug, Clone)]
+pub(crate) struct FoundPublish {
+    pub(crate) site: Site,
+    pub(crate) event: EventId,
+    pub(crate) grade: Grade,
+    pub(crate) reason: String,
+    pub(crate) made: Option<ExpressionRef>,
+}
+
+/// One site, one event, one handler.
+#[derive(Debug, Clone)]
+pub(crate) struct FoundSubscription {
+    pub(crate) site: Site,
+    pub(crate) event: EventId,
+    pub(crate) handler: HandlerId,
+    pub(crate) grade: Grade,
+    pub(crate) reason: String,
+    /// The class that the handler is a method of, when objects of it are handed to the bus.
+    pub(crate) of: Option<ScopeRef>,
+}
+
+/// A handler: a function, or something outside by its dotted path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum HandlerId {
+    Function(ScopeRef),
+    Outside(Rc<str>),
+}
+
+/// Finds all sites of a project.
+pub(crate) fn find(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Sites {
+    let homemade = Homemade::find(evaluator);
+    let mut finder = Finder {
+        evaluator,
+        adapters,
+        protocols: adapters.iter().map(Protocol::of).map(Rc::new).collect(),
+        found: Sites::default(),
+        pending: Vec::new(),
+        seen: FxHashSet::default(),
+        decorated: FxHashMap::default(),
+    };
+    finder.start_homemade(&homemade);
+    finder.start_adapters();
+    finder.start_marks();
+    finder.start_tables(&homemade);
+    while let Some(site) = finder.pending.pop() {
+        match site.kind {
+            SiteKind::Publish => finder.publish(site),
+            SiteKind::Subscribe => finder.subscribe(site),
+        }
+    }
+    finder.found
+}
+
+struct Finder<'a, 'p> {
+    evaluator: &'a Evaluator<'p>,
+    adapters: &'a [Adapter],
+    protocols: Vec<Rc<Protocol>>,
+    found: Sites,
+    pending: Vec<Site>,
+    seen: FxHashSet<(ExpressionRef, SiteKind, Option<(ScopeRef, usize)>)>,
+    /// By file: the function under each decorator.
+    decorated: FxHashMap<u32, Rc<FxHashMap<u32, ScopeRef>>>,
+}
+
+impl Protocol {
+    fn of(adapter: &Adapter) -> Self {
+        Self {
+            name: adapter.name.clone(),
+            events: adapter.events,
+            bases: adapter.bases,
+            any: adapter.any.clone(),
+            key: KeyOf::Itself,
+        }
+    }
+}
+
+impl Site {
+    fn new(kind: SiteKind, at: ExpressionRef, verb: &str, adapter: &Rc<Protocol>) -> Self {
+        Self {
+            kind,
+            at,
+            verb: verb.to_owned(),
+            adapter: adapter.clone(),
+            event: Operand::Annotation,
+            handler: None,
+            grade: Grade::Certain,
+            through: Vec::new(),
+            options: Vec::new(),
+            line: None,
+            topic: None,
+        }
+    }
+}
+
+impl Operand {
+    pub(crate) fn one(at: ExpressionRef) -> Self {
+        Self::Expressions(vec![at], Context::default())
+    }
+}

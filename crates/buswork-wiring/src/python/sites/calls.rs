@@ -1,0 +1,519 @@
+//! Where sites begin: calls and decorators that an adapter knows, tables that are written down, and
+//! the functions of a homemade bus.
+
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::super::evaluate::{Context, Fact, Value};
+use super::super::facts::{ExpressionKind, Facts};
+use super::super::homemade::{Homemade, KeyOf, speaks_of_handlers};
+use super::super::project::{ExpressionRef, ScopeRef};
+use super::{Finder, Operand, Protocol, Site};
+use crate::adapters::{Key, Place, Special, Verb};
+use crate::graph::{Grade, SiteKind};
+
+/// Which verb of which adapter a call is.
+struct Match {
+    adapter: usize,
+    kind: SiteKind,
+    verb: usize,
+    grade: Grade,
+}
+
+impl Finder<'_, '_> {
+    /// Calls and decorators that speak to a bus of an adapter.
+    pub(super) fn start_adapters(&mut self) {
+        let mut names: FxHashSet<&str> = FxHashSet::default();
+        for adapter in self.adapters {
+            for verb in adapter.publish.iter().chain(&adapter.subscribe) {
+                names.insert(verb.call.rsplit('.').next().unwrap_or_default());
+            }
+        }
+        let project = self.evaluator.project;
+        for (file, read) in (0..).zip(&project.files) {
+            if read
+                .summary
+                .called
+                .iter()
+                .any(|name| names.contains(name.as_str()))
+            {
+                self.start_file(file, &names);
+            }
+        }
+    }
+
+    fn start_file(&mut self, file: u32, names: &FxHashSet<&str>) {
+        let facts = self.evaluator.project.facts(file);
+        for scope in &facts.scopes {
+            for &call in &scope.calls {
+                let ExpressionKind::Call(callee, _) = facts.kind(call) else {
+                    continue;
+                };
+                if is_named(facts, *callee, names) {
+                    self.start_call(ExpressionRef { file, id: call });
+                }
+            }
+        }
+        for (id, scope) in (0..).zip(&facts.scopes) {
+            for &decorator in &scope.decorators {
+                let is_bare = !matches!(facts.kind(decorator), ExpressionKind::Call(..));
+                if is_bare && is_named(facts, decorator, names) {
+                    let at = ExpressionRef {
+                        file,
+                        id: decorator,
+                    };
+                    self.start_bare_decorator(at, ScopeRef { file, id });
+                }
+            }
+        }
+    }
+
+    fn start_call(&mut self, at: ExpressionRef) {
+        let Some(callee) = self.evaluator.callee(at) else {
+            return;
+        };
+        let Some(found) = self.match_callee(callee) else {
+            return;
+        };
+        self.start_match(&found, at, callee, None);
+    }
+
+    /// `@signal.connect`, `@bus.handler`: the decorator is the method itself.
+    fn start_bare_decorator(&mut self, at: ExpressionRef, scope: ScopeRef) {
+        let Some(found) = self.match_callee(at) else {
+            return;
+        };
+        if found.kind == SiteKind::Subscribe {
+            self.start_match(&found, at, at, Some(scope));
+        }
+    }
+
+    fn start_match(
+        &mut self,
+        found: &Match,
+        at: ExpressionRef,
+        callee: ExpressionRef,
+        bare: Option<ScopeRef>,
+    ) {
+        let adapter = &self.adapters[found.adapter];
+        let verb = match found.kind {
+            SiteKind::Publish => &adapter.publish[found.verb],
+            SiteKind::Subscribe => &adapter.subscribe[found.verb],
+        };
+        let name = verb.call.rsplit('.').next().unwrap_or_default();
+        let mut site = Site::new(found.kind, at, name, &self.protocols[found.adapter]);
+        site.grade = found.grade;
+        let arguments = self.evaluator.arguments(at);
+        let Some(event) = self.operand_of_event(verb, at, callee) else {
+            if bare.is_some() {
+                site.event = Operand::Annotation;
+                site.handler = bare.map(Operand::Scope);
+                self.pending.push(site);
+            }
+            return;
+        };
+        site.event = event;
+        if let Some(topic) = verb
+            .topic_keyword
+            .as_deref()
+            .and_then(|name| arguments.named(name))
+        {
+            site.topic = Some(topic);
+        }
+        if found.kind == SiteKind::Publish {
+            self.pending.push(site);
+            return;
+        }
+        let taken = [
+            verb.event_keyword.as_deref(),
+            verb.handler_keyword.as_deref(),
+        ];
+        site.options = arguments
+            .keywords()
+            .into_iter()
+            .filter(|(name, _)| !taken.contains(&Some(name)))
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        if let Some(scope) = bare {
+            site.handler = Some(Operand::Scope(scope));
+            self.pending.push(site);
+            return;
+        }
+        let handed = match verb.handler {
+            Some(Place::Argument(index)) => arguments.positional(index),
+            _ => None,
+        };
+        let handed =
+            handed.or_else(|| arguments.named(verb.handler_keyword.as_deref().unwrap_or("")));
+        match handed {
+            Some(handler) => {
+                site.handler = Some(Operand::one(handler));
+                self.pending.push(site);
+            }
+            None => self.apply(site),
+        }
+    }
+
+    /// Where a verb's event stands in a call.
+    fn operand_of_event(
+        &self,
+        verb: &Verb,
+        at: ExpressionRef,
+        callee: ExpressionRef,
+    ) -> Option<Operand> {
+        let arguments = self.evaluator.arguments(at);
+        let keyword = verb
+            .event_keyword
+            .as_deref()
+            .and_then(|name| arguments.named(name));
+        match verb.event {
+            Place::Argument(index) => arguments.positional(index).or(keyword).map(Operand::one),
+            Place::Special(Special::All) => {
+                let all = arguments.all();
+                (!all.is_empty()).then(|| Operand::Expressions(all, Context::default()))
+            }
+            Place::Special(Special::Receiver) => {
+                let facts = self.evaluator.project.facts(callee.file);
+                match facts.kind(callee.id) {
+                    ExpressionKind::Attribute(of, _) => Some(Operand::one(ExpressionRef {
+                        file: callee.file,
+                        id: *of,
+                    })),
+                    _ => None,
+                }
+            }
+            Place::Special(_) => Some(Operand::Annotation),
+        }
+    }
+
+    /// A subscription without a handler is a decorator: this finds what it is put on.
+    pub(super) fn apply(&mut self, site: Site) {
+        let applied = self.applied(site.at);
+        if applied.is_empty() {
+            let reason = "gives a decorator that nothing seen here applies".to_owned();
+            self.found.unresolved.push((site, reason));
+            return;
+        }
+        for handler in applied {
+            let mut site = site.clone();
+            site.handler = Some(handler);
+            self.pending.push(site);
+        }
+    }
+
+    /// What the decorator that a call gives is put on: functions, or what it is called with.
+    fn applied(&mut self, call: ExpressionRef) -> Vec<Operand> {
+        let mut result = Vec::new();
+        let decorated = self.decorated(call.file);
+        let facts = self.evaluator.project.facts(call.file);
+        if let Some(&scope) = decorated.get(&call.id) {
+            result.push(Operand::Scope(scope));
+        }
+        let scope = facts.scope(facts.expression(call.id).scope);
+        for &other in &scope.calls {
+            let ExpressionKind::Call(callee, _) = facts.kind(other) else {
+                continue;
+            };
+            let is_applied = *callee == call.id || self.is_bound_to(call.file, *callee, call);
+            let arguments = self.evaluator.arguments(ExpressionRef {
+                file: call.file,
+                id: other,
+            });
+            if is_applied && let Some(handler) = arguments.positional(0) {
+                result.push(Operand::one(handler));
+            }
+        }
+        for (&decorator, &scope) in decorated.iter() {
+            if self.is_bound_to(call.file, decorator, call) {
+                result.push(Operand::Scope(scope));
+            }
+        }
+        result
+    }
+
+    fn is_bound_to(&self, file: u32, id: u32, call: ExpressionRef) -> bool {
+        let facts = self.evaluator.project.facts(file);
+        let ExpressionKind::Name(name) = facts.kind(id) else {
+            return false;
+        };
+        let Some((_, bindings)) = self.evaluator.bindings(ExpressionRef { file, id }, *name) else {
+            return false;
+        };
+        bindings.iter().any(|binding| {
+            matches!(binding, super::super::evaluate::Binding::Value(value) if *value == call)
+        })
+    }
+
+    fn decorated(&mut self, file: u32) -> Rc<FxHashMap<u32, ScopeRef>> {
+        let facts = self.evaluator.project.facts(file);
+        let entry = self.decorated.entry(file).or_insert_with(|| {
+            let mut map = FxHashMap::default();
+            for (id, scope) in (0..).zip(&facts.scopes) {
+                for &decorator in &scope.decorators {
+                    map.insert(decorator, ScopeRef { file, id });
+                }
+            }
+            Rc::new(map)
+        });
+        entry.clone()
+    }
+
+    /// Which verb a called expression is.
+    fn match_callee(&self, callee: ExpressionRef) -> Option<Match> {
+        let found = self.evaluator.evaluate(callee, &Context::default());
+        let mut best: Option<Match> = None;
+        for fact in found.iter() {
+            if let Some(one) = self.match_value(fact)
+                && best.as_ref().is_none_or(|best| one.grade < best.grade)
+            {
+                best = Some(one);
+            }
+        }
+        let is_known = found.iter().any(Fact::is_telling);
+        best.or_else(|| {
+            if is_known {
+                None
+            } else {
+                self.match_by_name(callee)
+            }
+        })
+    }
+
+    fn match_value(&self, fact: &Fact) -> Option<Match> {
+        match &fact.value {
+            Value::External(path) => self.match_path(path),
+            Value::Function { scope, this } => {
+                let path = self.evaluator.dotted_path_of(*scope);
+                let own = self.match_path(&path);
+                own.or_else(|| {
+                    // A method that an adapter speaks of by the name of a base class.
+                    let class = this.as_deref().copied();
+                    let class = class.or_else(|| self.evaluator.class_of_method(*scope))?;
+                    let name = self.evaluator.name_of(*scope);
+                    self.match_class(class, &name)
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// A dotted path: of a function, or of a method of a bus's class.
+    fn match_path(&self, path: &str) -> Option<Match> {
+        let (class, method) = path.rsplit_once('.')?;
+        for (index, adapter) in self.adapters.iter().enumerate() {
+            let is_bus = adapter.buses.iter().any(|bus| bus == class)
+                || (adapter.events == Key::Signal && is_outside_signal(class));
+            let fits = |verb: &Verb| {
+                if verb.call.contains('.') {
+                    verb.call == path || matches_ending(&verb.call, path)
+                } else {
+                    is_bus && verb.call == method
+                }
+            };
+            if let Some(found) = find_verb(adapter, index, fits) {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// A method of a class of the project that is below a bus's class.
+    fn match_class(&self, class: ScopeRef, method: &str) -> Option<Match> {
+        for (index, adapter) in self.adapters.iter().enumerate() {
+            if !self.evaluator.is_below(class, &adapter.buses) {
+                let is_dotted = |verb: &Verb| match verb.call.rsplit_once('.') {
+                    Some((path, name)) => {
+                        name == method && self.evaluator.is_below(class, &[path.to_owned()])
+                    }
+                    None => false,
+                };
+                if let Some(found) = find_verb(adapter, index, is_dotted) {
+                    return Some(found);
+                }
+                continue;
+            }
+            if let Some(found) = find_verb(adapter, index, |verb| verb.call == method) {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// Nothing is known of the receiver but its name.
+    fn match_by_name(&self, callee: ExpressionRef) -> Option<Match> {
+        let facts = self.evaluator.project.facts(callee.file);
+        let ExpressionKind::Attribute(of, method) = facts.kind(callee.id) else {
+            return None;
+        };
+        let receiver = facts.last_name(*of)?.trim_start_matches('_').to_lowercase();
+        let method = facts.text(*method);
+        for (index, adapter) in self.adapters.iter().enumerate() {
+            let is_receiver = adapter
+                .receivers
+                .iter()
+                .any(|name| receiver == *name || receiver.ends_with(&format!("_{name}")));
+            if is_receiver
+                && let Some(mut found) = find_verb(adapter, index, |verb| verb.call == method)
+            {
+                found.grade = Grade::Inferred;
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// The functions of buses that the project wrote, as sites whose event is a parameter.
+    pub(super) fn start_homemade(&mut self, homemade: &Homemade) {
+        for dispatch in &homemade.dispatches {
+            self.found.inside.insert(dispatch.function);
+            let protocol = Rc::new(Protocol {
+                name: "by hand".to_owned(),
+                events: Key::Any,
+                bases: false,
+                any: vec!["*".to_owned()],
+                key: dispatch.key.clone(),
+            });
+            let verb = self.evaluator.name_of(dispatch.function);
+            let site = Site::new(SiteKind::Publish, dispatch.table, &verb, &protocol);
+            self.callers_of(&site, dispatch.function, dispatch.event, &protocol);
+        }
+        let protocol = Rc::new(Protocol {
+            name: "by hand".to_owned(),
+            events: Key::Any,
+            bases: false,
+            any: vec!["*".to_owned()],
+            key: KeyOf::Itself,
+        });
+        for registration in &homemade.registrations {
+            let mut site = Site::new(SiteKind::Subscribe, registration.at, "subscribe", &protocol);
+            site.event = Operand::one(registration.key);
+            site.handler = Some(Operand::one(registration.handler));
+            self.pending.push(site);
+        }
+    }
+
+    /// Tables of handlers that are written down: `{OrderPlaced: [bill, reserve]}`.
+    pub(super) fn start_tables(&mut self, homemade: &Homemade) {
+        let protocol = Rc::new(Protocol {
+            name: "table".to_owned(),
+            events: Key::Any,
+            bases: false,
+            any: vec!["*".to_owned()],
+            key: KeyOf::Itself,
+        });
+        let mut dispatched: FxHashSet<ExpressionRef> = FxHashSet::default();
+        for dispatch in &homemade.dispatches {
+            for fact in self
+                .evaluator
+                .evaluate(dispatch.table, &Context::default())
+                .iter()
+            {
+                if let Value::Display(at, _) = fact.value {
+                    dispatched.insert(at);
+                }
+            }
+        }
+        let project = self.evaluator.project;
+        for (file, read) in (0..).zip(&project.files) {
+            for &id in &read.summary.tables {
+                let at = ExpressionRef { file, id };
+                self.start_table(at, dispatched.contains(&at), &protocol);
+            }
+        }
+    }
+
+    fn start_table(&mut self, at: ExpressionRef, is_dispatched: bool, protocol: &Rc<Protocol>) {
+        let facts = self.evaluator.project.facts(at.file);
+        let ExpressionKind::Mapping(items) = facts.kind(at.id) else {
+            return;
+        };
+        let is_named = self
+            .evaluator
+            .name_bound_to(at)
+            .is_some_and(|name| speaks_of_handlers(&name));
+        if !is_dispatched && !is_named {
+            return;
+        }
+        let there = |id| ExpressionRef { file: at.file, id };
+        for &(key, value) in items {
+            let Some(key) = key.map(there) else { continue };
+            let keys = self.evaluator.evaluate(key, &Context::default());
+            let is_event = keys.iter().all(|fact| match &fact.value {
+                Value::Class(_) | Value::Member(..) => true,
+                Value::External(path) => !path.starts_with("builtins."),
+                Value::Text(_) => is_dispatched,
+                _ => false,
+            });
+            if keys.is_empty() || !is_event {
+                continue;
+            }
+            let handlers = match facts.kind(value) {
+                ExpressionKind::Sequence(parts) => parts.iter().map(|&part| there(part)).collect(),
+                _ => vec![there(value)],
+            };
+            for handler in handlers {
+                let is_function = self
+                    .evaluator
+                    .evaluate(handler, &Context::default())
+                    .iter()
+                    .any(|fact| matches!(fact.value, Value::Function { .. } | Value::Class(_)));
+                if !is_function && !is_dispatched {
+                    continue;
+                }
+                let mut site = Site::new(SiteKind::Subscribe, handler, "table", protocol);
+                site.event = Operand::one(key);
+                site.handler = Some(Operand::one(handler));
+                self.pending.push(site);
+            }
+        }
+    }
+}
+
+fn find_verb(
+    adapter: &crate::adapters::Adapter,
+    index: usize,
+    fits: impl Fn(&Verb) -> bool,
+) -> Option<Match> {
+    let published = adapter.publish.iter().position(&fits);
+    let found = published.map(|verb| (SiteKind::Publish, verb));
+    let found = found.or_else(|| {
+        adapter
+            .subscribe
+            .iter()
+            .position(&fits)
+            .map(|v| (SiteKind::Subscribe, v))
+    });
+    let (kind, verb) = found?;
+    Some(Match {
+        adapter: index,
+        kind,
+        verb,
+        grade: Grade::Certain,
+    })
+}
+
+/// `*.bus.async_fire` fits `hass.bus.async_fire`.
+fn matches_ending(pattern: &str, path: &str) -> bool {
+    pattern
+        .strip_prefix('*')
+        .is_some_and(|ending| path.ends_with(ending))
+}
+
+/// A signal of a package outside: `django.db.models.signals.post_save`. What else has a method
+/// `connect` or `send` is none.
+fn is_outside_signal(path: &str) -> bool {
+    let mut parts = path.rsplit('.');
+    let _ = parts.next();
+    parts
+        .next()
+        .is_some_and(|module| matches!(module, "signals" | "signal"))
+}
+
+fn is_named(facts: &Facts, id: u32, names: &FxHashSet<&str>) -> bool {
+    let name = match facts.kind(id) {
+        ExpressionKind::Name(name) | ExpressionKind::Attribute(_, name) => *name,
+        _ => return false,
+    };
+    names.contains(facts.text(name))
+}

@@ -1,0 +1,232 @@
+//! Methods that are handlers by a mark or by their name.
+
+use std::rc::Rc;
+
+use super::super::evaluate::{Ancestor, Context, Fact, Value};
+use super::super::facts::{ExpressionKind, ScopeKind};
+use super::super::project::{ExpressionRef, ScopeRef};
+use super::{EventId, Finder, FoundSubscription, HandlerId, Operand, Site};
+use crate::adapters::{Convention, Verb};
+use crate::graph::{Grade, SiteKind};
+
+impl Finder<'_, '_> {
+    /// `@handles(OrderPlaced)` on methods, and methods called `on_OrderPlaced`.
+    pub(super) fn start_marks(&mut self) {
+        for index in 0..self.adapters.len() {
+            let adapter = &self.adapters[index];
+            for verb in &adapter.marks {
+                self.start_mark(index, verb);
+            }
+            for convention in &adapter.conventions {
+                self.start_convention(index, convention);
+            }
+        }
+    }
+
+    fn start_mark(&mut self, index: usize, verb: &Verb) {
+        let name = verb.call.rsplit('.').next().unwrap_or_default();
+        let project = self.evaluator.project;
+        for &file in project.calling(name) {
+            let facts = project.facts(file);
+            for (id, scope) in (0..).zip(&facts.scopes) {
+                if scope.kind != ScopeKind::Function {
+                    continue;
+                }
+                for &decorator in &scope.decorators {
+                    let at = ExpressionRef {
+                        file,
+                        id: decorator,
+                    };
+                    if self.is_mark(at, &verb.call) {
+                        self.mark(index, name, at, ScopeRef { file, id });
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_mark(&self, decorator: ExpressionRef, path: &str) -> bool {
+        let Some(callee) = self.evaluator.callee(decorator) else {
+            return false;
+        };
+        let found = self.evaluator.evaluate(callee, &Context::default());
+        found.iter().any(|fact| match &fact.value {
+            Value::External(found) => &**found == path,
+            Value::Function { scope, .. } => self.evaluator.dotted_path_of(*scope) == path,
+            _ => false,
+        })
+    }
+
+    fn mark(&mut self, index: usize, name: &str, at: ExpressionRef, method: ScopeRef) {
+        let mut site = Site::new(SiteKind::Subscribe, at, name, &self.protocols[index]);
+        let arguments = self.evaluator.arguments(at);
+        site.event = Operand::Expressions(arguments.all(), Context::default());
+        site.handler = Some(Operand::Scope(method));
+        site.options = arguments
+            .keywords()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        self.pending.push(site);
+    }
+
+    fn start_convention(&mut self, index: usize, convention: &Convention) {
+        let Some((before, after)) = convention.method.split_once("{event}") else {
+            return;
+        };
+        let project = self.evaluator.project;
+        for (file, read) in (0..).zip(&project.files) {
+            for &(id, _, _) in &read.summary.classes {
+                let class = ScopeRef { file, id };
+                if !self.evaluator.is_below(class, &convention.classes) {
+                    continue;
+                }
+                for method in self.evaluator.own_methods(class) {
+                    let name = self.evaluator.name_of(method);
+                    let Some(event) = name
+                        .strip_prefix(before)
+                        .and_then(|name| name.strip_suffix(after))
+                    else {
+                        continue;
+                    };
+                    self.by_convention(index, class, method, event);
+                }
+            }
+        }
+    }
+
+    fn by_convention(&mut self, index: usize, class: ScopeRef, method: ScopeRef, event: &str) {
+        let project = self.evaluator.project;
+        let facts = project.facts(method.file);
+        let at = ExpressionRef {
+            file: method.file,
+            id: 0,
+        };
+        let protocol = Rc::clone(&self.protocols[index]);
+        let known = project.name_in(method.file, event);
+        let found: Vec<Fact> = match known {
+            Some(_) => self.evaluator.member_of_module(method.file, event),
+            None => Vec::new(),
+        };
+        let ids: Vec<_> = found
+            .iter()
+            .filter_map(|fact| self.evaluator.subscribed_event(fact, &protocol))
+            .collect();
+        let ids = if ids.is_empty() {
+            vec![EventId::Name(event.into())]
+        } else {
+            ids
+        };
+        let line = facts.scope(method.id).line;
+        for id in ids {
+            let mut site = Site::new(SiteKind::Subscribe, at, "convention", &protocol);
+            site.handler = Some(Operand::Scope(method));
+            site.through.clear();
+            site.line = Some(line);
+            self.found.subscriptions.push(FoundSubscription {
+                site,
+                event: id,
+                handler: HandlerId::Function(method),
+                grade: Grade::Inferred,
+                reason: "its name says which event it handles".to_owned(),
+                of: Some(class),
+            });
+        }
+    }
+}
+
+impl super::super::evaluate::Evaluator<'_> {
+    /// The pairs that a loop goes over, each as the values that its variables are held at.
+    pub(super) fn rows(
+        &self,
+        iterable: ExpressionRef,
+    ) -> Vec<Vec<((ScopeRef, u32), ExpressionRef)>> {
+        let Some(targets) = self.loop_targets(iterable) else {
+            return Vec::new();
+        };
+        let facts = self.project.facts(iterable.file);
+        let context = Context::default();
+        if let ExpressionKind::Call(callee, _) = facts.kind(iterable.id)
+            && let ExpressionKind::Attribute(of, name) = facts.kind(*callee)
+            && facts.text(*name) == "items"
+        {
+            let of = ExpressionRef {
+                file: iterable.file,
+                id: *of,
+            };
+            let [key, value] = targets.as_slice() else {
+                return Vec::new();
+            };
+            let pairs = self.pairs(of, &context).into_iter();
+            let rows = pairs
+                .filter_map(|(given, item, _)| Some(vec![((*key)?, given?), ((*value)?, item)]));
+            return rows.collect();
+        }
+        let mut rows = Vec::new();
+        for fact in self.evaluate(iterable, &context).iter() {
+            let Value::Display(at, _) = &fact.value else {
+                continue;
+            };
+            let facts = self.project.facts(at.file);
+            let ExpressionKind::Sequence(elements) = facts.kind(at.id) else {
+                continue;
+            };
+            for &element in elements {
+                let ExpressionKind::Sequence(parts) = facts.kind(element) else {
+                    if let [Some(only)] = targets.as_slice() {
+                        rows.push(vec![(
+                            *only,
+                            ExpressionRef {
+                                file: at.file,
+                                id: element,
+                            },
+                        )]);
+                    }
+                    continue;
+                };
+                let pairs = targets.iter().zip(parts).filter_map(|(target, &part)| {
+                    Some((
+                        (*target)?,
+                        ExpressionRef {
+                            file: at.file,
+                            id: part,
+                        },
+                    ))
+                });
+                rows.push(pairs.collect());
+            }
+        }
+        rows
+    }
+
+    /// The variables of the loop over something, in order.
+    fn loop_targets(&self, iterable: ExpressionRef) -> Option<Vec<Option<(ScopeRef, u32)>>> {
+        let facts = self.project.facts(iterable.file);
+        let scope_id = facts.expression(iterable.id).scope;
+        let scope = ScopeRef {
+            file: iterable.file,
+            id: scope_id,
+        };
+        let target =
+            facts
+                .scope(scope_id)
+                .statements
+                .iter()
+                .find_map(|statement| match statement.kind {
+                    super::super::facts::StatementKind::Each {
+                        target,
+                        iterable: over,
+                    } if over == iterable.id => Some(target),
+                    _ => None,
+                })?;
+        let parts = match facts.kind(target) {
+            ExpressionKind::Sequence(parts) => parts.clone(),
+            _ => vec![target],
+        };
+        let names = parts.into_iter().map(|part| match facts.kind(part) {
+            ExpressionKind::Name(name) => Some((scope, *name)),
+            _ => None,
+        });
+        Some(names.collect())
+    }
+}
