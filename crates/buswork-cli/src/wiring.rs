@@ -1,6 +1,7 @@
 //! `buswork wiring`.
 
 mod arguments;
+mod cache;
 mod check;
 mod diff;
 mod explain;

@@ -126,6 +126,10 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
+    /// Read everything anew, and remember nothing
+    #[arg(long, global = true)]
+    pub(crate) no_cache: bool,
+
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value_t, value_enum)]
     pub(crate) color: Colour,

@@ -84,5 +84,5 @@ fn of_folder(
         inside.push(folder.clone());
     }
     inside.retain(|path| path.exists());
-    Ok(read::from_code(&folder, &inside, &config, terminal))
+    Ok(read::from_code(&folder, &inside, &config, None, terminal))
 }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use buswork_wiring::config::Config;
 use buswork_wiring::graph::{SCHEMA, Wiring};
-use buswork_wiring::scan::scan;
+use buswork_wiring::scan::{Options, scan_with};
 
 use super::arguments::Common;
+use super::cache;
 use crate::failure::Failure;
 use crate::output::Terminal;
 use crate::progress::Progress;
@@ -50,7 +51,12 @@ pub(crate) fn read(
         )));
     }
     let config = config(&root, common)?;
-    let wiring = from_code(&root, &paths, &config, terminal);
+    let cache = if common.no_cache {
+        None
+    } else {
+        cache::folder(&root, &paths)
+    };
+    let wiring = from_code(&root, &paths, &config, cache, terminal);
     if wiring.scope.python_files + wiring.scope.rust_files == 0 && wiring.problems.is_empty() {
         let paths: Vec<String> = paths
             .iter()
@@ -68,15 +74,22 @@ pub(crate) fn read(
     })
 }
 
-/// The one place that calls the reader.
-pub(crate) fn from_code(
+/// The one place that calls the reader. Without a folder for it, nothing is remembered.
+pub(super) fn from_code(
     root: &Path,
     paths: &[PathBuf],
     config: &Config,
+    cache: Option<PathBuf>,
     terminal: &Terminal,
 ) -> Wiring {
-    let _progress = Progress::begin(terminal.shows_progress(), "reading");
-    scan(root, paths, config)
+    let progress = Progress::begin(terminal.shows_progress());
+    let tell = |done, all| progress.tell(done, all);
+    let options = Options {
+        cache,
+        progress: Some(&tell),
+        ..Options::default()
+    };
+    scan_with(root, paths, config, &options)
 }
 
 /// Whether the path is a graph that was written before.

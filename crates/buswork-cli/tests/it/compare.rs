@@ -76,32 +76,34 @@ fn two_revisions_are_compared_and_the_work_tree_is_left_alone() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    place.file("shop/src/orders.py", "class OrderPlaced: ...\n");
+    place.file("shop/src/orders.py", ORDERS);
     git(&["init", "--quiet"]);
     git(&["add", "."]);
     git(&["commit", "--quiet", "--message", "one"]);
-    place.file("shop/src/billing.py", "class InvoicePaid: ...\n");
+    place.file("shop/src/billing.py", BILLING);
     git(&["add", "."]);
     git(&["commit", "--quiet", "--message", "two"]);
-    place.file("shop/src/orders.py", "class OrderPlaced: not committed\n");
+    place.file(
+        "shop/src/orders.py",
+        &ORDERS.replace("place_order", "place"),
+    );
     place.file("shop/src/stock.py", "class StockLow: ...\n");
     git(&["add", "src/stock.py"]);
     let before = git(&["status", "--porcelain"]);
 
     let scratch = place.path().join("scratch");
     std::fs::create_dir(&scratch).unwrap();
-    for arguments in [
-        ["wiring", "diff", "HEAD~1", "HEAD", "src"],
-        ["wiring", "diff", "HEAD", ".", "src"],
-    ] {
-        let mut command = place.command(&arguments);
+    let diff = |old: &str, new: &str| {
+        let mut command = place.command(&["wiring", "diff", old, new, "src"]);
         command
             .current_dir(place.path().join("shop"))
             .env("TMPDIR", &scratch);
         let answer = Answer::of(&command.output().unwrap());
         assert_eq!(answer.code, Some(0), "{}", answer.err);
-        assert!(answer.out.contains("HEAD: publish sites"), "{}", answer.out);
-    }
+        answer.out
+    };
+    insta::assert_snapshot!(diff("HEAD~1", "HEAD"));
+    insta::assert_snapshot!(diff("HEAD", "."));
     assert_eq!(git(&["status", "--porcelain"]), before);
     assert_eq!(
         std::fs::read_dir(&scratch).unwrap().count(),
@@ -109,6 +111,24 @@ fn two_revisions_are_compared_and_the_work_tree_is_left_alone() {
         "nothing is left behind"
     );
 }
+
+const ORDERS: &str = "
+from buswork import EventBus
+
+class OrderPlaced: ...
+
+bus = EventBus()
+
+def place_order():
+    bus.publish(OrderPlaced())
+";
+
+const BILLING: &str = "
+from orders import OrderPlaced, bus
+
+@bus.on(OrderPlaced)
+def charge(order: OrderPlaced): ...
+";
 
 #[test]
 fn the_lock_file_is_written_and_held_against_the_code() {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod check;
+mod code;
 mod compare;
 mod map;
 mod workplace;

@@ -10,15 +10,26 @@ use buswork_wiring::graph::{
 use buswork_wiring::render::json::json;
 use tempfile::TempDir;
 
-pub(crate) struct Workplace(TempDir);
+pub(crate) struct Workplace {
+    folder: TempDir,
+    caches: TempDir,
+}
 
 impl Workplace {
     pub(crate) fn new() -> Self {
-        Self(TempDir::new().unwrap())
+        Self {
+            folder: TempDir::new().unwrap(),
+            caches: TempDir::new().unwrap(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
+    }
+
+    /// Where the command keeps what it remembers.
+    pub(crate) fn caches(&self) -> &Path {
+        self.caches.path()
     }
 
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
@@ -31,6 +42,7 @@ impl Workplace {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_buswork"));
         command.args(arguments).current_dir(self.path());
+        command.env("XDG_CACHE_HOME", self.caches());
         // What the surroundings say about colours and about git is none of the tests' business.
         for variable in [
             "NO_COLOR",
