@@ -61,10 +61,10 @@ impl Counts {
             self.done.load(Ordering::Relaxed),
             self.all.load(Ordering::Relaxed),
         );
-        if done < all {
-            format!("{done} of {all} files are read")
-        } else {
-            "linking".to_owned()
+        match all {
+            0 => "reading".to_owned(),
+            _ if done < all => format!("{done} of {all} files are read"),
+            _ => "linking".to_owned(),
         }
     }
 }
