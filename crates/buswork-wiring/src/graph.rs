@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::routes::Routes;
+
 /// The name and version of the JSON form. A reader refuses what has another number.
 pub const SCHEMA: &str = "buswork-wiring/1";
 
@@ -113,7 +115,8 @@ pub struct Event {
     /// Indices into [`Wiring::publishes`].
     #[serde(default)]
     pub published_by: Vec<usize>,
-    /// Indices into [`Wiring::subscriptions`], those of its bases and wildcards among them.
+    /// Indices into [`Wiring::subscriptions`], those of its bases, wildcards, and patterns that it
+    /// matches among them; [`Routes`] tells by what right each gets it.
     #[serde(default)]
     pub handled_by: Vec<usize>,
 }
@@ -476,11 +479,20 @@ impl Wiring {
 
     fn link(&mut self) {
         for event in &mut self.events {
-            event.published_by = (0..self.publishes.len())
-                .filter(|&index| self.publishes[index].event == event.id)
-                .collect();
-            event.handled_by = (0..self.subscriptions.len())
-                .filter(|&index| self.subscriptions[index].takes(event))
+            let first = self
+                .publishes
+                .partition_point(|publish| publish.event < event.id);
+            let end = self
+                .publishes
+                .partition_point(|publish| publish.event <= event.id);
+            event.published_by = (first..end).collect();
+        }
+        let routes = Routes::of(self);
+        for (number, event) in self.events.iter_mut().enumerate() {
+            event.handled_by = routes
+                .to(number)
+                .iter()
+                .map(|route| route.subscription)
                 .collect();
         }
     }

@@ -1,10 +1,13 @@
-//! The tests of the crate, a file a theme.
+//! The wiring, through its public face; a file a theme.
 
 mod config;
 mod confirm;
 mod diff;
 mod explain;
+mod graphs;
 mod lock;
+mod query;
+mod render;
 mod rules;
 mod rust;
 mod text;

@@ -1,0 +1,113 @@
+//! What is wrong with the wiring, and how to end because of it.
+
+use std::process::ExitCode;
+
+use buswork_wiring::render::{Marker, Note, RuleText, Severity};
+use buswork_wiring::rules::{Finding, Rule, check, rules};
+
+use super::arguments::Checking;
+use super::lock;
+use super::read::Reading;
+use crate::failure::Failure;
+
+/// What was found, in the two forms that it is drawn in.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) notes: Vec<Note>,
+    /// Remarks beside handlers and events in a tree.
+    pub(super) markers: Vec<Marker>,
+}
+
+/// The findings of the rules, and what changed since the lock file was written, if that is asked.
+pub(super) fn findings(checking: &Checking, reading: &Reading) -> Result<Found, Failure> {
+    let findings = check(&reading.wiring, &reading.config);
+    let markers = findings.iter().flat_map(markers).collect();
+    let mut notes: Vec<Note> = findings.into_iter().map(note).collect();
+    if checking.locked {
+        notes.extend(lock::changes(reading)?);
+    }
+    Ok(Found { notes, markers })
+}
+
+/// A finding is told beside the handlers that it is about, or else beside the events; what is no
+/// more than worth a look would make a tree hard to read.
+fn markers(finding: &Finding) -> Vec<Marker> {
+    if finding.severity < Severity::Warning {
+        return Vec::new();
+    }
+    let about = if finding.handlers.is_empty() {
+        &finding.events
+    } else {
+        &finding.handlers
+    };
+    let text = format!("{} {}", finding.rule, finding.message);
+    about
+        .iter()
+        .map(|id| Marker {
+            id: id.clone(),
+            text: text.clone(),
+        })
+        .collect()
+}
+
+/// What there is to say about every rule.
+pub(super) fn texts() -> Vec<RuleText> {
+    rules()
+        .iter()
+        .map(|rule| text(rule))
+        .chain([lock::text()])
+        .collect()
+}
+
+/// Errors and warnings are a reason to fail; if it is strict, remarks are too. A file that was not
+/// read is a worse one: nobody knows what stands in it.
+pub(super) fn code(checking: &Checking, reading: &Reading, notes: &[Note]) -> ExitCode {
+    if !checking.check {
+        return ExitCode::SUCCESS;
+    }
+    if !reading.wiring.problems.is_empty() {
+        return ExitCode::from(2);
+    }
+    let fails = |note: &Note| checking.strict || note.severity >= Severity::Warning;
+    if notes.iter().any(fails) {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+fn note(finding: Finding) -> Note {
+    let Finding {
+        rule,
+        severity,
+        message,
+        location,
+        events,
+        handlers,
+        path,
+        ..
+    } = finding;
+    Note {
+        rule: rule.to_owned(),
+        severity,
+        message,
+        location: (!location.file.is_empty()).then_some(location),
+        names: events
+            .into_iter()
+            .chain(handlers)
+            .chain(finding.functions)
+            .collect(),
+        path,
+        fingerprint: finding.fingerprint,
+        help: format!("fix: {}", finding.fix),
+    }
+}
+
+fn text(rule: &Rule) -> RuleText {
+    RuleText {
+        code: rule.code.to_owned(),
+        name: rule.name.to_owned(),
+        summary: rule.summary.to_owned(),
+        help: format!("{}\n\nFix: {}", rule.explanation, rule.fix),
+    }
+}

@@ -1,0 +1,89 @@
+//! `buswork wiring lock`, and `--locked`: the wiring as a file to commit.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use buswork_wiring::graph::Location;
+use buswork_wiring::lock::{Change, compare, read as parse, write};
+use buswork_wiring::render::{Note, RuleText, Severity};
+
+use super::arguments::Common;
+use super::read::{self, Reading};
+use crate::failure::Failure;
+use crate::output::Terminal;
+
+const FILE: &str = "wiring.lock.json";
+/// What a change of the wiring is called among the rules.
+const RULE: &str = "locked";
+
+/// Writes the file.
+pub(super) fn run(
+    paths: &[PathBuf],
+    common: &Common,
+    terminal: &Terminal,
+) -> Result<ExitCode, Failure> {
+    let reading = read::read(paths, common, terminal)?;
+    if let Some(problem) = reading.wiring.problems.first() {
+        return Err(Failure::new(format!(
+            "{} could not be read, and what is in it would be missing from {FILE}: {}",
+            problem.file, problem.message
+        )));
+    }
+    let path = reading.root.join(FILE);
+    let text = write(&reading.wiring);
+    if fs::read_to_string(&path).is_ok_and(|old| old == text) {
+        terminal.remark(&format!("{} is up to date", path.display()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    terminal.write(Some(&path), &text)?;
+    terminal.remark(&format!("{} is written", path.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What changed since the file was written, as findings.
+pub(super) fn changes(reading: &Reading) -> Result<Vec<Note>, Failure> {
+    let path = reading.root.join(FILE);
+    let text = fs::read_to_string(&path).map_err(|error| unread(&path, &error))?;
+    let lock =
+        parse(&text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    Ok(compare(&lock, &reading.wiring).iter().map(note).collect())
+}
+
+/// What there is to say about such findings.
+pub(super) fn text() -> RuleText {
+    RuleText {
+        code: RULE.to_owned(),
+        name: "wiring-changed".to_owned(),
+        summary: format!("the wiring is not what {FILE} says"),
+        help: "A change of the wiring is to be seen in review: run `buswork wiring lock`, and \
+               commit what it writes."
+            .to_owned(),
+    }
+}
+
+fn unread(path: &Path, error: &std::io::Error) -> Failure {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::new(format!(
+            "there is no {}: write it with `buswork wiring lock`, and commit it",
+            path.display()
+        )),
+        _ => Failure::of_file(path, "read", error),
+    }
+}
+
+fn note(change: &Change) -> Note {
+    Note {
+        rule: RULE.to_owned(),
+        severity: Severity::Error,
+        message: change.to_string(),
+        location: Some(Location {
+            file: FILE.to_owned(),
+            line: 1,
+        }),
+        names: vec![change.event.clone(), change.function.clone()],
+        path: Vec::new(),
+        fingerprint: change.to_string(),
+        help: "fix: run `buswork wiring lock` if this is meant".to_owned(),
+    }
+}

@@ -1,0 +1,224 @@
+//! Comparing, locking and explaining.
+
+use std::process::Command;
+
+use buswork_wiring::graph::Wiring;
+
+use crate::workplace::{Answer, Workplace, map, map_with};
+
+/// The second event has another handler.
+fn rerouted(wiring: &mut Wiring) {
+    "shop.stock:reserve".clone_into(&mut wiring.subscriptions[1].handler);
+}
+
+#[test]
+fn two_files_are_compared() {
+    let place = Workplace::new();
+    place.file("old.json", &map(3));
+    place.file("new.json", &map_with(3, rerouted));
+    let answer = place.run(&["wiring", "diff", "old.json", "new.json"]);
+    assert_eq!(answer.code, Some(0), "{}", answer.err);
+    insta::assert_snapshot!(answer.out);
+    let same = place.run(&["wiring", "diff", "old.json", "old.json"]);
+    assert!(
+        same.out.starts_with("the wiring is the same\n"),
+        "{}",
+        same.out
+    );
+    let chart = place.run(&[
+        "wiring", "diff", "old.json", "new.json", "--format", "mermaid",
+    ]);
+    assert!(chart.out.starts_with("flowchart LR\n"), "{}", chart.out);
+    let json = place.run(&["wiring", "diff", "old.json", "new.json", "--format", "json"]);
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&json.out)
+            .unwrap()
+            .is_object()
+    );
+}
+
+#[test]
+fn what_is_no_revision_is_said_to_be_none() {
+    let place = Workplace::new();
+    place.file("new.json", &map(1));
+    for name in ["main", "--output=x", "-x", "HEAD"] {
+        let answer = place.run(&["wiring", "diff", "--", name, "new.json"]);
+        assert_eq!((answer.code, answer.out.as_str()), (Some(2), ""), "{name}");
+        assert!(answer.err.contains("revision"), "{}", answer.err);
+    }
+    assert_eq!(
+        std::fs::read_dir(place.path()).unwrap().count(),
+        1,
+        "nothing was written"
+    );
+}
+
+#[test]
+fn two_revisions_are_compared_and_the_work_tree_is_left_alone() {
+    let place = Workplace::new();
+    let git = |arguments: &[&str]| {
+        let identity = [
+            "-c",
+            "user.name=Somebody",
+            "-c",
+            "user.email=somebody@example.com",
+        ];
+        let mut git = Command::new("git");
+        git.arg("-C")
+            .arg(place.path().join("shop"))
+            .args(identity)
+            .args(arguments);
+        let output = git
+            .env_remove("GIT_DIR")
+            .env_remove("GIT_INDEX_FILE")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    place.file("shop/src/orders.py", ORDERS);
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "one"]);
+    place.file("shop/src/billing.py", BILLING);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "two"]);
+    place.file(
+        "shop/src/orders.py",
+        &ORDERS.replace("place_order", "place"),
+    );
+    place.file("shop/src/stock.py", "class StockLow: ...\n");
+    git(&["add", "src/stock.py"]);
+    let before = git(&["status", "--porcelain"]);
+
+    let scratch = place.path().join("scratch");
+    std::fs::create_dir(&scratch).unwrap();
+    let diff = |old: &str, new: &str| {
+        let mut command = place.command(&["wiring", "diff", old, new, "src"]);
+        command
+            .current_dir(place.path().join("shop"))
+            .env("TMPDIR", &scratch);
+        let answer = Answer::of(&command.output().unwrap());
+        assert_eq!(answer.code, Some(0), "{}", answer.err);
+        answer.out
+    };
+    insta::assert_snapshot!(diff("HEAD~1", "HEAD"));
+    insta::assert_snapshot!(diff("HEAD", "."));
+    assert_eq!(git(&["status", "--porcelain"]), before);
+    assert_eq!(
+        std::fs::read_dir(&scratch).unwrap().count(),
+        0,
+        "nothing is left behind"
+    );
+}
+
+const ORDERS: &str = "
+from buswork import EventBus
+
+class OrderPlaced: ...
+
+bus = EventBus()
+
+def place_order():
+    bus.publish(OrderPlaced())
+";
+
+const BILLING: &str = "
+from orders import OrderPlaced, bus
+
+@bus.on(OrderPlaced)
+def charge(order: OrderPlaced): ...
+";
+
+#[test]
+fn the_lock_file_is_written_and_held_against_the_code() {
+    let place = Workplace::new();
+    place.file("map.json", &map(2));
+    let missing = place.run(&["wiring", "map.json", "--check", "--locked"]);
+    assert_eq!(missing.code, Some(2));
+    assert!(
+        missing.err.contains("buswork wiring lock"),
+        "{}",
+        missing.err
+    );
+
+    let written = place.run(&["wiring", "lock", "map.json"]);
+    assert_eq!((written.code, written.out.as_str()), (Some(0), ""));
+    assert!(
+        written.err.ends_with("wiring.lock.json is written\n"),
+        "{}",
+        written.err
+    );
+    assert!(
+        place
+            .run(&["wiring", "lock", "map.json"])
+            .err
+            .ends_with("is up to date\n")
+    );
+    assert_eq!(
+        place.run(&["wiring", "lock", "map.json", "--quiet"]).err,
+        ""
+    );
+    assert_eq!(
+        place
+            .run(&["wiring", "map.json", "--check", "--locked"])
+            .code,
+        Some(0)
+    );
+
+    place.file("map.json", &map(3));
+    let changed = place.run(&["wiring", "map.json", "--check", "--locked"]);
+    assert_eq!(changed.code, Some(1));
+    insta::assert_snapshot!(changed.out);
+    assert_eq!(
+        place.run(&["wiring", "map.json", "--check"]).code,
+        Some(0),
+        "not asked for"
+    );
+    let github = place.run(&[
+        "wiring", "map.json", "--check", "--locked", "--format", "github",
+    ]);
+    assert!(
+        github.out.contains("::error file=wiring.lock.json,"),
+        "{}",
+        github.out
+    );
+
+    place.file("wiring.lock.json", "{}");
+    assert_eq!(
+        place
+            .run(&["wiring", "map.json", "--check", "--locked"])
+            .code,
+        Some(2)
+    );
+}
+
+#[test]
+fn a_lock_with_something_missing_is_not_written() {
+    let place = Workplace::new();
+    let text = map_with(1, |wiring| {
+        wiring.problems.push(buswork_wiring::graph::Problem {
+            file: "broken.py".to_owned(),
+            line: 3,
+            message: "expected an expression".to_owned(),
+        });
+    });
+    place.file("map.json", &text);
+    let answer = place.run(&["wiring", "lock", "map.json"]);
+    assert_eq!(answer.code, Some(2));
+    assert!(!place.path().join("wiring.lock.json").exists());
+}
+
+#[test]
+fn it_tells_why_a_handler_gets_an_event_or_why_not() {
+    let place = Workplace::new();
+    place.file("map.json", &map(2));
+    let gets = place.run(&["wiring", "explain", "OrderPlaced1", "charge1", "map.json"]);
+    assert_eq!(gets.code, Some(0));
+    insta::assert_snapshot!(gets.out);
+    let misses = place.run(&["wiring", "explain", "OrderPlaced1", "charge0", "map.json"]);
+    assert_eq!(misses.code, Some(1));
+    let unknown = place.run(&["wiring", "explain", "OrderPalced1", "charge0", "map.json"]);
+    assert_eq!((unknown.code, unknown.out.as_str()), (Some(2), ""));
+    assert!(unknown.err.contains("OrderPlaced1"), "{}", unknown.err);
+}

@@ -1,0 +1,8 @@
+//! The command, run as a program; a file a theme.
+
+mod answer;
+mod check;
+mod code;
+mod compare;
+mod map;
+mod workplace;
