@@ -40,7 +40,7 @@ pub(crate) fn find(
         let name = evaluator.name_of(class);
         let mut calls = Vec::new();
         for &file in evaluator.project.calling(&name) {
-            evaluator.collect_calls(file, &name, &mut calls);
+            calls.extend(evaluator.project.calls_of(file, &name));
         }
         for at in calls {
             if covered.contains(&at) || !is_built(evaluator, at, class) {

@@ -40,10 +40,11 @@ pub(crate) struct Summary {
     pub(crate) imports: Vec<String>,
     /// Displays `{key: value}` that may be tables of handlers.
     pub(crate) tables: Vec<ExpressionId>,
-    /// Scopes that may fill a table of handlers.
-    pub(crate) registrars: Vec<ScopeId>,
-    /// Scopes that may call what stands in one.
-    pub(crate) dispatchers: Vec<ScopeId>,
+    /// Scopes that may fill a table of handlers, the last name of the table, and whether they add to
+    /// an entry, or set it.
+    pub(crate) registrars: Vec<(ScopeId, String, bool)>,
+    /// Functions that may call what stands in one, and its last name.
+    pub(crate) dispatchers: Vec<(ScopeId, String)>,
     /// Texts that may be the dotted path of a module or something in it.
     pub(crate) mentions: Vec<String>,
     /// Whether it has a test `__name__ == "__main__"`.

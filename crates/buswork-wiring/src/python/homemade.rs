@@ -19,13 +19,21 @@ pub(crate) enum Table {
 #[derive(Debug, Clone)]
 pub(crate) struct Registration {
     pub(crate) tables: Vec<Table>,
-    pub(crate) table: ExpressionRef,
     pub(crate) key: ExpressionRef,
     pub(crate) handler: ExpressionRef,
     /// Where it is done.
     pub(crate) at: ExpressionRef,
     /// Whether it replaces what was there, instead of adding to it.
     pub(crate) replaces: bool,
+}
+
+/// Something put under a key of a table, as it is written.
+struct Entry {
+    table: ExpressionRef,
+    key: ExpressionRef,
+    value: ExpressionRef,
+    at: ExpressionRef,
+    replaces: bool,
 }
 
 /// A function that calls what stands in a table for an event.
@@ -61,47 +69,31 @@ impl Homemade {
     pub(crate) fn find(evaluator: &Evaluator<'_>) -> Self {
         let dispatches = evaluator.dispatches();
         let tables: FxHashSet<&Table> = dispatches.iter().flat_map(|d| &d.tables).collect();
-        let mut registrations = evaluator.registrations();
-        registrations.retain(|registration| {
-            registration
-                .tables
-                .iter()
-                .any(|table| tables.contains(table))
-        });
+        let registrations = evaluator.registrations(&dispatches, &tables);
         // A table with one entry a name is a registry like any other. One that is only written down
         // must say that it is about handlers.
         let is_bus = |dispatch: &Dispatch| {
-            let own = registrations.iter().filter(|registration| {
-                registration
-                    .tables
-                    .iter()
-                    .any(|table| dispatch.tables.contains(table))
-            });
+            let own = registrations.iter().filter(|one| shares(&one.tables, &dispatch.tables));
             let mut own = own.peekable();
-            let is_named = speaks_of_handlers(&evaluator.table_name(dispatch.table));
             match dispatch.key {
                 KeyOf::Class => true,
-                _ if own.peek().is_none() => is_named,
+                _ if own.peek().is_none() => {
+                    speaks_of_handlers(&evaluator.table_name(dispatch.table))
+                }
                 _ => own.any(|registration| !registration.replaces),
             }
         };
-        let dispatches: Vec<_> = dispatches
-            .iter()
-            .filter(|one| is_bus(one))
-            .cloned()
-            .collect();
-        let tables: FxHashSet<&Table> = dispatches.iter().flat_map(|d| &d.tables).collect();
-        registrations.retain(|registration| {
-            registration
-                .tables
-                .iter()
-                .any(|table| tables.contains(table))
-        });
-        Self {
-            registrations,
-            dispatches,
-        }
+        let dispatches: Vec<_> = dispatches.iter().filter(|one| is_bus(one)).cloned().collect();
+        let is_used = |one: &Registration| {
+            dispatches.iter().any(|dispatch| shares(&one.tables, &dispatch.tables))
+        };
+        let registrations = registrations.into_iter().filter(is_used).collect();
+        Self { registrations, dispatches }
     }
+}
+
+fn shares(left: &[Table], right: &[Table]) -> bool {
+    left.iter().any(|table| right.contains(table))
 }
 
 /// Whether a table's name says what it holds.
@@ -115,24 +107,32 @@ pub(crate) fn speaks_of_handlers(name: &str) -> bool {
 }
 
 impl Evaluator<'_> {
-    fn registrations(&self) -> Vec<Registration> {
+    fn registrations(
+        &self,
+        dispatches: &[Dispatch],
+        tables: &FxHashSet<&Table>,
+    ) -> Vec<Registration> {
+        let names: FxHashSet<String> =
+            dispatches.iter().map(|dispatch| self.table_name(dispatch.table)).collect();
         let mut result = Vec::new();
-        for (file, id) in self.all(|summary| &summary.registrars) {
-            self.registrations_in(ScopeRef { file, id }, &mut result);
+        for (file, read) in (0..).zip(&self.project.files) {
+            let mut last = None;
+            for (id, name, _) in &read.summary.registrars {
+                if names.contains(name) && last != Some(*id) {
+                    last = Some(*id);
+                    self.registrations_in(ScopeRef { file, id: *id }, tables, &mut result);
+                }
+            }
         }
         result
     }
 
-    fn all<'a>(
-        &'a self,
-        list: impl Fn(&'a super::facts::Summary) -> &'a Vec<u32> + 'a,
-    ) -> impl Iterator<Item = (u32, u32)> + 'a {
-        (0..)
-            .zip(&self.project.files)
-            .flat_map(move |(file, read)| list(&read.summary).iter().map(move |&id| (file, id)))
-    }
-
-    fn registrations_in(&self, scope: ScopeRef, into: &mut Vec<Registration>) {
+    fn registrations_in(
+        &self,
+        scope: ScopeRef,
+        wanted: &FxHashSet<&Table>,
+        into: &mut Vec<Registration>,
+    ) {
         let facts = self.project.facts(scope.file);
         let here = facts.scope(scope.id);
         let there = |id| ExpressionRef {
@@ -159,51 +159,30 @@ impl Evaluator<'_> {
             let Some((table, key)) = self.entry(there(*of)) else {
                 continue;
             };
-            self.register(table, key, there(added), there(call), false, into);
+            let entry = Entry { table, key, value: there(added), at: there(call), replaces: false };
+            into.extend(self.registration(entry, wanted));
         }
         for statement in &here.statements {
-            let StatementKind::Bind { target, value } = statement.kind else {
+            let StatementKind::Bind { target, value } = statement.kind else { continue };
+            let ExpressionKind::Subscript(table, key) = *facts.kind(target) else { continue };
+            if value == NOTHING {
                 continue;
-            };
-            let ExpressionKind::Subscript(table, key) = *facts.kind(target) else {
-                continue;
-            };
-            if value != NOTHING {
-                self.register(
-                    there(table),
-                    there(key),
-                    there(value),
-                    there(target),
-                    true,
-                    into,
-                );
             }
+            let (table, key) = (there(table), there(key));
+            let entry =
+                Entry { table, key, value: there(value), at: there(target), replaces: true };
+            into.extend(self.registration(entry, wanted));
         }
     }
 
-    fn register(
-        &self,
-        table: ExpressionRef,
-        key: ExpressionRef,
-        value: ExpressionRef,
-        at: ExpressionRef,
-        replaces: bool,
-        into: &mut Vec<Registration>,
-    ) {
-        let tables = self.tables(table);
-        let Some(handler) = self.handler_in(value) else {
-            return;
-        };
-        if !tables.is_empty() {
-            into.push(Registration {
-                tables,
-                table,
-                key,
-                handler,
-                at,
-                replaces,
-            });
+    fn registration(&self, entry: Entry, wanted: &FxHashSet<&Table>) -> Option<Registration> {
+        let tables = self.tables(entry.table);
+        if !tables.iter().any(|table| wanted.contains(table)) {
+            return None;
         }
+        let handler = self.handler_in(entry.value)?;
+        let Entry { key, at, replaces, .. } = entry;
+        Some(Registration { tables, key, handler, at, replaces })
     }
 
     /// The part of a table's entry that is the handler: the entry itself, or in `(priority, handler)`
@@ -351,15 +330,30 @@ impl Evaluator<'_> {
     }
 
     fn dispatches(&self) -> Vec<Dispatch> {
+        let (mut added, mut set) = (FxHashSet::default(), FxHashSet::default());
+        for (_, name, adds) in self.project.files.iter().flat_map(|file| &file.summary.registrars) {
+            if *adds { added.insert(name.as_str()) } else { set.insert(name.as_str()) };
+        }
         let mut result = Vec::new();
-        for (file, id) in self.all(|summary| &summary.dispatchers) {
-            let scope = ScopeRef { file, id };
-            self.dispatches_in(scope, &mut result);
+        for (file, read) in (0..).zip(&self.project.files) {
+            for (id, name) in &read.summary.dispatchers {
+                let by_any_key = added.contains(name.as_str()) || speaks_of_handlers(name);
+                if by_any_key || set.contains(name.as_str()) {
+                    let scope = ScopeRef { file, id: *id };
+                    self.dispatches_in(scope, name, by_any_key, &mut result);
+                }
+            }
         }
         result
     }
 
-    fn dispatches_in(&self, scope: ScopeRef, into: &mut Vec<Dispatch>) {
+    fn dispatches_in(
+        &self,
+        scope: ScopeRef,
+        name: &str,
+        by_any_key: bool,
+        into: &mut Vec<Dispatch>,
+    ) {
         let facts = self.project.facts(scope.file);
         let looked_up = (0..)
             .zip(&facts.expressions)
@@ -380,12 +374,14 @@ impl Evaluator<'_> {
                 file: scope.file,
                 id,
             };
-            let Some((table, key)) = self.entry(at) else {
+            let Some((table, key)) = self.entry(at) else { continue };
+            if facts.last_name(table.id) != Some(name) {
                 continue;
-            };
-            let Some((function, event, key)) = self.keyed_by(key, 0) else {
+            }
+            let Some((function, event, key)) = self.keyed_by(key, 0) else { continue };
+            if !by_any_key && key != KeyOf::Class {
                 continue;
-            };
+            }
             if !self.is_called(at, scope) {
                 continue;
             }

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::facts::{Facts, MODULE, Name, ScopeId, StatementKind, Summary};
+use super::facts::{ExpressionKind, Facts, MODULE, Name, ScopeId, StatementKind, Summary};
 use super::store::Packed;
 
 /// An index into [`Project::files`].
@@ -46,6 +46,11 @@ struct Unpacked {
     bound: FxHashMap<(ScopeId, Name), Vec<u32>>,
     /// Statements `from … import *`.
     stars: Vec<u32>,
+    /// Calls, by the last name of what is called.
+    calls: FxHashMap<Name, Vec<u32>>,
+    /// Other names of things, by their last names: of `register = self.register_listener` and
+    /// `from shop import emit as send`, the second by the first.
+    aliases: FxHashMap<Name, Vec<Name>>,
     names: FxHashMap<String, Name>,
 }
 
@@ -181,6 +186,22 @@ impl Project {
         bound.map_or(&[], Vec::as_slice)
     }
 
+    /// All calls in a file of something of this last name, under that or another name.
+    pub(crate) fn calls_of(&self, file: FileId, name: &str) -> Vec<ExpressionRef> {
+        let there = self.unpacked(file);
+        let Some(&name) = there.names.get(name) else { return Vec::new() };
+        let aliases = there.aliases.get(&name).into_iter().flatten();
+        let names = std::iter::once(&name).chain(aliases);
+        let mut found: Vec<_> = names
+            .filter_map(|name| there.calls.get(name))
+            .flatten()
+            .map(|&id| ExpressionRef { file, id })
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     /// Indices of the module's statements `from … import *`, in order.
     pub(crate) fn stars(&self, file: FileId) -> &[u32] {
         &self.unpacked(file).stars
@@ -266,13 +287,45 @@ impl Unpacked {
                 }
             }
         }
-        Self {
-            facts,
-            bound,
-            stars,
-            names,
+        let calls = calls(&facts);
+        let aliases = aliases(&facts);
+        Self { facts, bound, stars, calls, aliases, names }
+    }
+}
+
+fn calls(facts: &Facts) -> FxHashMap<Name, Vec<u32>> {
+    let mut calls: FxHashMap<Name, Vec<u32>> = FxHashMap::default();
+    for &call in facts.scopes.iter().flat_map(|scope| &scope.calls) {
+        let ExpressionKind::Call(callee, _) = facts.kind(call) else { continue };
+        if let ExpressionKind::Name(name) | ExpressionKind::Attribute(_, name) = facts.kind(*callee)
+        {
+            calls.entry(*name).or_default().push(call);
         }
     }
+    calls
+}
+
+fn aliases(facts: &Facts) -> FxHashMap<Name, Vec<Name>> {
+    let mut aliases: FxHashMap<Name, Vec<Name>> = FxHashMap::default();
+    for statement in facts.scopes.iter().flat_map(|scope| &scope.statements) {
+        let (known, alias) = match statement.kind {
+            StatementKind::Bind { target, value } => {
+                match (facts.kind(value), facts.kind(target)) {
+                    (
+                        ExpressionKind::Name(known) | ExpressionKind::Attribute(_, known),
+                        ExpressionKind::Name(alias) | ExpressionKind::Attribute(_, alias),
+                    ) => (*known, *alias),
+                    _ => continue,
+                }
+            }
+            StatementKind::From { name, bound, .. } => (name, bound),
+            _ => continue,
+        };
+        if known != alias {
+            aliases.entry(known).or_default().push(alias);
+        }
+    }
+    aliases
 }
 
 /// The names that a statement binds.

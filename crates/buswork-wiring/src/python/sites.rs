@@ -101,6 +101,7 @@ pub(crate) enum HandlerId {
 
 /// Finds all sites of a project.
 pub(crate) fn find(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Sites {
+    let adapters: &[Adapter] = &spoken(evaluator, adapters);
     let homemade = Homemade::find(evaluator);
     let mut finder = Finder {
         evaluator,
@@ -122,6 +123,30 @@ pub(crate) fn find(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Sites {
         }
     }
     finder.found
+}
+
+/// The adapters of buses that the project imports, or that are known by other things than a package.
+fn spoken(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Vec<Adapter> {
+    let files = &evaluator.project.files;
+    let imported: FxHashSet<&str> = files
+        .iter()
+        .flat_map(|file| &file.summary.imports)
+        .filter_map(|import| import.split('.').next())
+        .collect();
+    let is_here = |path: &String| {
+        let root = path.split('.').next().unwrap_or_default();
+        root.contains('*') || imported.contains(root)
+            || files.iter().any(|file| file.module.split('.').next() == Some(root))
+    };
+    let is_spoken = |adapter: &&Adapter| {
+        let verbs = adapter.publish.iter().chain(&adapter.subscribe).chain(&adapter.marks);
+        let mut dotted = verbs.map(|verb| &verb.call).filter(|call| call.contains('.'));
+        let classes = adapter.conventions.iter().flat_map(|convention| &convention.classes);
+        !adapter.receivers.is_empty()
+            || adapter.buses.iter().chain(classes).any(is_here)
+            || dotted.any(is_here)
+    };
+    adapters.iter().filter(is_spoken).cloned().collect()
 }
 
 struct Finder<'a, 'p> {

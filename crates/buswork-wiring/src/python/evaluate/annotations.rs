@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::super::facts::{ExpressionKind, ScopeKind};
-use super::super::project::{ExpressionRef, ScopeRef};
+use super::super::facts::ExpressionKind;
+use super::super::project::ExpressionRef;
 use super::{Context, Evaluator, Fact, Value};
 
 impl Evaluator<'_> {
@@ -166,7 +166,4 @@ impl Evaluator<'_> {
         found.into_iter().map(|fact| fact.value).collect()
     }
 
-    pub(crate) fn is_class(&self, scope: ScopeRef) -> bool {
-        self.kind_of(scope) == ScopeKind::Class
-    }
 }

@@ -74,17 +74,6 @@ impl Arguments<'_> {
         values.collect()
     }
 
-    /// What `*` hands over.
-    pub(crate) fn starred(&self) -> Option<ExpressionRef> {
-        self.list.iter().find_map(|argument| match argument {
-            Argument::Star(value) => Some(ExpressionRef {
-                file: self.file,
-                id: *value,
-            }),
-            _ => None,
-        })
-    }
-
     /// Keyword arguments, by name.
     pub(crate) fn keywords(&self) -> Vec<(&str, ExpressionRef)> {
         let named = self.list.iter().filter_map(|argument| match argument {
@@ -545,7 +534,7 @@ impl<'p> Evaluator<'p> {
         let mut candidates = Vec::new();
         for name in &names {
             for &file in self.project.calling(name) {
-                self.collect_calls(file, name, &mut candidates);
+                candidates.extend(self.project.calls_of(file, name));
             }
         }
         if candidates.len() > MOST_CALLERS {
@@ -556,24 +545,6 @@ impl<'p> Evaluator<'p> {
         callers
             .filter_map(|call| self.caller(call, function, class, is_only))
             .collect()
-    }
-
-    /// All calls in a file of something of this last name.
-    pub(crate) fn collect_calls(&self, file: u32, name: &str, into: &mut Vec<ExpressionRef>) {
-        let facts = self.project.facts(file);
-        let aliases = aliases(facts, name);
-        for scope in &facts.scopes {
-            for &call in &scope.calls {
-                let ExpressionKind::Call(function, _) = facts.kind(call) else { continue };
-                let called = match facts.kind(*function) {
-                    ExpressionKind::Name(called) | ExpressionKind::Attribute(_, called) => *called,
-                    _ => continue,
-                };
-                if facts.text(called) == name || aliases.contains(&called) {
-                    into.push(ExpressionRef { file, id: call });
-                }
-            }
-        }
     }
 
     fn caller(
@@ -660,32 +631,6 @@ impl<'p> Evaluator<'p> {
         let facts = self.project.facts(scope.file);
         facts.text(facts.scope(scope.id).name).to_owned()
     }
-}
-
-/// Other names that a file gives to something of this last name: `register = self.register_listener`,
-/// `from shop import emit as send`.
-fn aliases(facts: &Facts, name: &str) -> Vec<u32> {
-    let statements = facts.scopes.iter().flat_map(|scope| &scope.statements);
-    let aliases = statements.filter_map(|statement| match statement.kind {
-        StatementKind::Bind { target, value } => {
-            let is_it = matches!(
-                facts.kind(value),
-                ExpressionKind::Name(found) | ExpressionKind::Attribute(_, found)
-                    if facts.text(*found) == name
-            );
-            match facts.kind(target) {
-                ExpressionKind::Name(alias) | ExpressionKind::Attribute(_, alias) if is_it => {
-                    Some(*alias)
-                }
-                _ => None,
-            }
-        }
-        StatementKind::From { name: imported, bound, .. } => {
-            (imported != bound && facts.text(imported) == name).then_some(bound)
-        }
-        _ => None,
-    });
-    aliases.collect()
 }
 
 /// A format string with `{}` for each field.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::evaluate::{Ancestor, Context, Fact, Value};
+use super::super::evaluate::{Context, Fact, Value};
 use super::super::facts::{ExpressionKind, ScopeKind};
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::{EventId, Finder, FoundSubscription, HandlerId, Operand, Site};
