@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::python::{Packed, Summary};
+use crate::python::{Packed, Stored, Summary};
 
 /// Changes with the form of the facts and of the file.
 const FORM: &[u8; 12] = b"buswork-w001";
@@ -51,8 +51,14 @@ impl Cache {
         Self { path: Some(path), known }
     }
 
-    pub(crate) fn take(&mut self, hash: Hash) -> Option<(Summary, Packed)> {
-        self.known.remove(&hash)
+    /// What is known of a file that says this.
+    pub(crate) fn get(&self, hash: Hash) -> Option<(Summary, Packed)> {
+        self.known.get(&hash).cloned()
+    }
+
+    /// How many files it knows.
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
     }
 
     /// Whether there is a file to keep things in.
@@ -60,20 +66,16 @@ impl Cache {
         self.path.is_some()
     }
 
-    /// Whether something is left that no file says any more.
-    pub(crate) fn has_more(&self) -> bool {
-        !self.known.is_empty()
-    }
-
     /// Keeps these, and nothing else.
     pub(crate) fn store<'a>(
         &self,
-        entries: impl Iterator<Item = (Hash, &'a Summary, &'a Packed)>,
+        entries: impl Iterator<Item = (Hash, &'a Summary, &'a Stored)>,
     ) -> io::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let mut bodies = Vec::new();
         let mut index = Vec::new();
-        for (hash, summary, packed) in entries {
+        for (hash, summary, stored) in entries {
+            let Stored::Packed(packed, _) = stored else { continue };
             let start = bodies.len();
             bodies.extend_from_slice(packed.bytes());
             index.push(Entry { hash, summary: summary.clone(), start, end: bodies.len() });

@@ -11,7 +11,7 @@ use crate::adapters::{Adapter, presets};
 use crate::cache::{self, Cache, Hash};
 use crate::config::Config;
 use crate::graph::{Problem, Wiring};
-use crate::python::{self, Packed, ReadFile, Summary};
+use crate::python::{self, ReadFile, Stored};
 use crate::rust;
 use crate::sources::{self, Source};
 
@@ -76,15 +76,14 @@ pub fn scan(root: &Path, paths: &[PathBuf], config: &Config) -> Wiring {
 pub fn scan_with(root: &Path, paths: &[PathBuf], config: &Config, options: &Options<'_>) -> Wiring {
     let found = sources::find(root, paths, &config.exclude);
     let mut problems = found.problems;
-    let mut cache = Cache::open(options.cache.as_deref());
-    let read = read_all(root, &found.python, options);
-    let (files, more) = take_apart(read, &mut cache, options);
-    problems.extend(more);
-    if let Err(error) = remember(&cache, &files) {
+    let cache = Cache::open(options.cache.as_deref());
+    let read = read_all(root, &found.python, &cache, options);
+    problems.extend(read.problems);
+    if let Err(error) = remember(&cache, &read.files, read.parsed) {
         let folder = options.cache.as_deref().unwrap_or(Path::new("")).display().to_string();
         problems.push(sources::problem(&folder, &format!("the cache was not written: {error}")));
     }
-    let files = files.into_iter().map(|(_, file)| file).collect();
+    let files = read.files.into_iter().map(|(_, file)| file).collect();
     let shown: Vec<String> = paths.iter().map(|path| sources::relative(root, path)).collect();
     let mut roots = config.source_roots.clone();
     roots.extend(shown.iter().filter(|path| *path != ".").cloned());
@@ -109,77 +108,33 @@ fn adapters(config: &Config) -> Vec<Adapter> {
     config.adapters.iter().cloned().chain(presets).collect()
 }
 
-/// A file as it was read, or what was wrong with it.
-type Read = (Hash, Source, Option<Problem>);
-
-fn read_all(
-    root: &Path,
-    paths: &[PathBuf],
-    options: &Options<'_>,
-) -> Vec<Result<Read, Problem>> {
-    let _ = options;
-    paths
-        .iter()
-        .map(|path| match fs::read(path) {
-            Ok(bytes) => {
-                let hash = cache::hash(&bytes);
-                let (source, said) = sources::read(root, path, bytes);
-                Ok((hash, source, said))
-            }
-            Err(error) => Err(not_read(root, path, &error)),
-        })
-        .collect()
+/// What came of reading all files.
+#[derive(Debug, Default)]
+struct Read {
+    /// In the order of the paths.
+    files: Vec<(Hash, ReadFile)>,
+    problems: Vec<Problem>,
+    /// How many of them had to be parsed.
+    parsed: usize,
 }
 
-/// The facts of all files: those that are remembered, and the others parsed.
-fn take_apart(
-    read: Vec<Result<Read, Problem>>,
-    cache: &mut Cache,
-    options: &Options<'_>,
-) -> (Vec<(Hash, ReadFile)>, Vec<Problem>) {
-    let mut problems = Vec::new();
-    let mut done: Vec<(usize, Hash, ReadFile)> = Vec::new();
-    let mut open: Vec<(usize, Hash, Source)> = Vec::new();
-    for (index, read) in read.into_iter().enumerate() {
-        match read {
-            Ok((hash, source, said)) => {
-                problems.extend(said);
-                match cache.take(hash) {
-                    Some((summary, packed)) => {
-                        let path = source.file;
-                        done.push((index, hash, ReadFile { path, summary, packed }));
-                    }
-                    None => open.push((index, hash, source)),
-                }
-            }
-            Err(problem) => problems.push(problem),
-        }
-    }
-    done.extend(parse_all(open, options));
-    done.sort_unstable_by_key(|(index, ..)| *index);
-    (done.into_iter().map(|(_, hash, file)| (hash, file)).collect(), problems)
-}
-
-fn parse_all(
-    open: Vec<(usize, Hash, Source)>,
-    options: &Options<'_>,
-) -> Vec<(usize, Hash, ReadFile)> {
+/// Reads all files, and takes those apart that the cache does not know.
+fn read_all(root: &Path, paths: &[PathBuf], cache: &Cache, options: &Options<'_>) -> Read {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = if options.threads == 0 { cores } else { options.threads };
-    let (next, total) = (AtomicUsize::new(0), open.len());
+    let (next, total) = (AtomicUsize::new(0), paths.len());
     let done = Mutex::new(Vec::with_capacity(total));
     let work = || {
         let mut own = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some((index, hash, source)) = open.get(at) else { break };
-            let (summary, packed): (Summary, Packed) = python::read(&source.text);
-            own.push((*index, *hash, ReadFile { path: source.file.clone(), summary, packed }));
+            let Some(path) = paths.get(at) else { break };
+            own.push((at, read_one(root, path, cache)));
             if let Some(progress) = options.progress {
                 progress(at + 1, total);
             }
         }
-        done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&mut own);
+        lock(&done).append(&mut own);
     };
     thread::scope(|scope| {
         for _ in 0..threads.min(total.div_ceil(8)).max(1) {
@@ -189,18 +144,49 @@ fn parse_all(
             }
         }
     });
-    done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    let mut done = std::mem::take(&mut *lock(&done));
+    done.sort_unstable_by_key(|(at, _)| *at);
+    let mut read = Read::default();
+    for (_, one) in done {
+        match one {
+            Ok((hash, file, is_new)) => {
+                read.files.push((hash, file));
+                read.parsed += usize::from(is_new);
+            }
+            Err(problem) => read.problems.push(problem),
+        }
+    }
+    read
 }
 
-fn remember(cache: &Cache, files: &[(Hash, ReadFile)]) -> std::io::Result<()> {
-    if !cache.keeps() || files.is_empty() {
+type One = Result<(Hash, ReadFile, bool), Problem>;
+
+fn read_one(root: &Path, path: &Path, cache: &Cache) -> One {
+    let bytes = fs::read(path).map_err(|error| not_read(root, path, &error))?;
+    let hash = if cache.keeps() { cache::hash(&bytes) } else { 0 };
+    if let Some((summary, packed)) = cache.get(hash) {
+        let stored = Stored::packed(packed);
+        let file = ReadFile { path: sources::relative(root, path), summary, stored };
+        return Ok((hash, file, false));
+    }
+    let (source, said) = sources::read(root, path, bytes);
+    let (mut summary, stored) = python::read(&source.text, cache.keeps());
+    if let Some(said) = said {
+        summary.problems.push((0, said.message));
+    }
+    Ok((hash, ReadFile { path: source.file, summary, stored }, true))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Writes the cache, if there is something to add or to drop.
+fn remember(cache: &Cache, files: &[(Hash, ReadFile)], parsed: usize) -> std::io::Result<()> {
+    if !cache.keeps() || (parsed == 0 && files.len() >= cache.len()) {
         return Ok(());
     }
-    let is_new = files.iter().any(|(_, file)| !file.packed.is_shared());
-    if !is_new && !cache.has_more() {
-        return Ok(());
-    }
-    cache.store(files.iter().map(|(hash, file)| (*hash, &file.summary, &file.packed)))
+    cache.store(files.iter().map(|(hash, file)| (*hash, &file.summary, &file.stored)))
 }
 
 /// Runs something where a deep recursion is no harm.

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::words::Words;
+
 /// An index into [`Facts::names`].
 pub(crate) type Name = u32;
 /// An index into [`Facts::expressions`].
@@ -30,14 +32,16 @@ pub(crate) struct Facts {
 pub(crate) struct Summary {
     /// Lines in the file.
     pub(crate) lines: u32,
-    /// Last names of what is called, and of decorators; sorted.
-    pub(crate) called: Vec<String>,
+    /// What is called, and decorators, sorted: the last name, behind that of the receiver if there
+    /// is one (`bus.publish`).
+    pub(crate) called: Words,
     /// Names of its classes, each with the last names of its bases.
     pub(crate) classes: Vec<(ScopeId, String, Vec<String>)>,
-    /// Names of its functions and methods, each with its scope.
-    pub(crate) functions: Vec<(ScopeId, String)>,
+    /// Its functions and methods, and their names.
+    pub(crate) functions: Vec<ScopeId>,
+    pub(crate) function_names: Words,
     /// Absolute and relative names of modules that it imports: dots, then the dotted name.
-    pub(crate) imports: Vec<String>,
+    pub(crate) imports: Words,
     /// Displays `{key: value}` that may be tables of handlers.
     pub(crate) tables: Vec<ExpressionId>,
     /// Scopes that may fill a table of handlers, the last name of the table, and whether they add to
@@ -46,7 +50,7 @@ pub(crate) struct Summary {
     /// Functions that may call what stands in one, and its last name.
     pub(crate) dispatchers: Vec<(ScopeId, String)>,
     /// Texts that may be the dotted path of a module or something in it.
-    pub(crate) mentions: Vec<String>,
+    pub(crate) mentions: Words,
     /// Whether it has a test `__name__ == "__main__"`.
     pub(crate) is_program: bool,
     /// Syntax errors and the like, with their lines.

@@ -25,9 +25,10 @@ mod project;
 mod reach;
 mod sites;
 mod store;
+mod words;
 
 pub(crate) use facts::Summary;
-pub(crate) use store::Packed;
+pub(crate) use store::{Packed, Stored};
 
 use crate::adapters::Adapter;
 use crate::graph::{IgnoreComment, Location, Problem, Wiring};
@@ -38,13 +39,15 @@ pub(crate) struct ReadFile {
     /// Relative to the root, with `/`.
     pub(crate) path: String,
     pub(crate) summary: Summary,
-    pub(crate) packed: Packed,
+    pub(crate) stored: Stored,
 }
 
 /// Takes one file apart.
-pub(crate) fn read(source: &str) -> (Summary, Packed) {
+pub(crate) fn read(source: &str, pack: bool) -> (Summary, Stored) {
     let (summary, facts) = parse::parse(source);
-    (summary, Packed::pack(&facts))
+    let stored =
+        if pack { Stored::packed(Packed::pack(&facts)) } else { Stored::Facts(facts) };
+    (summary, stored)
 }
 
 /// Links files into a graph. `roots` are folders whose modules are imported by their path below them.
@@ -71,7 +74,7 @@ pub(crate) fn link(
     }
     let files = files
         .into_iter()
-        .map(|file| (file.path, file.summary, file.packed))
+        .map(|file| (file.path, file.summary, file.stored))
         .collect();
     let project = project::Project::new(files, roots);
     let evaluator = evaluate::Evaluator::new(&project);

@@ -61,6 +61,8 @@ pub(crate) fn parse(source: &str) -> (Summary, Facts) {
 struct Reader {
     lines: LineIndex,
     line_count: u32,
+    /// The line that was asked for last, from 0.
+    last_line: usize,
     facts: Facts,
     interned: FxHashMap<String, Name>,
     /// The scope being read, and the block in it.
@@ -81,6 +83,7 @@ impl Reader {
         let mut reader = Self {
             lines,
             line_count: if source.is_empty() { 0 } else { line_count },
+            last_line: 0,
             facts: Facts::empty(),
             interned: std::iter::once((String::new(), 0)).collect(),
             scope: MODULE,
@@ -106,8 +109,20 @@ impl Reader {
         (summary::of(&mut self), self.facts)
     }
 
-    fn line(&self, offset: TextSize) -> u32 {
-        u32::try_from(self.lines.line_index(offset).get()).unwrap_or(u32::MAX)
+    /// The line of an offset. Most are asked for in order, near the one before.
+    fn line(&mut self, offset: TextSize) -> u32 {
+        let starts = self.lines.line_starts();
+        let is_in = |line: usize| {
+            starts.get(line).is_some_and(|&start| start <= offset)
+                && starts.get(line + 1).is_none_or(|&next| offset < next)
+        };
+        let last = self.last_line;
+        let line = match [last, last + 1].into_iter().find(|&line| is_in(line)) {
+            Some(line) => line,
+            None => starts.partition_point(|&start| start <= offset).saturating_sub(1),
+        };
+        self.last_line = line;
+        index(line + 1)
     }
 
     fn intern(&mut self, text: &str) -> Name {

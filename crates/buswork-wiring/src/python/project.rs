@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::facts::{ExpressionKind, Facts, MODULE, Name, ScopeId, StatementKind, Summary};
-use super::store::Packed;
+use super::store::Stored;
 
 /// An index into [`Project::files`].
 pub(crate) type FileId = u32;
@@ -34,14 +34,13 @@ pub(crate) struct File {
     /// Whether it is an `__init__.py`.
     pub(crate) is_package: bool,
     pub(crate) summary: Summary,
-    packed: Packed,
-    unpacked: OnceCell<Unpacked>,
+    stored: Stored,
+    names: OnceCell<Names>,
 }
 
-/// A file's facts, and where each name is bound.
+/// Where each name of a file is bound, and what is called by it.
 #[derive(Debug)]
-struct Unpacked {
-    facts: Facts,
+struct Names {
     /// Statements that bind a name, in order.
     bound: FxHashMap<(ScopeId, Name), Vec<u32>>,
     /// Statements `from … import *`.
@@ -70,9 +69,9 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// Puts files together; each is a path, what is known of it, and its packed facts. `roots` are
+    /// Puts files together; each is a path, what is known of it, and its facts. `roots` are
     /// folders whose modules are imported by their path below them.
-    pub(crate) fn new(read: Vec<(String, Summary, Packed)>, roots: &[String]) -> Self {
+    pub(crate) fn new(read: Vec<(String, Summary, Stored)>, roots: &[String]) -> Self {
         let packages: FxHashSet<String> = read
             .iter()
             .filter_map(|(path, ..)| path.strip_suffix("__init__.py"))
@@ -80,7 +79,7 @@ impl Project {
             .collect();
         let imported: FxHashSet<&str> = read
             .iter()
-            .flat_map(|(_, summary, _)| &summary.imports)
+            .flat_map(|(_, summary, _)| summary.imports.iter())
             .filter_map(|import| import.split('.').next())
             .collect();
         // A folder that others import by its name is a package, though it has no `__init__.py`.
@@ -94,13 +93,13 @@ impl Project {
             .collect();
         let files: Vec<File> = read
             .into_iter()
-            .map(|(path, summary, packed)| File {
+            .map(|(path, summary, stored)| File {
                 module: module_name(&path, &packages, &roots),
                 is_package: path == "__init__.py" || path.ends_with("/__init__.py"),
                 path,
                 summary,
-                packed,
-                unpacked: OnceCell::new(),
+                stored,
+                names: OnceCell::new(),
             })
             .collect();
         let mut project = Self {
@@ -125,15 +124,16 @@ impl Project {
             .push(id);
         let last = stem(&file.path).rsplit('/').next().unwrap_or_default();
         self.last_parts.entry(last.to_owned()).or_default().push(id);
-        for name in &file.summary.called {
-            self.callers.entry(name.clone()).or_default().push(id);
+        for called in file.summary.called.iter() {
+            let name = called.rsplit('.').next().unwrap_or_default();
+            let files = entry(&mut self.callers, name);
+            if files.last() != Some(&id) {
+                files.push(id);
+            }
         }
-        for (scope, name) in &file.summary.functions {
-            let scope = ScopeRef {
-                file: id,
-                id: *scope,
-            };
-            self.functions.entry(name.clone()).or_default().push(scope);
+        let named = file.summary.functions.iter().zip(file.summary.function_names.iter());
+        for (&scope, name) in named {
+            entry(&mut self.functions, name).push(ScopeRef { file: id, id: scope });
         }
         for (scope, _, bases) in &file.summary.classes {
             let scope = ScopeRef {
@@ -151,13 +151,11 @@ impl Project {
     }
 
     pub(crate) fn facts(&self, id: FileId) -> &Facts {
-        &self.unpacked(id).facts
+        self.file(id).stored.facts()
     }
 
-    fn unpacked(&self, id: FileId) -> &Unpacked {
-        let file = self.file(id);
-        file.unpacked
-            .get_or_init(|| Unpacked::new(file.packed.unpack()))
+    fn names(&self, id: FileId) -> &Names {
+        self.file(id).names.get_or_init(|| Names::of(self.facts(id)))
     }
 
     /// Files in which something of this name is called, or decorates.
@@ -177,18 +175,18 @@ impl Project {
 
     /// A name in a file's table of names; none if the file never says it.
     pub(crate) fn name_in(&self, file: FileId, name: &str) -> Option<Name> {
-        self.unpacked(file).names.get(name).copied()
+        self.names(file).names.get(name).copied()
     }
 
     /// Indices of the statements of a scope that bind a name, in order.
     pub(crate) fn binding_statements(&self, scope: ScopeRef, name: Name) -> &[u32] {
-        let bound = self.unpacked(scope.file).bound.get(&(scope.id, name));
+        let bound = self.names(scope.file).bound.get(&(scope.id, name));
         bound.map_or(&[], Vec::as_slice)
     }
 
     /// All calls in a file of something of this last name, under that or another name.
     pub(crate) fn calls_of(&self, file: FileId, name: &str) -> Vec<ExpressionRef> {
-        let there = self.unpacked(file);
+        let there = self.names(file);
         let Some(&name) = there.names.get(name) else { return Vec::new() };
         let aliases = there.aliases.get(&name).into_iter().flatten();
         let names = std::iter::once(&name).chain(aliases);
@@ -204,7 +202,7 @@ impl Project {
 
     /// Indices of the module's statements `from … import *`, in order.
     pub(crate) fn stars(&self, file: FileId) -> &[u32] {
-        &self.unpacked(file).stars
+        &self.names(file).stars
     }
 
     /// The file that an import means; none if it is not part of the project.
@@ -265,8 +263,16 @@ impl Project {
     }
 }
 
-impl Unpacked {
-    fn new(facts: Facts) -> Self {
+/// The list under a name, which is copied only when it is new.
+fn entry<'a, T>(map: &'a mut FxHashMap<String, Vec<T>>, name: &str) -> &'a mut Vec<T> {
+    if !map.contains_key(name) {
+        map.insert(name.to_owned(), Vec::new());
+    }
+    map.get_mut(name).expect("it was put there")
+}
+
+impl Names {
+    fn of(facts: &Facts) -> Self {
         let mut bound: FxHashMap<(ScopeId, Name), Vec<u32>> = FxHashMap::default();
         let mut stars = Vec::new();
         let names: FxHashMap<String, Name> = facts
@@ -282,14 +288,14 @@ impl Unpacked {
                 {
                     stars.push(id(at));
                 }
-                for name in bound_names(&facts, &statement.kind, &names) {
+                for name in bound_names(facts, &statement.kind, &names) {
                     bound.entry((id(scope_id), name)).or_default().push(id(at));
                 }
             }
         }
-        let calls = calls(&facts);
-        let aliases = aliases(&facts);
-        Self { facts, bound, stars, calls, aliases, names }
+        let calls = calls(facts);
+        let aliases = aliases(facts);
+        Self { bound, stars, calls, aliases, names }
     }
 }
 

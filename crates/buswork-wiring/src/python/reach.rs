@@ -123,18 +123,11 @@ fn is_used(evaluator: &Evaluator<'_>, class: ScopeRef) -> bool {
 }
 
 fn imports_name(project: &Project, file: FileId, name: &str) -> bool {
-    project
-        .file(file)
-        .summary
-        .called
-        .iter()
-        .any(|called| called == name)
-        || project
-            .file(file)
-            .summary
-            .imports
-            .iter()
-            .any(|import| import.rsplit('.').next() == Some(name) || import.ends_with('.'))
+    let summary = &project.file(file).summary;
+    summary.called.iter().any(|called| called.rsplit('.').next() == Some(name))
+        || summary.imports.iter().any(|import| {
+            import.rsplit('.').next() == Some(name) || import.ends_with('.')
+        })
         || project.name_in(file, name).is_some()
 }
 
@@ -214,7 +207,7 @@ fn reached_files(project: &Project, entry_points: &[String]) -> Option<FxHashSet
     while let Some(file) = queue.pop_front() {
         let summary = &project.file(file).summary;
         let mentioned = summary.mentions.iter().map(|text| text.replace(':', "."));
-        for import in summary.imports.iter().cloned().chain(mentioned) {
+        for import in summary.imports.iter().map(str::to_owned).chain(mentioned) {
             for found in imported(project, file, &import) {
                 if reached.insert(found) {
                     queue.push_back(found);

@@ -130,7 +130,7 @@ fn spoken(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Vec<Adapter> {
     let files = &evaluator.project.files;
     let imported: FxHashSet<&str> = files
         .iter()
-        .flat_map(|file| &file.summary.imports)
+        .flat_map(|file| file.summary.imports.iter())
         .filter_map(|import| import.split('.').next())
         .collect();
     let is_here = |path: &String| {
@@ -138,15 +138,18 @@ fn spoken(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Vec<Adapter> {
         root.contains('*') || imported.contains(root)
             || files.iter().any(|file| file.module.split('.').next() == Some(root))
     };
-    let is_spoken = |adapter: &&Adapter| {
+    let mut result = Vec::new();
+    for adapter in adapters {
         let verbs = adapter.publish.iter().chain(&adapter.subscribe).chain(&adapter.marks);
         let mut dotted = verbs.map(|verb| &verb.call).filter(|call| call.contains('.'));
         let classes = adapter.conventions.iter().flat_map(|convention| &convention.classes);
-        !adapter.receivers.is_empty()
-            || adapter.buses.iter().chain(classes).any(is_here)
-            || dotted.any(is_here)
-    };
-    adapters.iter().filter(is_spoken).cloned().collect()
+        if adapter.buses.iter().chain(classes).any(is_here) || dotted.any(is_here) {
+            result.push(adapter.clone());
+        } else if !adapter.receivers.is_empty() {
+            result.push(Adapter { buses: Vec::new(), ..adapter.clone() });
+        }
+    }
+    result
 }
 
 struct Finder<'a, 'p> {

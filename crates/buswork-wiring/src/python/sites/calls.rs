@@ -10,8 +10,52 @@ use super::super::facts::{ExpressionKind, Facts};
 use super::super::homemade::{Homemade, KeyOf, speaks_of_handlers};
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::{Finder, Operand, Protocol, Site};
-use crate::adapters::{Key, Place, Special, Verb};
+use crate::adapters::{Adapter, Key, Place, Special, Verb};
 use crate::graph::{Grade, SiteKind};
+
+/// The last names of all verbs.
+struct Verbs<'a> {
+    names: FxHashSet<&'a str>,
+    /// Those of adapters that are known by the names of receivers only: with these.
+    guessed: FxHashSet<&'a str>,
+    receivers: Vec<&'a str>,
+}
+
+impl<'a> Verbs<'a> {
+    fn of(adapters: impl Iterator<Item = &'a Adapter>) -> Self {
+        let mut verbs = Self {
+            names: FxHashSet::default(),
+            guessed: FxHashSet::default(),
+            receivers: Vec::new(),
+        };
+        for adapter in adapters {
+            let calls = adapter.publish.iter().chain(&adapter.subscribe).map(|verb| &*verb.call);
+            let names = calls.map(|call| call.rsplit('.').next().unwrap_or_default());
+            if adapter.buses.is_empty() && !adapter.receivers.is_empty() {
+                verbs.guessed.extend(names);
+                verbs.receivers.extend(adapter.receivers.iter().map(String::as_str));
+            } else {
+                verbs.names.extend(names);
+            }
+        }
+        verbs
+    }
+
+    /// Whether a call of this last name on a receiver of this last name may be one.
+    fn may_be(&self, receiver: Option<&str>, name: &str) -> bool {
+        self.names.contains(name)
+            || (self.guessed.contains(name)
+                && receiver.is_some_and(|receiver| {
+                    self.receivers.iter().any(|known| is_called(receiver, known))
+                }))
+    }
+}
+
+/// Whether a receiver goes by a name: `bus`, `_bus`, `self.event_bus`.
+fn is_called(receiver: &str, name: &str) -> bool {
+    let receiver = receiver.trim_start_matches('_').to_lowercase();
+    receiver == name || receiver.ends_with(&format!("_{name}"))
+}
 
 /// Which verb of which adapter a call is.
 struct Match {
@@ -24,33 +68,26 @@ struct Match {
 impl Finder<'_, '_> {
     /// Calls and decorators that speak to a bus of an adapter.
     pub(super) fn start_adapters(&mut self) {
-        let mut names: FxHashSet<&str> = FxHashSet::default();
-        for adapter in self.adapters {
-            for verb in adapter.publish.iter().chain(&adapter.subscribe) {
-                names.insert(verb.call.rsplit('.').next().unwrap_or_default());
-            }
-        }
+        let known = Verbs::of(self.adapters.iter());
         let project = self.evaluator.project;
         for (file, read) in (0..).zip(&project.files) {
-            if read
-                .summary
-                .called
-                .iter()
-                .any(|name| names.contains(name.as_str()))
-            {
-                self.start_file(file, &names);
+            let mut called = read.summary.called.iter().map(|called| {
+                called.split_once('.').map_or((None, called), |(of, name)| (Some(of), name))
+            });
+            if called.any(|(receiver, name)| known.may_be(receiver, name)) {
+                self.start_file(file, &known);
             }
         }
     }
 
-    fn start_file(&mut self, file: u32, names: &FxHashSet<&str>) {
+    fn start_file(&mut self, file: u32, verbs: &Verbs<'_>) {
         let facts = self.evaluator.project.facts(file);
         for scope in &facts.scopes {
             for &call in &scope.calls {
                 let ExpressionKind::Call(callee, _) = facts.kind(call) else {
                     continue;
                 };
-                if is_named(facts, *callee, names) {
+                if is_named(facts, *callee, verbs) {
                     self.start_call(ExpressionRef { file, id: call });
                 }
             }
@@ -58,7 +95,7 @@ impl Finder<'_, '_> {
         for (id, scope) in (0..).zip(&facts.scopes) {
             for &decorator in &scope.decorators {
                 let is_bare = !matches!(facts.kind(decorator), ExpressionKind::Call(..));
-                if is_bare && is_named(facts, decorator, names) {
+                if is_bare && is_named(facts, decorator, verbs) {
                     let at = ExpressionRef {
                         file,
                         id: decorator,
@@ -346,13 +383,10 @@ impl Finder<'_, '_> {
         let ExpressionKind::Attribute(of, method) = facts.kind(callee.id) else {
             return None;
         };
-        let receiver = facts.last_name(*of)?.trim_start_matches('_').to_lowercase();
+        let receiver = facts.last_name(*of)?;
         let method = facts.text(*method);
         for (index, adapter) in self.adapters.iter().enumerate() {
-            let is_receiver = adapter
-                .receivers
-                .iter()
-                .any(|name| receiver == *name || receiver.ends_with(&format!("_{name}")));
+            let is_receiver = adapter.receivers.iter().any(|name| is_called(receiver, name));
             if is_receiver
                 && let Some(mut found) = find_verb(adapter, index, |verb| verb.call == method)
             {
@@ -510,10 +544,12 @@ fn is_outside_signal(path: &str) -> bool {
         .is_some_and(|module| matches!(module, "signals" | "signal"))
 }
 
-fn is_named(facts: &Facts, id: u32, names: &FxHashSet<&str>) -> bool {
-    let name = match facts.kind(id) {
-        ExpressionKind::Name(name) | ExpressionKind::Attribute(_, name) => *name,
-        _ => return false,
-    };
-    names.contains(facts.text(name))
+fn is_named(facts: &Facts, id: u32, verbs: &Verbs<'_>) -> bool {
+    match facts.kind(id) {
+        ExpressionKind::Name(name) => verbs.may_be(None, facts.text(*name)),
+        ExpressionKind::Attribute(of, name) => {
+            verbs.may_be(facts.last_name(*of), facts.text(*name))
+        }
+        _ => false,
+    }
 }
