@@ -1,4 +1,4 @@
-//! What was read before: the facts of Python files, by the hash of what they say.
+//! What was read before: summaries and facts of Python files, by the hash of what they say.
 //!
 //! One file, written whole and renamed into place. It carries the number of its form and a checksum;
 //! a cache that is damaged, older or newer is as good as none.
@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::python::{Packed, Stored, Summary};
+use crate::python::{Packed, Summary};
 
 /// Changes with the form of the facts and of the file.
 const FORM: &[u8; 12] = b"buswork-w001";
@@ -22,19 +22,22 @@ const HEAD: usize = FORM.len() + 8 + 8;
 /// A file's content, as a key.
 pub(crate) type Hash = u128;
 
-/// Facts of files, by what the files say.
+/// What is known of a file.
+pub(crate) type Known = (Summary, Option<Packed>);
+
+/// What is known of files, by what the files say.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     path: Option<PathBuf>,
-    known: FxHashMap<Hash, (Summary, Packed)>,
+    known: FxHashMap<Hash, Known>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     hash: Hash,
     summary: Summary,
-    start: usize,
-    end: usize,
+    /// Where the facts lie among those of all files, if they were ever needed.
+    facts: Option<(usize, usize)>,
 }
 
 /// The key of a text.
@@ -52,7 +55,7 @@ impl Cache {
     }
 
     /// What is known of a file that says this.
-    pub(crate) fn get(&self, hash: Hash) -> Option<(Summary, Packed)> {
+    pub(crate) fn get(&self, hash: Hash) -> Option<Known> {
         self.known.get(&hash).cloned()
     }
 
@@ -61,24 +64,28 @@ impl Cache {
         self.known.len()
     }
 
+    /// The file, to be shown.
+    pub(crate) fn shown(&self) -> String {
+        self.path.as_deref().unwrap_or(Path::new("")).display().to_string()
+    }
+
     /// Whether there is a file to keep things in.
     pub(crate) fn keeps(&self) -> bool {
         self.path.is_some()
     }
 
     /// Keeps these, and nothing else.
-    pub(crate) fn store<'a>(
-        &self,
-        entries: impl Iterator<Item = (Hash, &'a Summary, &'a Stored)>,
-    ) -> io::Result<()> {
+    pub(crate) fn store(&self, files: Vec<(Hash, Known)>) -> io::Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let mut bodies = Vec::new();
-        let mut index = Vec::new();
-        for (hash, summary, stored) in entries {
-            let Stored::Packed(packed, _) = stored else { continue };
-            let start = bodies.len();
-            bodies.extend_from_slice(packed.bytes());
-            index.push(Entry { hash, summary: summary.clone(), start, end: bodies.len() });
+        let mut index = Vec::with_capacity(files.len());
+        for (hash, (summary, packed)) in files {
+            let facts = packed.map(|packed| {
+                let start = bodies.len();
+                bodies.extend_from_slice(packed.bytes());
+                (start, bodies.len())
+            });
+            index.push(Entry { hash, summary, facts });
         }
         let index = postcard::to_allocvec(&index).map_err(io::Error::other)?;
         let mut content = Vec::with_capacity(HEAD + index.len() + bodies.len());
@@ -93,7 +100,7 @@ impl Cache {
     }
 }
 
-fn load(content: Vec<u8>) -> Option<FxHashMap<Hash, (Summary, Packed)>> {
+fn load(content: Vec<u8>) -> Option<FxHashMap<Hash, Known>> {
     let number = |start: usize| {
         let bytes = content.get(start..start + 8)?;
         Some(u64::from_le_bytes(bytes.try_into().ok()?))
@@ -109,9 +116,9 @@ fn load(content: Vec<u8>) -> Option<FxHashMap<Hash, (Summary, Packed)>> {
     let bodies = HEAD.checked_add(index)?;
     let entries: Vec<Entry> = postcard::from_bytes(content.get(HEAD..bodies)?).ok()?;
     let buffer = Arc::new(content);
-    let known = entries.into_iter().filter_map(|entry| {
-        let packed = Packed::part(&buffer, bodies + entry.start, bodies + entry.end)?;
-        Some((entry.hash, (entry.summary, packed)))
+    let known = entries.into_iter().map(|entry| {
+        let part = |(start, end)| Packed::part(&buffer, bodies + start, bodies + end);
+        (entry.hash, (entry.summary, entry.facts.and_then(part)))
     });
     Some(known.collect())
 }

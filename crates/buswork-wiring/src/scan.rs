@@ -79,16 +79,21 @@ pub fn scan_with(root: &Path, paths: &[PathBuf], config: &Config, options: &Opti
     let cache = Cache::open(options.cache.as_deref());
     let read = read_all(root, &found.python, &cache, options);
     problems.extend(read.problems);
-    if let Err(error) = remember(&cache, &read.files, read.parsed) {
-        let folder = options.cache.as_deref().unwrap_or(Path::new("")).display().to_string();
-        problems.push(sources::problem(&folder, &format!("the cache was not written: {error}")));
-    }
-    let files = read.files.into_iter().map(|(_, file)| file).collect();
     let shown: Vec<String> = paths.iter().map(|path| sources::relative(root, path)).collect();
     let mut roots = config.source_roots.clone();
     roots.extend(shown.iter().filter(|path| *path != ".").cloned());
     let adapters = adapters(config);
-    let mut wiring = on_deep_stack(|| python::link(files, &roots, &config.entry_points, &adapters));
+    let (files, keeps) = (read.files, cache.keeps());
+    let linked =
+        on_deep_stack(|| python::link(files, &roots, &config.entry_points, &adapters, keeps));
+    let mut wiring = linked.wiring;
+    if keeps && (read.parsed > 0 || linked.unpacked > 0 || cache.len() > read.hashes.len()) {
+        let known = read.hashes.into_iter().zip(linked.known).collect();
+        if let Err(error) = cache.store(known) {
+            let text = format!("the cache was not written: {error}");
+            problems.push(sources::problem(&cache.shown(), &text));
+        }
+    }
     let (rust_sources, more) = read_rust_files(root, &found.rust);
     problems.extend(more);
     if !rust_sources.is_empty() {
@@ -112,7 +117,8 @@ fn adapters(config: &Config) -> Vec<Adapter> {
 #[derive(Debug, Default)]
 struct Read {
     /// In the order of the paths.
-    files: Vec<(Hash, ReadFile)>,
+    files: Vec<ReadFile>,
+    hashes: Vec<Hash>,
     problems: Vec<Problem>,
     /// How many of them had to be parsed.
     parsed: usize,
@@ -150,7 +156,8 @@ fn read_all(root: &Path, paths: &[PathBuf], cache: &Cache, options: &Options<'_>
     for (_, one) in done {
         match one {
             Ok((hash, file, is_new)) => {
-                read.files.push((hash, file));
+                read.files.push(file);
+                read.hashes.push(hash);
                 read.parsed += usize::from(is_new);
             }
             Err(problem) => read.problems.push(problem),
@@ -163,30 +170,23 @@ type One = Result<(Hash, ReadFile, bool), Problem>;
 
 fn read_one(root: &Path, path: &Path, cache: &Cache) -> One {
     let bytes = fs::read(path).map_err(|error| not_read(root, path, &error))?;
+    let file = sources::relative(root, path);
     let hash = if cache.keeps() { cache::hash(&bytes) } else { 0 };
     if let Some((summary, packed)) = cache.get(hash) {
-        let stored = Stored::packed(packed);
-        let file = ReadFile { path: sources::relative(root, path), summary, stored };
-        return Ok((hash, file, false));
+        let stored = packed.map_or_else(|| Stored::File(path.to_path_buf()), Stored::Packed);
+        return Ok((hash, ReadFile { path: file, summary, stored }, false));
     }
-    let (source, said) = sources::read(root, path, bytes);
-    let (mut summary, stored) = python::read(&source.text, cache.keeps());
-    if let Some(said) = said {
-        summary.problems.push((0, said.message));
+    let (text, is_utf8) = sources::text_of(bytes);
+    let mut summary = python::glance(&text);
+    if !is_utf8 {
+        summary.problems.push((0, sources::LATIN.to_owned()));
     }
-    Ok((hash, ReadFile { path: source.file, summary, stored }, true))
+    let stored = Stored::File(path.to_path_buf());
+    Ok((hash, ReadFile { path: file, summary, stored }, true))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// Writes the cache, if there is something to add or to drop.
-fn remember(cache: &Cache, files: &[(Hash, ReadFile)], parsed: usize) -> std::io::Result<()> {
-    if !cache.keeps() || (parsed == 0 && files.len() >= cache.len()) {
-        return Ok(());
-    }
-    cache.store(files.iter().map(|(hash, file)| (*hash, &file.summary, &file.stored)))
 }
 
 /// Runs something where a deep recursion is no harm.
@@ -204,9 +204,12 @@ fn read_rust_files(root: &Path, paths: &[PathBuf]) -> (Vec<Source>, Vec<Problem>
     for path in paths {
         match fs::read(path) {
             Ok(bytes) => {
-                let (source, said) = sources::read(root, path, bytes);
-                problems.extend(said);
-                read.push(source);
+                let file = sources::relative(root, path);
+                let (text, is_utf8) = sources::text_of(bytes);
+                if !is_utf8 {
+                    problems.push(sources::problem(&file, sources::LATIN));
+                }
+                read.push(Source { file, text });
             }
             Err(error) => problems.push(not_read(root, path, &error)),
         }

@@ -125,26 +125,19 @@ fn is_left_out(path: &Path) -> bool {
         ) && path.is_dir()
 }
 
-/// Reads a file as text. Bytes that are no UTF-8 are read as Latin-1, or as what the file declares.
-pub(crate) fn read(root: &Path, path: &Path, bytes: Vec<u8>) -> (Source, Option<Problem>) {
-    let file = relative(root, path);
-    let text = String::from_utf8(bytes);
-    match text {
-        Ok(text) => {
-            let text = text
-                .strip_prefix('\u{feff}')
-                .map(str::to_owned)
-                .unwrap_or(text);
-            (Source { file, text }, None)
-        }
-        Err(error) => {
-            let bytes = error.into_bytes();
-            let text = bytes.iter().map(|&byte| char::from(byte)).collect();
-            let said = problem(&file, "is not UTF-8; it was read as Latin-1");
-            (Source { file, text }, Some(said))
-        }
+/// The text of some bytes, and whether they were UTF-8; others are read as Latin-1, byte by byte.
+pub(crate) fn text_of(bytes: Vec<u8>) -> (String, bool) {
+    match String::from_utf8(bytes) {
+        Ok(text) => match text.strip_prefix('\u{feff}') {
+            Some(rest) => (rest.to_owned(), true),
+            None => (text, true),
+        },
+        Err(error) => (error.into_bytes().iter().map(|&byte| char::from(byte)).collect(), false),
     }
 }
+
+/// What is said of a file that is not UTF-8.
+pub(crate) const LATIN: &str = "is not UTF-8; it was read as Latin-1";
 
 pub(crate) fn problem(file: &str, message: &str) -> Problem {
     Problem {

@@ -27,7 +27,7 @@ pub(crate) struct Facts {
     pub(crate) scopes: Vec<Scope>,
 }
 
-/// What can be known of a file without unpacking its [`Facts`]: enough to tell whether to.
+/// What is known of a file at a glance: enough to tell whether its [`Facts`] are needed.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(crate) struct Summary {
     /// Lines in the file.
@@ -35,22 +35,21 @@ pub(crate) struct Summary {
     /// What is called, and decorators, sorted: the last name, behind that of the receiver if there
     /// is one (`bus.publish`).
     pub(crate) called: Words,
-    /// Names of its classes, each with the last names of its bases.
-    pub(crate) classes: Vec<(ScopeId, String, Vec<String>)>,
-    /// Its functions and methods, and their names.
-    pub(crate) functions: Vec<ScopeId>,
-    pub(crate) function_names: Words,
+    /// Names of functions and methods, each as often as it is there.
+    pub(crate) functions: Words,
+    /// Last names of bases of classes.
+    pub(crate) bases: Words,
     /// Absolute and relative names of modules that it imports: dots, then the dotted name.
     pub(crate) imports: Words,
-    /// Displays `{key: value}` that may be tables of handlers.
-    pub(crate) tables: Vec<ExpressionId>,
-    /// Scopes that may fill a table of handlers, the last name of the table, and whether they add to
-    /// an entry, or set it.
-    pub(crate) registrars: Vec<(ScopeId, String, bool)>,
-    /// Functions that may call what stands in one, and its last name.
-    pub(crate) dispatchers: Vec<(ScopeId, String)>,
     /// Texts that may be the dotted path of a module or something in it.
     pub(crate) mentions: Words,
+    /// Last names of tables that something is added to an entry of, or whose entries are set.
+    pub(crate) added: Words,
+    pub(crate) set: Words,
+    /// Last names of tables whose entries are gone through or called.
+    pub(crate) dispatched: Words,
+    /// Whether a table is written down whose name speaks of handlers.
+    pub(crate) has_tables: bool,
     /// Whether it has a test `__name__ == "__main__"`.
     pub(crate) is_program: bool,
     /// Syntax errors and the like, with their lines.

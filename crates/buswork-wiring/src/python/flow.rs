@@ -293,13 +293,13 @@ impl<'a, 'p> Flow<'a, 'p> {
             return None;
         };
         let name = facts.text(*name);
-                let named = self.evaluator.project.functions_named(name).iter();
-        let methods = named.copied().filter(|&found| self.evaluator.class_of_method(found).is_some());
-        let methods: Vec<_> = methods.collect();
-        let [only] = methods.as_slice() else {return None;};
-        if is_common(name) || name.len() < 5 {
+                if is_common(name) || name.len() < 5 {
             return None;
         }
+        let named = self.evaluator.project.functions_named(name, 8).into_iter();
+        let methods = named.filter(|&found| self.evaluator.class_of_method(found).is_some());
+        let methods: Vec<_> = methods.collect();
+        let [only] = methods.as_slice() else {return None;};
         let this = self.evaluator.class_of_method(*only)?;
         let given = self.evaluator.arguments(at).all().len();
         let scope = self.evaluator.project.facts(only.file).scope(only.id);

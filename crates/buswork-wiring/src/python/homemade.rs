@@ -6,7 +6,8 @@ use rustc_hash::FxHashSet;
 
 use super::evaluate::{Ancestor, Binding, Context, Evaluator, Value};
 use super::facts::{Argument, ExpressionId, ExpressionKind, NOTHING, ParameterKind, StatementKind};
-use super::project::{ExpressionRef, ScopeRef};
+use super::parse::speaks_of_handlers;
+use super::project::{ExpressionRef, FileId, ScopeRef};
 
 /// A table of handlers: an attribute of a class, or a variable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -96,16 +97,6 @@ fn shares(left: &[Table], right: &[Table]) -> bool {
     left.iter().any(|table| right.contains(table))
 }
 
-/// Whether a table's name says what it holds.
-pub(crate) fn speaks_of_handlers(name: &str) -> bool {
-    let name = name.to_lowercase();
-    [
-        "handler", "listener", "subscri", "callback", "observer", "hook", "receiver", "reaction",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
-}
-
 impl Evaluator<'_> {
     fn registrations(
         &self,
@@ -116,12 +107,12 @@ impl Evaluator<'_> {
             dispatches.iter().map(|dispatch| self.table_name(dispatch.table)).collect();
         let mut result = Vec::new();
         for (file, read) in (0..).zip(&self.project.files) {
-            let mut last = None;
-            for (id, name, _) in &read.summary.registrars {
-                if names.contains(name) && last != Some(*id) {
-                    last = Some(*id);
-                    self.registrations_in(ScopeRef { file, id: *id }, tables, &mut result);
-                }
+            let mut filled = read.summary.added.iter().chain(read.summary.set.iter());
+            if !filled.any(|name| names.contains(name)) {
+                continue;
+            }
+            for (id, _) in (0..).zip(&self.project.facts(file).scopes) {
+                self.registrations_in(ScopeRef { file, id }, tables, &mut result);
             }
         }
         result
@@ -330,17 +321,15 @@ impl Evaluator<'_> {
     }
 
     fn dispatches(&self) -> Vec<Dispatch> {
-        let (mut added, mut set) = (FxHashSet::default(), FxHashSet::default());
-        for (_, name, adds) in self.project.files.iter().flat_map(|file| &file.summary.registrars) {
-            if *adds { added.insert(name.as_str()) } else { set.insert(name.as_str()) };
-        }
+        let files = &self.project.files;
+        let added: FxHashSet<&str> = files.iter().flat_map(|f| f.summary.added.iter()).collect();
+        let set: FxHashSet<&str> = files.iter().flat_map(|f| f.summary.set.iter()).collect();
         let mut result = Vec::new();
-        for (file, read) in (0..).zip(&self.project.files) {
-            for (id, name) in &read.summary.dispatchers {
-                let by_any_key = added.contains(name.as_str()) || speaks_of_handlers(name);
-                if by_any_key || set.contains(name.as_str()) {
-                    let scope = ScopeRef { file, id: *id };
-                    self.dispatches_in(scope, name, by_any_key, &mut result);
+        for (file, read) in (0..).zip(files) {
+            for name in read.summary.dispatched.iter() {
+                let by_any_key = added.contains(name) || speaks_of_handlers(name);
+                if by_any_key || set.contains(name) {
+                    self.dispatches_in(file, name, by_any_key, &mut result);
                 }
             }
         }
@@ -349,16 +338,15 @@ impl Evaluator<'_> {
 
     fn dispatches_in(
         &self,
-        scope: ScopeRef,
+        file: FileId,
         name: &str,
         by_any_key: bool,
         into: &mut Vec<Dispatch>,
     ) {
-        let facts = self.project.facts(scope.file);
-        let looked_up = (0..)
-            .zip(&facts.expressions)
-            .filter(|(_, one)| one.scope == scope.id);
-        for (id, expression) in looked_up {
+        let facts = self.project.facts(file);
+        for (id, expression) in (0..).zip(&facts.expressions) {
+            let scope = ScopeRef { file, id: expression.scope };
+
             let is_look_up = match &expression.kind {
                 ExpressionKind::Subscript(..) => true,
                 ExpressionKind::Call(function, _) => {
@@ -367,13 +355,10 @@ impl Evaluator<'_> {
                 }
                 _ => false,
             };
-            if !is_look_up {
+            if !is_look_up || !facts.scope(scope.id).is_function() {
                 continue;
             }
-            let at = ExpressionRef {
-                file: scope.file,
-                id,
-            };
+            let at = ExpressionRef { file, id };
             let Some((table, key)) = self.entry(at) else { continue };
             if facts.last_name(table.id) != Some(name) {
                 continue;

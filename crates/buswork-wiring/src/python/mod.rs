@@ -42,21 +42,30 @@ pub(crate) struct ReadFile {
     pub(crate) stored: Stored,
 }
 
-/// Takes one file apart.
-pub(crate) fn read(source: &str, pack: bool) -> (Summary, Stored) {
-    let (summary, facts) = parse::parse(source);
-    let stored =
-        if pack { Stored::packed(Packed::pack(&facts)) } else { Stored::Facts(facts) };
-    (summary, stored)
+/// Looks at one file.
+pub(crate) fn glance(source: &str) -> Summary {
+    parse::glance(source)
 }
 
-/// Links files into a graph. `roots` are folders whose modules are imported by their path below them.
+/// What comes of linking.
+#[derive(Debug)]
+pub(crate) struct Linked {
+    pub(crate) wiring: Wiring,
+    /// What is known of each file now, if it is to be kept.
+    pub(crate) known: Vec<(Summary, Option<Packed>)>,
+    /// Of how many files facts were needed that were not packed before.
+    pub(crate) unpacked: usize,
+}
+
+/// Links files into a graph. `roots` are folders whose modules are imported by their path below them;
+/// with `keeps`, what is known of the files is given back.
 pub(crate) fn link(
     files: Vec<ReadFile>,
     roots: &[String],
     entry_points: &[String],
     adapters: &[Adapter],
-) -> Wiring {
+    keeps: bool,
+) -> Linked {
     let count = files.len();
     let lines = files.iter().map(|file| file.summary.lines as usize).sum();
     let mut problems = Vec::new();
@@ -72,10 +81,7 @@ pub(crate) fn link(
         }
         ignores.extend(ignore_comments(file));
     }
-    let files = files
-        .into_iter()
-        .map(|file| (file.path, file.summary, file.stored))
-        .collect();
+    let files = files.into_iter().map(|file| (file.path, file.summary, file.stored)).collect();
     let project = project::Project::new(files, roots);
     let evaluator = evaluate::Evaluator::new(&project);
     let sites = sites::find(&evaluator, adapters);
@@ -85,7 +91,8 @@ pub(crate) fn link(
     wiring.scope.lines = lines;
     wiring.problems = problems;
     wiring.ignores = ignores;
-    wiring
+    let (known, unpacked) = if keeps { project.known() } else { (Vec::new(), 0) };
+    Linked { wiring, known, unpacked }
 }
 
 /// `buswork: ignore[BW001, BW003] reason`.

@@ -2,14 +2,12 @@
 //! is stable in nothing, so it is met here and nowhere else.
 
 mod expressions;
+mod glance;
 mod statements;
-mod summary;
-mod tables;
 
-use ruff_python_ast::token::TokenKind;
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 use ruff_source_file::LineIndex;
-use ruff_text_size::{Ranged, TextSize};
+use ruff_text_size::TextSize;
 use rustc_hash::FxHashMap;
 
 use super::facts::{
@@ -22,45 +20,51 @@ const DEEPEST: u32 = 400;
 /// Longer strings are not names of anything.
 const LONGEST_TEXT: usize = 300;
 
-/// Reads one file. What the parser cannot make sense of is listed in the summary's problems; the
+/// Looks at a file. What the parser cannot make sense of is listed in the summary's problems; the
 /// rest is read all the same.
-pub(crate) fn parse(source: &str) -> (Summary, Facts) {
+pub(crate) fn glance(source: &str) -> Summary {
+    let parsed = parse_unchecked(source, ParseOptions::from(Mode::Module));
+    let Some(module) = parsed.syntax().as_module() else { return Summary::default() };
+    let (summary, too_deep) = glance::at(source, &parsed, module);
+    let_go(parsed, too_deep);
+    summary
+}
+
+/// Reads a file whole.
+pub(crate) fn facts(source: &str) -> Facts {
     let parsed = parse_unchecked(source, ParseOptions::from(Mode::Module));
     let mut reader = Reader::new(source);
-    for error in parsed.errors() {
-        let line = reader.line(error.location.start());
-        reader.problems.push((
-            line,
-            format!("{}; the rest of the file was read", error.error),
-        ));
-    }
     if let Some(module) = parsed.syntax().as_module() {
         reader.module(module);
     }
-    if source.contains("buswork:") || source.contains("wiring:") {
-        for token in parsed
-            .tokens()
-            .iter()
-            .filter(|token| token.kind() == TokenKind::Comment)
-        {
-            let text = source[token.range()].trim_start_matches('#').trim();
-            if text.contains("buswork:") || text.starts_with("wiring:") {
-                let line = reader.line(token.start());
-                reader.comments.push((line, text.to_owned()));
-            }
-        }
-    }
-    if reader.too_deep {
-        // Dropping a tree recurses as deep as it is.
+    let_go(parsed, reader.too_deep);
+    reader.facts
+}
+
+/// Drops a tree, unless it is so deep that dropping it would cost the stack.
+fn let_go<T>(parsed: ruff_python_parser::Parsed<T>, too_deep: bool) {
+    if too_deep {
         std::mem::forget(parsed);
     }
-    reader.finish()
+}
+
+/// Whether a table's name says what it holds.
+pub(crate) fn speaks_of_handlers(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["handler", "listener", "subscri", "callback", "observer", "hook", "receiver", "reaction"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// Whether this is `__name__ == "__main__"`.
+fn is_main_test(test: &ruff_python_ast::Expr) -> bool {
+    let ruff_python_ast::Expr::Compare(node) = test else { return false };
+    matches!(&*node.left, ruff_python_ast::Expr::Name(name) if name.id.as_str() == "__name__")
 }
 
 /// The state while a file is read.
 struct Reader {
     lines: LineIndex,
-    line_count: u32,
     /// The line that was asked for last, from 0.
     last_line: usize,
     facts: Facts,
@@ -70,10 +74,6 @@ struct Reader {
     block: u32,
     depth: u32,
     too_deep: bool,
-    is_program: bool,
-    problems: Vec<(u32, String)>,
-    comments: Vec<(u32, String)>,
-    tables: Vec<ExpressionId>,
 }
 
 impl Reader {
@@ -82,7 +82,6 @@ impl Reader {
         let line_count = u32::try_from(lines.line_count()).unwrap_or(u32::MAX);
         let mut reader = Self {
             lines,
-            line_count: if source.is_empty() { 0 } else { line_count },
             last_line: 0,
             facts: Facts::empty(),
             interned: std::iter::once((String::new(), 0)).collect(),
@@ -90,23 +89,9 @@ impl Reader {
             block: 0,
             depth: 0,
             too_deep: false,
-            is_program: false,
-            problems: Vec::new(),
-            comments: Vec::new(),
-            tables: Vec::new(),
         };
         reader.here().end = line_count;
         reader
-    }
-
-    fn finish(mut self) -> (Summary, Facts) {
-        if self.too_deep {
-            self.problems.push((
-                0,
-                format!("nested deeper than {DEEPEST}; not read below that"),
-            ));
-        }
-        (summary::of(&mut self), self.facts)
     }
 
     /// The line of an offset. Most are asked for in order, near the one before.

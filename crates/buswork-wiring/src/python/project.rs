@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::facts::{ExpressionKind, Facts, MODULE, Name, ScopeId, StatementKind, Summary};
-use super::store::Stored;
+use super::facts::{ExpressionKind, Facts, Scope, ScopeKind, MODULE, Name, ScopeId, StatementKind, Summary};
+use super::store::{Packed, Stored};
 
 /// An index into [`Project::files`].
 pub(crate) type FileId = u32;
@@ -35,6 +35,7 @@ pub(crate) struct File {
     pub(crate) is_package: bool,
     pub(crate) summary: Summary,
     stored: Stored,
+    facts: OnceCell<Facts>,
     names: OnceCell<Names>,
 }
 
@@ -62,10 +63,10 @@ pub(crate) struct Project {
     last_parts: FxHashMap<String, Vec<FileId>>,
     /// Files by what is called in them.
     callers: FxHashMap<String, Vec<FileId>>,
-    /// Functions and methods by name.
-    functions: FxHashMap<String, Vec<ScopeRef>>,
-    /// Classes by the last name of a base.
-    derived: FxHashMap<String, Vec<ScopeRef>>,
+    /// Files by the names of their functions and methods, a file as often as it has the name.
+    functions: FxHashMap<String, Vec<FileId>>,
+    /// Files by the last names of bases of their classes.
+    derived: FxHashMap<String, Vec<FileId>>,
 }
 
 impl Project {
@@ -99,6 +100,7 @@ impl Project {
                 path,
                 summary,
                 stored,
+                facts: OnceCell::new(),
                 names: OnceCell::new(),
             })
             .collect();
@@ -131,18 +133,11 @@ impl Project {
                 files.push(id);
             }
         }
-        let named = file.summary.functions.iter().zip(file.summary.function_names.iter());
-        for (&scope, name) in named {
-            entry(&mut self.functions, name).push(ScopeRef { file: id, id: scope });
+        for name in file.summary.functions.iter() {
+            entry(&mut self.functions, name).push(id);
         }
-        for (scope, _, bases) in &file.summary.classes {
-            let scope = ScopeRef {
-                file: id,
-                id: *scope,
-            };
-            for base in bases {
-                self.derived.entry(base.clone()).or_default().push(scope);
-            }
+        for base in file.summary.bases.iter() {
+            entry(&mut self.derived, base).push(id);
         }
     }
 
@@ -151,7 +146,8 @@ impl Project {
     }
 
     pub(crate) fn facts(&self, id: FileId) -> &Facts {
-        self.file(id).stored.facts()
+        let file = self.file(id);
+        file.facts.get_or_init(|| file.stored.facts())
     }
 
     fn names(&self, id: FileId) -> &Names {
@@ -163,14 +159,58 @@ impl Project {
         self.callers.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Functions and methods of this name.
-    pub(crate) fn functions_named(&self, name: &str) -> &[ScopeRef] {
-        self.functions.get(name).map_or(&[], Vec::as_slice)
+    /// How many functions and methods have this name.
+    pub(crate) fn count_named(&self, name: &str) -> usize {
+        self.functions.get(name).map_or(0, Vec::len)
+    }
+
+    /// Functions and methods of this name, if there are no more than some.
+    pub(crate) fn functions_named(&self, name: &str, most: usize) -> Vec<ScopeRef> {
+        let files = self.functions.get(name).map_or(&[][..], Vec::as_slice);
+        if files.len() > most {
+            return Vec::new();
+        }
+        let is_it = |facts: &Facts, scope: &Scope| {
+            scope.kind == ScopeKind::Function && facts.text(scope.name) == name
+        };
+        self.scopes_in(files, is_it)
     }
 
     /// Classes with a base of this last name.
-    pub(crate) fn classes_on(&self, base: &str) -> &[ScopeRef] {
-        self.derived.get(base).map_or(&[], Vec::as_slice)
+    pub(crate) fn classes_on(&self, base: &str) -> Vec<ScopeRef> {
+        let files = self.derived.get(base).map_or(&[][..], Vec::as_slice);
+        self.scopes_in(files, |facts, scope| {
+            scope.bases.iter().any(|&id| facts.last_name(id) == Some(base))
+        })
+    }
+
+    fn scopes_in(&self, files: &[FileId], is_it: impl Fn(&Facts, &Scope) -> bool) -> Vec<ScopeRef> {
+        let mut files = files.to_vec();
+        files.dedup();
+        let mut found = Vec::new();
+        for file in files {
+            let facts = self.facts(file);
+            let scopes = (0..).zip(&facts.scopes).filter(|(_, scope)| is_it(facts, scope));
+            found.extend(scopes.map(|(id, _)| ScopeRef { file, id }));
+        }
+        found
+    }
+
+    /// What is known of each file, and of how many files facts were made that are not in the cache.
+    pub(crate) fn known(&self) -> (Vec<(Summary, Option<Packed>)>, usize) {
+        let mut made = 0;
+        let known = self.files.iter().map(|file| {
+            let packed = match (&file.stored, file.facts.get()) {
+                (Stored::Packed(packed), _) => Some(packed.clone()),
+                (Stored::File(_), Some(facts)) => {
+                    made += 1;
+                    Some(Packed::pack(facts))
+                }
+                (Stored::File(_), None) => None,
+            };
+            (file.summary.clone(), packed)
+        });
+        (known.collect(), made)
     }
 
     /// A name in a file's table of names; none if the file never says it.

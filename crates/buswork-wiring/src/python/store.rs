@@ -1,21 +1,23 @@
-//! Facts at rest: as they were made, or packed as bytes, in the cache and in memory, and unpacked when
-//! they are needed.
+//! Facts at rest: in their file, to be read again, or packed as bytes, in the cache.
 //!
-//! Most files of a project have nothing to do with its events. Packed facts of those stay packed, which
-//! keeps memory small, and a scan that finds them in the cache quick.
+//! Most files of a project have nothing to do with its events. Their facts are never made, which keeps
+//! memory small and a scan quick.
 
-use std::cell::OnceCell;
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::facts::Facts;
+use super::parse;
+use crate::sources::text_of;
 
-/// The facts of a file, in one form or the other.
+/// Where the facts of a file come from when they are needed.
 #[derive(Debug)]
 pub(crate) enum Stored {
-    /// As they were made.
-    Facts(Facts),
-    /// As bytes, and unpacked since they were needed.
-    Packed(Packed, OnceCell<Facts>),
+    /// The file itself, which is read again.
+    File(PathBuf),
+    /// Packed, from the cache.
+    Packed(Packed),
 }
 
 /// The packed facts of a file: a part of a buffer that may be shared with others.
@@ -50,14 +52,14 @@ impl Packed {
 }
 
 impl Stored {
-    pub(crate) fn packed(packed: Packed) -> Self {
-        Self::Packed(packed, OnceCell::new())
-    }
-
-    pub(crate) fn facts(&self) -> &Facts {
+    /// The facts. A file that cannot be read any more has none.
+    pub(crate) fn facts(&self) -> Facts {
         match self {
-            Self::Facts(facts) => facts,
-            Self::Packed(packed, unpacked) => unpacked.get_or_init(|| packed.unpack()),
+            Self::File(path) => {
+                let bytes = fs::read(path).unwrap_or_default();
+                parse::facts(&text_of(bytes).0)
+            }
+            Self::Packed(packed) => packed.unpack(),
         }
     }
 }

@@ -540,7 +540,7 @@ impl<'p> Evaluator<'p> {
         if candidates.len() > MOST_CALLERS {
             return Vec::new();
         }
-        let is_only = self.project.functions_named(own).len() == 1;
+        let is_only = self.project.count_named(own) == 1;
         let callers = candidates.into_iter();
         callers
             .filter_map(|call| self.caller(call, function, class, is_only))

@@ -85,7 +85,7 @@ impl Evaluator<'_> {
         while next < result.len() {
             let facts = self.project.facts(result[next].file);
             let name = facts.text(facts.scope(result[next].id).name);
-            for &candidate in self.project.classes_on(name) {
+            for candidate in self.project.classes_on(name) {
                 if !result.contains(&candidate) && self.is_subclass(candidate, class) {
                     result.push(candidate);
                 }

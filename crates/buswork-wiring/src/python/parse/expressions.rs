@@ -55,14 +55,7 @@ impl Reader {
                         (key, self.expression(&item.value))
                     })
                     .collect::<Vec<_>>();
-                let is_table = items.iter().any(|&(key, value)| {
-                    key.is_some_and(|key| self.may_be_event(key)) && self.may_be_handlers(value)
-                });
-                let table = self.push(ExpressionKind::Mapping(items), node.start());
-                if is_table {
-                    self.tables.push(table);
-                }
-                return table;
+                ExpressionKind::Mapping(items)
             }
             Expr::If(choice) => {
                 let test = self.expression(&choice.test);
@@ -215,24 +208,6 @@ impl Reader {
         let text = format!("-{}", self.facts.text(*number));
         let name = self.intern(&text);
         self.push(ExpressionKind::Literal(name), node.start())
-    }
-
-    fn may_be_event(&self, id: ExpressionId) -> bool {
-        matches!(
-            self.facts.kind(id),
-            ExpressionKind::Name(_) | ExpressionKind::Attribute(..) | ExpressionKind::Text(_)
-        )
-    }
-
-    fn may_be_handlers(&self, id: ExpressionId) -> bool {
-        match self.facts.kind(id) {
-            ExpressionKind::Name(_)
-            | ExpressionKind::Attribute(..)
-            | ExpressionKind::Call(..)
-            | ExpressionKind::Lambda(_) => true,
-            ExpressionKind::Sequence(parts) => parts.iter().any(|&part| self.may_be_handlers(part)),
-            _ => false,
-        }
     }
 
     fn has_calls(&self, id: ExpressionId) -> bool {

@@ -196,9 +196,6 @@ impl Reader {
     }
 
     fn conditional(&mut self, node: &StmtIf) {
-        if is_main_test(&node.test) {
-            self.is_program = true;
-        }
         self.evaluate(&node.test);
         self.branch(|reader| {
             reader.narrow(&node.test);
@@ -427,10 +424,3 @@ fn docstring(body: &[Stmt]) -> String {
     paragraph.chars().take(300).collect()
 }
 
-/// Whether this is `__name__ == "__main__"`.
-fn is_main_test(test: &Expr) -> bool {
-    let Expr::Compare(node) = test else {
-        return false;
-    };
-    matches!(&*node.left, Expr::Name(name) if name.id.as_str() == "__name__")
-}

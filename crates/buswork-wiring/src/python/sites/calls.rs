@@ -7,7 +7,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::evaluate::{Context, Fact, Value};
 use super::super::facts::{ExpressionKind, Facts};
-use super::super::homemade::{Homemade, KeyOf, speaks_of_handlers};
+use super::super::homemade::{Homemade, KeyOf};
+use super::super::parse::speaks_of_handlers;
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::{Finder, Operand, Protocol, Site};
 use crate::adapters::{Adapter, Key, Place, Special, Verb};
@@ -448,12 +449,18 @@ impl Finder<'_, '_> {
                 }
             }
         }
+        let mut tables = dispatched.iter().map(|&at| (at, true)).collect::<Vec<_>>();
         let project = self.evaluator.project;
         for (file, read) in (0..).zip(&project.files) {
-            for &id in &read.summary.tables {
-                let at = ExpressionRef { file, id };
-                self.start_table(at, dispatched.contains(&at), &protocol);
+            if read.summary.has_tables {
+                let ids = 0..u32::try_from(project.facts(file).expressions.len()).unwrap_or(u32::MAX);
+                let all = ids.map(|id| ExpressionRef { file, id });
+                tables.extend(all.filter(|at| !dispatched.contains(at)).map(|at| (at, false)));
             }
+        }
+        tables.sort_unstable();
+        for (at, is_dispatched) in tables {
+            self.start_table(at, is_dispatched, &protocol);
         }
     }
 

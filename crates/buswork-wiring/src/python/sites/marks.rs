@@ -74,23 +74,27 @@ impl Finder<'_, '_> {
         let Some((before, after)) = convention.method.split_once("{event}") else {
             return;
         };
-        let project = self.evaluator.project;
-        for (file, read) in (0..).zip(&project.files) {
-            for &(id, _, _) in &read.summary.classes {
-                let class = ScopeRef { file, id };
-                if !self.evaluator.is_below(class, &convention.classes) {
+        let mut classes: Vec<ScopeRef> = Vec::new();
+        for path in &convention.classes {
+            let name = path.rsplit('.').next().unwrap_or_default();
+            for class in self.evaluator.project.classes_on(name) {
+                if self.evaluator.is_below(class, &convention.classes) {
+                    classes.extend(self.evaluator.descendants(class));
+                }
+            }
+        }
+        classes.sort_unstable();
+        classes.dedup();
+        for class in classes {
+            for method in self.evaluator.own_methods(class) {
+                let name = self.evaluator.name_of(method);
+                let Some(event) = name
+                    .strip_prefix(before)
+                    .and_then(|name| name.strip_suffix(after))
+                else {
                     continue;
-                }
-                for method in self.evaluator.own_methods(class) {
-                    let name = self.evaluator.name_of(method);
-                    let Some(event) = name
-                        .strip_prefix(before)
-                        .and_then(|name| name.strip_suffix(after))
-                    else {
-                        continue;
-                    };
-                    self.by_convention(index, class, method, event);
-                }
+                };
+                self.by_convention(index, class, method, event);
             }
         }
     }
