@@ -46,8 +46,9 @@ pub(crate) struct Summary {
     /// Last names of tables that something is added to an entry of, or whose entries are set.
     pub(crate) added: Words,
     pub(crate) set: Words,
-    /// Last names of tables whose entries are gone through or called.
+    /// Last names of tables whose entries are called, and of those that are looked up by a type.
     pub(crate) dispatched: Words,
+    pub(crate) dispatched_by_type: Words,
     /// Whether a table is written down whose name speaks of handlers.
     pub(crate) has_tables: bool,
     /// Whether it has a test `__name__ == "__main__"`.

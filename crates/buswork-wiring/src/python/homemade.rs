@@ -326,9 +326,10 @@ impl Evaluator<'_> {
         let set: FxHashSet<&str> = files.iter().flat_map(|f| f.summary.set.iter()).collect();
         let mut result = Vec::new();
         for (file, read) in (0..).zip(files) {
+            let by_type: Vec<_> = read.summary.dispatched_by_type.iter().collect();
             for name in read.summary.dispatched.iter() {
                 let by_any_key = added.contains(name) || speaks_of_handlers(name);
-                if by_any_key || set.contains(name) {
+                if by_any_key || (set.contains(name) && by_type.contains(&name)) {
                     self.dispatches_in(file, name, by_any_key, &mut result);
                 }
             }

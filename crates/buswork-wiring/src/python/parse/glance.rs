@@ -1,16 +1,17 @@
 //! A glance at a file: what is called in it, what it imports, which tables it fills and empties. It
 //! tells whether the file's facts will ever be needed, and costs a fraction of them.
 
+use std::hash::Hash;
+
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Comprehension, Decorator, Expr, ExprCall, ModModule, Stmt};
 use ruff_python_parser::Parsed;
 use ruff_source_file::LineIndex;
 use ruff_text_size::{Ranged, TextSize};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::super::facts::Summary;
-use super::super::words::Words;
 use super::{DEEPEST, index, is_main_test};
 
 /// The summary of a file.
@@ -54,6 +55,13 @@ fn line_count(source: &str) -> u32 {
     index(breaks + usize::from(!source.is_empty() && !source.ends_with('\n')))
 }
 
+/// A table that is looked up: its last name, and whether by the type of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Look<'a> {
+    table: &'a str,
+    by_type: bool,
+}
+
 #[derive(Default)]
 struct Glance<'a> {
     /// The last name of the receiver, empty without one, and that of what is called.
@@ -65,12 +73,19 @@ struct Glance<'a> {
     /// Last names of tables that entries are added to, and of those whose entries are set.
     added: Vec<&'a str>,
     set: Vec<&'a str>,
-    /// Last names of tables whose entries are called or gone through.
-    dispatched: Vec<&'a str>,
-    /// Variables that are bound to an entry of a table, with its last name.
-    entries: Vec<(&'a str, &'a str)>,
-    /// Variables that are called or gone through.
+    /// Tables whose entries are called.
+    dispatched: Vec<Look<'a>>,
+    /// Variables that are bound to an entry of a table, or go through one.
+    entries: Vec<(&'a str, Look<'a>)>,
+    /// Variables that go through others, or are bound to them: the first to the second.
+    flows: Vec<(&'a str, &'a str)>,
+    /// Variables that are called, or handed on with something else.
     used: FxHashSet<&'a str>,
+    /// Variables that are the type of something.
+    types: FxHashSet<&'a str>,
+    /// Names of the module, not of a function.
+    global: FxHashSet<&'a str>,
+    functions_deep: u32,
     has_tables: bool,
     is_program: bool,
     depth: u32,
@@ -79,28 +94,32 @@ struct Glance<'a> {
 
 impl<'a> Glance<'a> {
     fn summary(mut self) -> Summary {
-        for &(variable, table) in &self.entries {
-            if self.used.contains(variable) {
-                self.dispatched.push(table);
+        // A variable that goes through another hands on that it is called.
+        for _ in 0..3 {
+            for &(to, from) in &self.flows {
+                if self.used.contains(to) {
+                    self.used.insert(from);
+                }
             }
         }
-        self.called.sort_unstable();
-        self.called.dedup();
-        let called = self.called.iter().map(|(of, name)| match *of {
-            "" => (*name).to_owned(),
+        let called = self.entries.iter().filter(|(variable, _)| self.used.contains(variable));
+        let looks: Vec<_> = self.dispatched.iter().chain(called.map(|(_, look)| look)).collect();
+        let by_type = looks.iter().filter(|look| look.by_type).map(|look| look.table);
+        let called = distinct(self.called).into_iter().map(|(of, name)| match of {
+            "" => name.to_owned(),
             of => format!("{of}.{name}"),
         });
         let called: Vec<_> = called.collect();
-        self.functions.sort_unstable();
         Summary {
             called: called.iter().map(String::as_str).collect(),
             functions: self.functions.into_iter().collect(),
-            bases: distinct(self.bases),
-            imports: distinct(self.imports.iter().map(String::as_str).collect()),
-            mentions: distinct(self.mentions),
-            added: distinct(self.added),
-            set: distinct(self.set),
-            dispatched: distinct(self.dispatched),
+            bases: distinct(self.bases).into_iter().collect(),
+            imports: self.imports.iter().map(String::as_str).collect(),
+            mentions: distinct(self.mentions).into_iter().collect(),
+            dispatched_by_type: distinct(by_type.collect()).into_iter().collect(),
+            dispatched: distinct(looks.iter().map(|look| look.table).collect()).into_iter().collect(),
+            added: distinct(self.added).into_iter().collect(),
+            set: distinct(self.set).into_iter().collect(),
             has_tables: self.has_tables,
             is_program: self.is_program,
             ..Summary::default()
@@ -129,13 +148,20 @@ impl<'a> Glance<'a> {
                 if matches!(name, "append" | "add" | "insert" | "appendleft" | "push") {
                     self.addition(&attribute.value);
                 }
+                if let Expr::Name(of) = &*attribute.value
+                    && is_call_of_handler(name)
+                {
+                    self.used.insert(of.id.as_str());
+                }
             }
-            callee => self.dispatched.extend(looked_up(callee)),
+            callee => self.dispatched.extend(self.looked_up(callee)),
         }
-        // What is handed on may be called there.
-        for argument in &call.arguments.args {
-            if let Expr::Name(name) = argument {
-                self.used.insert(name.id.as_str());
+        // What is handed on with an event may be called there.
+        if call.arguments.args.len() + call.arguments.keywords.len() > 1 {
+            for argument in &call.arguments.args {
+                if let Expr::Name(name) = argument {
+                    self.used.insert(name.id.as_str());
+                }
             }
         }
         for keyword in &call.arguments.keywords {
@@ -150,18 +176,28 @@ impl<'a> Glance<'a> {
             Expr::Name(name) => {
                 let variable = name.id.as_str();
                 let bound = self.entries.iter().rev().find(|(bound, _)| *bound == variable);
-                self.added.extend(bound.map(|(_, table)| *table));
+                self.added.extend(bound.map(|(_, look)| look.table));
             }
-            _ => self.added.extend(entry(to)),
+            _ => self.added.extend(entry(to).and_then(|table| self.table(table))),
         }
     }
 
     fn assigned(&mut self, target: &'a Expr, value: &'a Expr) {
         match target {
-            Expr::Subscript(subscript) => self.set.extend(last_name(&subscript.value)),
+            Expr::Subscript(subscript) => self.set.extend(self.table(&subscript.value)),
             Expr::Name(name) => {
-                let table = entry(value).or_else(|| looked_up(value));
-                self.entries.extend(table.map(|table| (name.id.as_str(), table)));
+                let name = name.id.as_str();
+                if self.functions_deep == 0 {
+                    self.global.insert(name);
+                }
+                if is_type(value) {
+                    self.types.insert(name);
+                }
+                let added = entry(value).and_then(|table| self.table(table));
+                let added = added.map(|table| Look { table, by_type: false });
+                let look = self.looked_up(value).or(added);
+                self.entries.extend(look.map(|look| (name, look)));
+                self.flows.extend(variable(value).map(|from| (name, from)));
             }
             _ => {}
         }
@@ -174,10 +210,70 @@ impl<'a> Glance<'a> {
         }
     }
 
-    fn iterated(&mut self, over: &'a Expr) {
-        self.dispatched.extend(looked_up(over));
-        if let Some(name) = variable(over) {
-            self.used.insert(name);
+    fn iterated(&mut self, target: &'a Expr, over: &'a Expr) {
+        let targets = match target {
+            Expr::Tuple(tuple) => tuple.elts.as_slice(),
+            _ => std::slice::from_ref(target),
+        };
+        let (look, from) = (self.looked_up(over), variable(over));
+        for target in targets {
+            let Expr::Name(name) = target else { continue };
+            let name = name.id.as_str();
+            if is_type(over) {
+                self.types.insert(name);
+            }
+            self.entries.extend(look.map(|look| (name, look)));
+            self.flows.extend(from.map(|from| (name, from)));
+        }
+    }
+
+    /// The last name of a table that more than one function can get at: an attribute, or a name of
+    /// the module.
+    fn table(&self, table: &'a Expr) -> Option<&'a str> {
+        match table {
+            Expr::Name(name) => {
+                let name = name.id.as_str();
+                self.global.contains(name).then_some(name)
+            }
+            Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
+            _ => None,
+        }
+    }
+
+    /// The table that is looked up, by a name or a type, in what is called, gone through or bound.
+    fn looked_up(&self, expression: &'a Expr) -> Option<Look<'a>> {
+        let look = |of: &'a Expr, key: &'a Expr| {
+            let by_type = is_type(key)
+                || matches!(key, Expr::Name(name) if self.types.contains(name.id.as_str()));
+            self.table(of).map(|table| Look { table, by_type })
+        };
+        match expression {
+            Expr::Subscript(subscript) if is_key(&subscript.slice) => {
+                look(&subscript.value, &subscript.slice)
+            }
+            Expr::Call(call) => {
+                let first = call.arguments.args.first();
+                if let Expr::Attribute(attribute) = &*call.func {
+                    return match first {
+                        Some(key) if attribute.attr.as_str() == "get" && is_key(key) => {
+                            look(&attribute.value, key)
+                        }
+                        _ => self.looked_up(&attribute.value),
+                    };
+                }
+                first.and_then(|first| self.looked_up(first))
+            }
+            Expr::Attribute(attribute) => self.looked_up(&attribute.value),
+            Expr::Await(node) => self.looked_up(&node.value),
+            Expr::Starred(node) => self.looked_up(&node.value),
+            Expr::If(node) => self.looked_up(&node.body).or_else(|| self.looked_up(&node.orelse)),
+            Expr::BoolOp(node) => node.values.iter().find_map(|value| self.looked_up(value)),
+            Expr::BinOp(node) => {
+                self.looked_up(&node.left).or_else(|| self.looked_up(&node.right))
+            }
+            Expr::List(node) => node.elts.iter().find_map(|value| self.looked_up(value)),
+            Expr::Tuple(node) => node.elts.iter().find_map(|value| self.looked_up(value)),
+            _ => None,
         }
     }
 
@@ -196,6 +292,7 @@ impl<'a> Glance<'a> {
                     }
                     let join = if module.is_empty() { "" } else { "." };
                     self.imports.push(format!("{dots}{module}{join}{}", alias.name));
+                    self.global.insert(alias.asname.as_ref().unwrap_or(&alias.name).as_str());
                     if alias.asname.is_some() {
                         self.called.push(("", alias.name.as_str()));
                     }
@@ -222,12 +319,15 @@ impl<'a> Visitor<'a> for Glance<'a> {
                     self.assigned(&node.target, value);
                 }
             }
-            Stmt::For(node) => self.iterated(&node.iter),
+            Stmt::For(node) => self.iterated(&node.target, &node.iter),
             Stmt::If(node) => self.is_program |= is_main_test(&node.test),
             Stmt::Import(_) | Stmt::ImportFrom(_) => return self.import(statement),
             _ => {}
         }
+        let is_function = matches!(statement, Stmt::FunctionDef(_));
+        self.functions_deep += u32::from(is_function);
         self.deeper(|glance| visitor::walk_stmt(glance, statement));
+        self.functions_deep -= u32::from(is_function);
     }
 
     fn visit_decorator(&mut self, decorator: &'a Decorator) {
@@ -236,7 +336,7 @@ impl<'a> Visitor<'a> for Glance<'a> {
     }
 
     fn visit_comprehension(&mut self, comprehension: &'a Comprehension) {
-        self.iterated(&comprehension.iter);
+        self.iterated(&comprehension.target, &comprehension.iter);
         visitor::walk_comprehension(self, comprehension);
     }
 
@@ -258,10 +358,9 @@ impl<'a> Visitor<'a> for Glance<'a> {
     }
 }
 
-fn distinct(mut words: Vec<&str>) -> Words {
-    words.sort_unstable();
-    words.dedup();
-    words.into_iter().collect()
+fn distinct<T: Copy + Eq + Hash>(words: Vec<T>) -> Vec<T> {
+    let mut seen = FxHashSet::with_capacity_and_hasher(words.len(), FxBuildHasher);
+    words.into_iter().filter(|word| seen.insert(*word)).collect()
 }
 
 /// The last name of a chain: `publish` of `self.bus.publish`.
@@ -286,14 +385,14 @@ fn called_name(callee: &Expr) -> Option<(&str, &str)> {
 }
 
 /// The table that an entry is taken from: `table[key]`, `table.setdefault(key, [])`.
-fn entry(expression: &Expr) -> Option<&str> {
+fn entry(expression: &Expr) -> Option<&Expr> {
     match expression {
-        Expr::Subscript(subscript) => last_name(&subscript.value),
+        Expr::Subscript(subscript) => Some(&subscript.value),
         Expr::Call(call) => match &*call.func {
             Expr::Attribute(attribute)
                 if matches!(attribute.attr.as_str(), "setdefault" | "get") =>
             {
-                last_name(&attribute.value)
+                Some(&attribute.value)
             }
             _ => None,
         },
@@ -302,30 +401,26 @@ fn entry(expression: &Expr) -> Option<&str> {
     }
 }
 
-/// The table that is looked up, by a name or a type, in what is gone through or bound.
-fn looked_up(expression: &Expr) -> Option<&str> {
+/// Whether this is `type(x)`, `x.__class__` or the like.
+fn is_type(expression: &Expr) -> bool {
     match expression {
-        Expr::Subscript(subscript) if is_key(&subscript.slice) => last_name(&subscript.value),
-        Expr::Call(call) => {
-            let first = call.arguments.args.first();
-            if let Expr::Attribute(attribute) = &*call.func {
-                if attribute.attr.as_str() == "get" && first.is_some_and(is_key) {
-                    return last_name(&attribute.value);
-                }
-                return looked_up(&attribute.value);
-            }
-            first.and_then(looked_up)
+        Expr::Call(call) => match &*call.func {
+            Expr::Name(name) => name.id.as_str() == "type",
+            Expr::Attribute(attribute) => is_type(&attribute.value),
+            _ => false,
+        },
+        Expr::Attribute(attribute) => {
+            attribute.attr.as_str() == "__class__" || is_type(&attribute.value)
         }
-        Expr::Attribute(attribute) => looked_up(&attribute.value),
-        Expr::Await(node) => looked_up(&node.value),
-        Expr::Starred(node) => looked_up(&node.value),
-        Expr::If(node) => looked_up(&node.body).or_else(|| looked_up(&node.orelse)),
-        Expr::BoolOp(node) => node.values.iter().find_map(looked_up),
-        Expr::BinOp(node) => looked_up(&node.left).or_else(|| looked_up(&node.right)),
-        Expr::List(node) => node.elts.iter().find_map(looked_up),
-        Expr::Tuple(node) => node.elts.iter().find_map(looked_up),
-        _ => None,
+        _ => false,
     }
+}
+
+/// Whether calling a method of this name may be what runs a handler: `entry.handler(event)`.
+fn is_call_of_handler(name: &str) -> bool {
+    matches!(name, "__call__" | "call" | "func" | "fn" | "invoke" | "notify" | "run" | "execute")
+        || name.contains("handle")
+        || super::speaks_of_handlers(name)
 }
 
 /// The variable that is gone through: itself, or `list(variable)`, `variable.copy()`.
