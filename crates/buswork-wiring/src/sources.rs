@@ -60,7 +60,10 @@ pub(crate) fn find(root: &Path, paths: &[PathBuf], exclude: &[String]) -> Found 
             .require_git(false)
             .follow_links(false)
             .parents(true);
-        walk.filter_entry(|entry| !is_left_out(entry.path()));
+        walk.filter_entry(|entry| {
+            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            !is_folder || !is_left_out(entry.path())
+        });
         for entry in walk.build() {
             match entry {
                 Ok(entry) => take(root, entry.path(), &mut found),
@@ -117,12 +120,8 @@ fn is_left_out(path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
         return false;
     };
-    let is_environment = path.join("pyvenv.cfg").is_file();
-    is_environment
-        || matches!(
-            name,
-            "__pycache__" | "node_modules" | "target" | "site-packages"
-        ) && path.is_dir()
+    matches!(name, "__pycache__" | "node_modules" | "target" | "site-packages")
+        || path.join("pyvenv.cfg").is_file()
 }
 
 /// The text of some bytes, and whether they were UTF-8; others are read as Latin-1, byte by byte.

@@ -13,6 +13,9 @@ use crate::graph::Grade;
 /// More call sites than this of one name say nothing about a parameter.
 const MOST_CALLERS: usize = 200;
 
+/// A name that is called in more files than this says nothing about a parameter either.
+const MOST_FILES: usize = 24;
+
 /// A call of a function, found by its name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caller {
@@ -476,6 +479,14 @@ impl<'p> Evaluator<'p> {
 
     /// What callers hand over for a parameter.
     pub(super) fn from_callers(&self, function: ScopeRef, index: usize) -> Vec<Fact> {
+        let name = self.name_of(function);
+        let called = match self.class_of_method(function) {
+            Some(class) if name == "__init__" => self.name_of(class),
+            _ => name,
+        };
+        if self.project.calling(&called).len() > MOST_FILES {
+            return Vec::new();
+        }
         let mut result = Vec::new();
         for caller in self.callers(function).iter() {
             let Some(argument) = self.argument_for(caller, function, index) else {
