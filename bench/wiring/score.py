@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-LABELS = Path(__file__).with_name("labels")
+import os
+LABELS = Path(os.environ.get('LABELS', Path(__file__).with_name('labels')))
 Edge = tuple[str, str]
 
 
@@ -59,6 +60,11 @@ class Row:
         return precision, recall
 
 
+def listed(value: str | list[str]) -> list[str]:
+    """One or several, as a list."""
+    return [value] if isinstance(value, str) else value
+
+
 def short(name: str, known: set[str]) -> str:
     """A name as the labels have it, when theirs has more or fewer folders in front."""
     if name in known:
@@ -73,13 +79,16 @@ def score(labels: dict[str, Any], graph: dict[str, Any]) -> list[Row]:
     """Compare one graph with its labels."""
     excluded = labels.get("exclude", [])
 
+    #: Last parts of the names of a framework's own signals: neither right nor wrong.
+    foreign = set(labels.get("foreign", []))
+
     def counts(place: dict[str, Any]) -> bool:
         return not any(fnmatch.fnmatch(place["file"], pattern) for pattern in excluded)
 
     events = set(labels["events"])
     alternatives: dict[str, str] = {}
-    for edge in labels.get("publish", []):
-        for other in edge.get("alt_event", []):
+    for edge in [*labels.get("publish", []), *labels.get("handler", [])]:
+        for other in listed(edge.get("alt_event", [])):
             alternatives[other] = edge["event"]
 
     def event_of(name: str) -> str:
@@ -109,9 +118,12 @@ def score(labels: dict[str, Any], graph: dict[str, Any]) -> list[Row]:
             published.open.add(pair)
     also: dict[Edge, Edge] = {}
     for edge in labels.get("publish", []):
-        if other := edge.get("alt_function"):
+        for other in listed(edge.get("alt_function", [])):
             also[edge["event"], other] = (edge["event"], edge["function"])
-    shown = [one for one in graph["publishes"] if counts(one["location"])]
+    def is_ours(name: str) -> bool:
+        return event_of(name) in events or name.rsplit(".", 1)[-1] not in foreign
+
+    shown = [one for one in graph["publishes"] if counts(one["location"]) and is_ours(one["event"])]
     for one in shown:
         names = functions | {other for _, other in also}
         pair = (event_of(one["event"]), function_of(one["function"], names))
@@ -127,12 +139,11 @@ def score(labels: dict[str, Any], graph: dict[str, Any]) -> list[Row]:
         heard.wanted.add(pair)
         if edge.get("doubtful"):
             heard.open.add(pair)
-        others = edge.get("alt_handler", [])
-        for other in [others] if isinstance(others, str) else others:
+        for other in listed(edge.get("alt_handler", [])):
             also_handlers[edge["event"], other] = pair
             handlers.add(other)
     for one in graph["subscriptions"]:
-        if counts(one["location"]):
+        if counts(one["location"]) and is_ours(one["event"]):
             pair = (event_of(one["event"]), function_of(one["handler"], handlers))
             pair = also_handlers.get(pair, pair)
             heard.found.add(pair)
@@ -146,13 +157,19 @@ def score(labels: dict[str, Any], graph: dict[str, Any]) -> list[Row]:
     followed.wanted = {(edge["handler"], edge["event"]) for edge in labels.get("cascade", [])}
     followed.open = {(edge["handler"], edge["event"]) for edge in labels.get("cascade_maybe", [])}
     followed.found = {
-        (function_of(one["handler"], sources), event_of(one["event"])) for one in graph["cascades"]
+        (function_of(one["handler"], sources), event_of(one["event"]))
+        for one in graph["cascades"]
+        if is_ours(one["event"])
     }
 
     known = Row("events")
     known.wanted = events
     used = {one["event"] for one in shown}
-    used |= {one["event"] for one in graph["subscriptions"] if counts(one["location"])}
+    used |= {
+        one["event"]
+        for one in graph["subscriptions"]
+        if counts(one["location"]) and is_ours(one["event"])
+    }
     known.found = {event_of(name) for name in used}
     known.open = set(labels.get("unused", []))
 

@@ -93,6 +93,11 @@ impl Homemade {
     }
 }
 
+fn is_event_name(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["event", "signal", "topic", "message", "command"].iter().any(|word| name.contains(word))
+}
+
 fn shares(left: &[Table], right: &[Table]) -> bool {
     left.iter().any(|table| right.contains(table))
 }
@@ -155,13 +160,13 @@ impl Evaluator<'_> {
         }
         for statement in &here.statements {
             let StatementKind::Bind { target, value } = statement.kind else { continue };
-            let ExpressionKind::Subscript(table, key) = *facts.kind(target) else { continue };
-            if value == NOTHING {
+            let ExpressionKind::Subscript(of, _) = *facts.kind(target) else { continue };
+            let Some((table, key)) = self.entry(there(target)).filter(|_| value != NOTHING) else {
                 continue;
-            }
-            let (table, key) = (there(table), there(key));
-            let entry =
-                Entry { table, key, value: there(value), at: there(target), replaces: true };
+            };
+            // `table[key][number] = handler` adds to what is there.
+            let replaces = !matches!(facts.kind(of), ExpressionKind::Subscript(..));
+            let entry = Entry { table, key, value: there(value), at: there(target), replaces };
             into.extend(self.registration(entry, wanted));
         }
     }
@@ -231,7 +236,15 @@ impl Evaluator<'_> {
         let facts = self.project.facts(of.file);
         let there = |id| ExpressionRef { file: of.file, id };
         match facts.kind(of.id) {
-            ExpressionKind::Subscript(table, key) => Some((there(*table), there(*key))),
+            // In `table[owner][key]` the key is the one that speaks of events, else the first.
+            ExpressionKind::Subscript(of, key) => match facts.kind(*of) {
+                ExpressionKind::Subscript(table, first) => {
+                    let name = facts.last_name(*key).unwrap_or_default();
+                    let key = if is_event_name(name) { key } else { first };
+                    Some((there(*table), there(*key)))
+                }
+                _ => Some((there(*of), there(*key))),
+            },
             ExpressionKind::Call(function, arguments) => {
                 let ExpressionKind::Attribute(table, name) = facts.kind(*function) else {
                     return None;

@@ -8,6 +8,7 @@
 //! evaluate    what an expression may be at run time
 //! homemade    buses that the project wrote itself
 //! sites       places that publish and subscribe, with their events and handlers
+//! conventional what the names of methods say
 //! constructed events that are made and not seen entering a bus
 //! flow        what a function calls, and so on
 //! reach       whether a registration ever runs
@@ -16,6 +17,7 @@
 
 mod assemble;
 mod constructed;
+mod conventional;
 mod evaluate;
 mod facts;
 mod flow;

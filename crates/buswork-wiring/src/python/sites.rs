@@ -3,6 +3,7 @@
 
 mod calls;
 mod follow;
+mod guessed;
 mod identity;
 mod marks;
 
@@ -116,12 +117,13 @@ pub(crate) fn find(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Sites {
     finder.start_adapters();
     finder.start_marks();
     finder.start_tables(&homemade);
-    while let Some(site) = finder.pending.pop() {
-        match site.kind {
-            SiteKind::Publish => finder.publish(site),
-            SiteKind::Subscribe => finder.subscribe(site),
-        }
-    }
+    finder.work_off();
+    finder.start_named_classes();
+    finder.work_off();
+    finder.start_unknown();
+    finder.work_off();
+    finder.start_unknown_publishes();
+    finder.work_off();
     finder.found
 }
 
@@ -161,6 +163,18 @@ struct Finder<'a, 'p> {
     seen: FxHashSet<(ExpressionRef, SiteKind, Option<(ScopeRef, usize)>)>,
     /// By file: the function under each decorator.
     decorated: FxHashMap<u32, Rc<FxHashMap<u32, ScopeRef>>>,
+}
+
+impl Finder<'_, '_> {
+    /// Works out the sites that are known so far, and those that come up on the way.
+    fn work_off(&mut self) {
+        while let Some(site) = self.pending.pop() {
+            match site.kind {
+                SiteKind::Publish => self.publish(site),
+                SiteKind::Subscribe => self.subscribe(site),
+            }
+        }
+    }
 }
 
 impl Protocol {

@@ -10,10 +10,10 @@ use super::values::distinct;
 use super::{Ancestor, Binding, Context, Evaluator, Fact, Value};
 use crate::graph::Grade;
 
-/// More call sites than this of one name say nothing about a parameter.
-const MOST_CALLERS: usize = 200;
+/// More call sites than this of one name are not gone through.
+const MOST_CALLERS: usize = 4_000;
 
-/// A name that is called in more files than this says nothing about a parameter either.
+/// A name that is called in more files than this says nothing about a parameter.
 const MOST_FILES: usize = 24;
 
 /// A call of a function, found by its name.

@@ -184,7 +184,11 @@ impl<'a> Glance<'a> {
 
     fn assigned(&mut self, target: &'a Expr, value: &'a Expr) {
         match target {
-            Expr::Subscript(subscript) => self.set.extend(self.table(&subscript.value)),
+            Expr::Subscript(subscript) => match &*subscript.value {
+                // `table[key][number] = handler` adds to what is there.
+                Expr::Subscript(inner) => self.added.extend(self.table(&inner.value)),
+                table => self.set.extend(self.table(table)),
+            },
             Expr::Name(name) => {
                 let name = name.id.as_str();
                 if self.functions_deep == 0 {
@@ -236,6 +240,7 @@ impl<'a> Glance<'a> {
                 self.global.contains(name).then_some(name)
             }
             Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
+            Expr::Subscript(subscript) => self.table(&subscript.value),
             _ => None,
         }
     }

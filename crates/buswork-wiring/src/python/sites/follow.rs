@@ -431,7 +431,7 @@ impl Finder<'_, '_> {
     }
 
     /// Goes on at the callers of a function that subscribes its parameters.
-    fn subscribers(
+    pub(super) fn subscribers(
         &mut self,
         site: &Site,
         function: ScopeRef,

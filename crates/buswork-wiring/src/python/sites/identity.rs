@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::evaluate::{Binding, Context, Evaluator, Fact, Value};
+use super::super::evaluate::{Ancestor, Binding, Context, Evaluator, Fact, Value};
 use super::super::facts::{ExpressionKind, ScopeKind, StatementKind};
 use super::super::homemade::KeyOf;
 use super::super::project::{ExpressionRef, ScopeRef};
@@ -101,6 +101,7 @@ impl Evaluator<'_> {
             return self.signal(fact);
         }
         match &fact.value {
+            Value::Class(class) if self.is_exception(*class) && protocol.name != "buswork" => None,
             Value::Class(class) if protocol.events != Key::Name => Some(EventId::Class(*class)),
             Value::External(path) if &**path == "builtins.object" && protocol.bases => {
                 Some(EventId::Any)
@@ -110,6 +111,16 @@ impl Evaluator<'_> {
             }
             other => self.named_event(other, protocol),
         }
+    }
+
+    /// Exceptions have handlers that are no handlers of events.
+    fn is_exception(&self, class: ScopeRef) -> bool {
+        self.ancestors(class).iter().any(|ancestor| match ancestor {
+            Ancestor::Outside(path) => {
+                path.ends_with("Exception") || path.ends_with("Error") || path.ends_with("Warning")
+            }
+            Ancestor::Here(_) => false,
+        })
     }
 
     fn named_event(&self, value: &Value, protocol: &Protocol) -> Option<EventId> {
@@ -227,8 +238,9 @@ impl Evaluator<'_> {
             Value::Function { scope, this } => {
                 Some((HandlerId::Function(*scope), this.as_deref().copied()))
             }
-            Value::Object(class) => {
-                let method = self.method(*class, "__call__")?;
+            // An object that is called or handed the event; or its class, of which one is made then.
+            Value::Object(class) | Value::Class(class) => {
+                let method = HANDLING.iter().find_map(|name| self.method(*class, name))?;
                 Some((HandlerId::Function(method), Some(*class)))
             }
             Value::External(path) if !path.starts_with("builtins.") || is_known_callable(path) => {
@@ -271,6 +283,10 @@ impl Evaluator<'_> {
         functions.collect()
     }
 }
+
+/// Methods by which an object handles an event, when it is an object that is subscribed.
+const HANDLING: &[&str] =
+    &["__call__", "handle", "handle_event", "on_event", "execute", "process", "notify", "update"];
 
 /// Whether something outside is a class that may be an event; `int` and `str` are not, nor what
 /// `typing` has.
