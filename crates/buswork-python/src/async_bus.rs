@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use buswork::SkipReason;
+use buswork::trace::{Dispatch, InProgress, Outcome, Verb};
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyString, PyTuple, PyType};
 
@@ -16,7 +17,9 @@ use crate::background::Phase;
 use crate::bus::Bus;
 use crate::calling::{Called, Invoke, Level, call};
 use crate::causal::Link;
+use crate::cause;
 use crate::imports;
+use crate::place::Place;
 use crate::plan;
 use crate::post;
 use crate::posted::is_delivering;
@@ -26,6 +29,7 @@ use crate::running::{Publish, Running};
 use crate::subscriber::{Entry, Plan};
 use crate::tasks::Tasks;
 use crate::topics;
+use crate::tracing;
 use crate::watch::{self, Muting};
 
 /// The native half of `AsyncEventBus`.
@@ -93,6 +97,7 @@ impl AsyncBus {
             round: None,
             running: None,
             tasks: None,
+            dispatch: None,
         };
         let round = starting.start(&plan)?;
         if round.is_some() {
@@ -134,6 +139,7 @@ impl AsyncBus {
             round: None,
             running: None,
             tasks: None,
+            dispatch: None,
         }
         .start(&plan)
     }
@@ -183,6 +189,7 @@ impl AsyncBus {
             background.enter_phase(this.py(), Phase::Closing);
         } else if background.enter_phase(this.py(), Phase::Closed) {
             background.leave_home();
+            this.as_super().get().end_traces();
         }
     }
 
@@ -255,6 +262,8 @@ struct Starting<'a, 'py> {
     running: Option<Bound<'py, Running>>,
     /// Made for the first awaitable.
     tasks: Option<Tasks<'py>>,
+    /// What the traces are told of, if there are any.
+    dispatch: Option<Arc<Dispatch>>,
 }
 
 impl<'py> Starting<'_, 'py> {
@@ -262,6 +271,7 @@ impl<'py> Starting<'_, 'py> {
         let py = self.event.py();
         let (code, instruction) = self.site;
         if !matches!(self.muting, Muting::Everybody) {
+            self.dispatch = self.trace(plan)?;
             mind(plan, self.class, self.event, self.topic, || {
                 let place = imports::place(py).ok()?.invoke1((code, instruction)).ok()?;
                 place.extract().ok()
@@ -272,17 +282,41 @@ impl<'py> Starting<'_, 'py> {
         Ok(self.round)
     }
 
+    /// Tells the traces of the publish, if there are any.
+    fn trace(&self, plan: &Plan) -> PyResult<Option<Arc<Dispatch>>> {
+        if plan.extra().traced.is_none() {
+            return Ok(None);
+        }
+        let (code, instruction) = self.site;
+        let verb = if self.for_report {
+            Verb::Deliver
+        } else {
+            Verb::Publish
+        };
+        let place = Place::new(code, instruction);
+        tracing::begin(plan, self.class, self.topic, Some(&place), verb)
+    }
+
     fn run(&mut self, entries: &[Arc<Entry>]) -> PyResult<()> {
         if self.for_report {
             self.round()?;
         }
         let mut goes_on = true;
         for (place, entry) in entries.iter().enumerate() {
+            let py = self.event.py();
             if !goes_on {
+                tracing::skip(
+                    py,
+                    self.dispatch.as_ref(),
+                    place,
+                    entry,
+                    SkipReason::Stopped,
+                );
                 self.skip(place, entry, SkipReason::Stopped)?;
                 continue;
             }
-            if self.muting.has(self.event.py(), entry)? {
+            if self.muting.has(py, entry)? {
+                tracing::skip(py, self.dispatch.as_ref(), place, entry, SkipReason::Muted);
                 self.skip(place, entry, SkipReason::Muted)?;
                 continue;
             }
@@ -307,22 +341,37 @@ impl<'py> Starting<'_, 'py> {
     fn deliver(&mut self, place: usize, entry: &Arc<Entry>) -> PyResult<bool> {
         let py = self.event.py();
         let attempt = Attempted::new(py, place, entry, self.for_report);
+        let progress = tracing::progress(py, self.dispatch.as_ref(), place, entry);
+        // A task has a copy of the context as it is when it is made.
+        let _inside = match &progress {
+            None => None,
+            Some(progress) => Some(cause::enter(py, progress.cause())?),
+        };
         let handler = match admit(self.this.as_super().get(), entry, self.event) {
             Ok(Ok(handler)) => handler,
             Ok(Err(reason)) => {
+                tracing::end(progress, || Outcome::Skipped(reason));
                 self.skip(place, entry, reason)?;
                 return Ok(true);
             }
-            Err(error) => return self.fail(attempt, error),
+            Err(error) => {
+                tracing::end(progress, || tracing::failed(py, &error));
+                return self.fail(attempt, error);
+            }
         };
         let result = match call(&handler, self.event) {
             Called::Nothing => py.None().into_bound(py),
             Called::Result(result) => result,
-            Called::Raised => return self.fail(attempt, PyErr::fetch(py)),
+            Called::Raised => {
+                let error = PyErr::fetch(py);
+                tracing::end(progress, || tracing::failed(py, &error));
+                return self.fail(attempt, error);
+            }
         };
         if !result.is_none() && awaitable::is_awaitable(&result) {
-            return self.begin(attempt, &result);
+            return self.begin(attempt, &result, progress);
         }
+        tracing::end(progress, || Outcome::Ok);
         self.returned(attempt, result)?;
         Ok(true)
     }
@@ -332,13 +381,14 @@ impl<'py> Starting<'_, 'py> {
         &mut self,
         attempt: Attempted<'_, 'py>,
         awaitable: &Bound<'py, PyAny>,
+        progress: Option<InProgress>,
     ) -> PyResult<bool> {
         let py = awaitable.py();
         let tasks = match self.tasks.take() {
             Some(tasks) => tasks,
             None => Tasks::of_running_loop(py, awaitable)?,
         };
-        let task = tasks.start(awaitable);
+        let task = tasks.start(awaitable, progress);
         self.tasks = Some(tasks);
         let task = task?;
         if !task

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use buswork::trace::Dispatch;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
@@ -14,6 +15,7 @@ use crate::place::Place;
 use crate::publish::{deliver_one, in_chain};
 use crate::routing::TypeKey;
 use crate::subscriber::Entry;
+use crate::tracing;
 
 /// One event to one handler, later. Holds its entry, which it does not visit. As long as it waits for
 /// its turn, what it owns is hidden from the collector, which takes it for used; and so it is.
@@ -26,6 +28,8 @@ pub(crate) struct Posted {
     pub(crate) context: Py<PyAny>,
     pub(crate) topic: Option<Arc<str>>,
     pub(crate) place: Option<Place>,
+    /// What the traces are told of, and the place in the call order.
+    pub(crate) traced: Option<(Arc<Dispatch>, usize)>,
 }
 
 thread_local! {
@@ -79,7 +83,14 @@ impl Posted {
             let _entered = context::enter(self.context.bind(py))?;
             let _delivering = Delivering::of(bus.number());
             in_chain(py, bus, key, |publishing| {
-                let delivered = deliver_one(bus, &self.entry, event);
+                let delivered = match &self.traced {
+                    None => deliver_one(bus, &self.entry, event),
+                    Some((dispatch, place)) => {
+                        tracing::deliver(bus, dispatch, *place, &self.entry, event)
+                            .map(drop)
+                            .map_err(Box::new)
+                    }
+                };
                 publishing.verdict(py)?;
                 Ok(delivered)
             })

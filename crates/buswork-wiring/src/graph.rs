@@ -396,7 +396,10 @@ pub struct Wiring {
     pub ignores: Vec<IgnoreComment>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
 fn is_false(value: &bool) -> bool {
     !*value
 }
@@ -404,7 +407,11 @@ fn is_false(value: &bool) -> bool {
 impl Wiring {
     /// An empty graph of what is read from code.
     pub fn of_code() -> Self {
-        Self { schema: SCHEMA.to_owned(), source: "code".to_owned(), ..Self::default() }
+        Self {
+            schema: SCHEMA.to_owned(),
+            source: "code".to_owned(),
+            ..Self::default()
+        }
     }
 
     /// Adds what another reader found.
@@ -449,7 +456,8 @@ impl Wiring {
         self.cascades.sort_by(|a, b| {
             (&a.handler, &a.event, a.grade, &a.path).cmp(&(&b.handler, &b.event, b.grade, &b.path))
         });
-        self.cascades.dedup_by(|a, b| a.handler == b.handler && a.event == b.event);
+        self.cascades
+            .dedup_by(|a, b| a.handler == b.handler && a.event == b.event);
         self.unresolved.sort_by(|a, b| {
             (&a.location, a.site, &a.verb, &a.reason).cmp(&(
                 &b.location,
@@ -479,20 +487,30 @@ impl Wiring {
 
     /// The event with this id.
     pub fn event(&self, id: &str) -> Option<&Event> {
-        let index = self.events.binary_search_by(|event| event.id.as_str().cmp(id)).ok()?;
+        let index = self
+            .events
+            .binary_search_by(|event| event.id.as_str().cmp(id))
+            .ok()?;
         Some(&self.events[index])
     }
 
     /// The handler with this id.
     pub fn handler(&self, id: &str) -> Option<&Handler> {
-        let index = self.handlers.binary_search_by(|handler| handler.id.as_str().cmp(id)).ok()?;
+        let index = self
+            .handlers
+            .binary_search_by(|handler| handler.id.as_str().cmp(id))
+            .ok()?;
         Some(&self.handlers[index])
     }
 
     /// The events that a handler publishes, itself or through what it calls.
     pub fn cascades_of<'a>(&'a self, handler: &'a str) -> impl Iterator<Item = &'a Cascade> {
-        let first = self.cascades.partition_point(|cascade| cascade.handler.as_str() < handler);
-        self.cascades[first..].iter().take_while(move |cascade| cascade.handler == handler)
+        let first = self
+            .cascades
+            .partition_point(|cascade| cascade.handler.as_str() < handler);
+        self.cascades[first..]
+            .iter()
+            .take_while(move |cascade| cascade.handler == handler)
     }
 }
 
