@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use buswork::SkipReason;
-use buswork::trace::{Dispatch, InProgress, Outcome, Verb};
+use buswork::trace::{Dispatch, Outcome, Verb};
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyString, PyTuple, PyType};
 
@@ -15,7 +15,7 @@ use crate::attempt::Attempted;
 use crate::awaitable;
 use crate::background::Phase;
 use crate::bus::Bus;
-use crate::calling::{Called, Invoke, Level, call};
+use crate::calling::{Called, Invoke, Level, call, call_for_result};
 use crate::causal::Link;
 use crate::cause;
 use crate::imports;
@@ -28,6 +28,7 @@ use crate::report::Report;
 use crate::running::{Publish, Running};
 use crate::subscriber::{Entry, Plan};
 use crate::tasks::Tasks;
+use crate::timed::Timed;
 use crate::topics;
 use crate::tracing;
 use crate::watch::{self, Muting};
@@ -305,22 +306,20 @@ impl<'py> Starting<'_, 'py> {
         for (place, entry) in entries.iter().enumerate() {
             let py = self.event.py();
             if !goes_on {
-                tracing::skip(
-                    py,
-                    self.dispatch.as_ref(),
-                    place,
-                    entry,
-                    SkipReason::Stopped,
-                );
+                tracing::skip(py, self.dispatch.as_ref(), entry, SkipReason::Stopped);
                 self.skip(place, entry, SkipReason::Stopped)?;
                 continue;
             }
             if self.muting.has(py, entry)? {
-                tracing::skip(py, self.dispatch.as_ref(), place, entry, SkipReason::Muted);
+                tracing::skip(py, self.dispatch.as_ref(), entry, SkipReason::Muted);
                 self.skip(place, entry, SkipReason::Muted)?;
                 continue;
             }
-            let started = self.deliver(place, entry).and_then(|goes_on| {
+            let started = match self.dispatch.clone() {
+                None => self.deliver(place, entry),
+                Some(dispatch) => self.deliver_traced(place, entry, &dispatch),
+            };
+            let started = started.and_then(|goes_on| {
                 self.link.get().verdict(self.event.py())?;
                 Ok(goes_on)
             });
@@ -341,54 +340,84 @@ impl<'py> Starting<'_, 'py> {
     fn deliver(&mut self, place: usize, entry: &Arc<Entry>) -> PyResult<bool> {
         let py = self.event.py();
         let attempt = Attempted::new(py, place, entry, self.for_report);
-        let progress = tracing::progress(py, self.dispatch.as_ref(), place, entry);
-        // A task has a copy of the context as it is when it is made.
-        let _inside = match &progress {
-            None => None,
-            Some(progress) => Some(cause::enter(py, progress.cause())?),
-        };
         let handler = match admit(self.this.as_super().get(), entry, self.event) {
             Ok(Ok(handler)) => handler,
             Ok(Err(reason)) => {
-                tracing::end(progress, || Outcome::Skipped(reason));
                 self.skip(place, entry, reason)?;
                 return Ok(true);
             }
-            Err(error) => {
-                tracing::end(progress, || tracing::failed(py, &error));
-                return self.fail(attempt, error);
-            }
+            Err(error) => return self.fail(attempt, error),
         };
         let result = match call(&handler, self.event) {
             Called::Nothing => py.None().into_bound(py),
             Called::Result(result) => result,
-            Called::Raised => {
-                let error = PyErr::fetch(py);
-                tracing::end(progress, || tracing::failed(py, &error));
+            Called::Raised => return self.fail(attempt, PyErr::fetch(py)),
+        };
+        if !result.is_none() && awaitable::is_awaitable(&result) {
+            return self.begin(attempt, &result);
+        }
+        self.returned(attempt, result)?;
+        Ok(true)
+    }
+
+    /// The same, of which the traces are told.
+    #[inline(never)]
+    fn deliver_traced(
+        &mut self,
+        place: usize,
+        entry: &Arc<Entry>,
+        dispatch: &Arc<Dispatch>,
+    ) -> PyResult<bool> {
+        let py = self.event.py();
+        let attempt = Attempted::new(py, place, entry, self.for_report);
+        let mut progress = tracing::progress(py, dispatch, entry);
+        // A task has a copy of the context as it is when the task is made.
+        let _inside = cause::enter(py, progress.cause())?;
+        let handler = match admit(self.this.as_super().get(), entry, self.event) {
+            Ok(Ok(handler)) => handler,
+            Ok(Err(reason)) => {
+                progress.end(Outcome::Skipped(reason));
+                self.skip(place, entry, reason)?;
+                return Ok(true);
+            }
+            Err(error) => {
+                progress.end(tracing::failed(py, &error));
+                return self.fail(attempt, error);
+            }
+        };
+        let result = match call_for_result(&handler, self.event) {
+            Ok(result) => result,
+            Err(error) => {
+                progress.end(tracing::failed(py, &error));
                 return self.fail(attempt, error);
             }
         };
         if !result.is_none() && awaitable::is_awaitable(&result) {
-            return self.begin(attempt, &result, progress);
+            let timed = Bound::new(py, Timed::new(&result, progress)?)?;
+            return self.begin(attempt, timed.as_any());
         }
-        tracing::end(progress, || Outcome::Ok);
+        progress.end(Outcome::Ok);
         self.returned(attempt, result)?;
         Ok(true)
     }
 
     /// Makes a task of an awaitable. Most have ended when this returns, where tasks start eagerly.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "on the way of each handler that is awaited"
+    )]
     fn begin(
         &mut self,
         attempt: Attempted<'_, 'py>,
         awaitable: &Bound<'py, PyAny>,
-        progress: Option<InProgress>,
     ) -> PyResult<bool> {
         let py = awaitable.py();
         let tasks = match self.tasks.take() {
             Some(tasks) => tasks,
             None => Tasks::of_running_loop(py, awaitable)?,
         };
-        let task = tasks.start(awaitable, progress);
+        let task = tasks.start(awaitable);
         self.tasks = Some(tasks);
         let task = task?;
         if !task

@@ -100,7 +100,7 @@ impl<'py> Walk<'_, 'py> {
         let py = self.event.py();
         let mut isolation = Isolation::new();
         let mut stopped = false;
-        for (place, entry) in self.plan.entries().iter().enumerate() {
+        for entry in self.plan.entries() {
             // Taken before the call, which may end the subscription.
             let taken = report.is_some().then(|| Taken::of(py, entry));
             let reason = if stopped {
@@ -109,14 +109,14 @@ impl<'py> Walk<'_, 'py> {
                 self.muting.has(py, entry)?.then_some(SkipReason::Muted)
             };
             if let Some(reason) = reason {
-                tracing::skip(py, self.dispatch, place, entry, reason);
+                tracing::skip(py, self.dispatch, entry, reason);
                 if let (Some(report), Some(taken)) = (&mut report, taken) {
                     report.push(taken.skipped(reason));
                 }
                 continue;
             }
             let started = Instant::now();
-            let attempted = self.attempt(place, entry);
+            let attempted = self.attempt(entry);
             if let (Some(report), Some(taken)) = (&mut report, taken) {
                 report.push(taken.attempted(py, &attempted, started.elapsed().as_secs_f64()));
             }
@@ -129,11 +129,11 @@ impl<'py> Walk<'_, 'py> {
         Ok(isolation)
     }
 
-    fn attempt(&self, place: usize, entry: &Arc<Entry>) -> Attempted<'py> {
+    fn attempt(&self, entry: &Arc<Entry>) -> Attempted<'py> {
         let bus = self.publishing.bus;
         match self.dispatch {
             None => deliver_guarded(bus, entry, self.event),
-            Some(dispatch) => tracing::deliver(bus, dispatch, place, entry, self.event),
+            Some(dispatch) => tracing::deliver(bus, dispatch, entry, self.event),
         }
     }
 }

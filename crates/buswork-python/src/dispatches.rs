@@ -128,8 +128,8 @@ impl TracedDelivery {
     }
 
     #[getter]
-    fn place(&self) -> u32 {
-        self.0.place()
+    fn subscription(&self) -> u64 {
+        self.0.subscription()
     }
 
     #[getter]

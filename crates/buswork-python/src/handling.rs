@@ -143,14 +143,12 @@ impl Posted {
     /// Begins to trace the delivery. Its context is for it alone: whatever its handler publishes, now
     /// or later, is caused by it.
     fn trace(&self, py: Python<'_>) -> PyResult<Option<InProgress>> {
-        let Some((dispatch, place)) = &self.traced else {
+        let Some(dispatch) = self.dispatch() else {
             return Ok(None);
         };
-        let progress = tracing::progress(py, Some(dispatch), *place, &self.entry);
-        if let Some(progress) = &progress {
-            cause::enter_in(self.context.bind(py), progress.cause())?;
-        }
-        Ok(progress)
+        let progress = tracing::progress(py, dispatch, &self.entry);
+        cause::enter_in(self.context.bind(py), progress.cause())?;
+        Ok(Some(progress))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::imports;
 use crate::passage::{self, Passing};
 use crate::place::{Origin, Place};
 use crate::plan;
-use crate::posted::Posted;
+use crate::posted::{Posted, Rare};
 use crate::publish::mind;
 use crate::subscriber::{Entry, Plan};
 use crate::tracing;
@@ -117,35 +117,36 @@ fn enqueue(
     if entries.is_empty() {
         return background.check_open(py, event_loop);
     }
-    let topic: Option<Arc<str>> = topic.map(Arc::from);
+    let is_rare = topic.is_some() || dispatch.is_some();
+    let topic = topic.map(Box::from);
+    let rare = is_rare.then(|| Arc::new(Rare { topic, dispatch }));
     let context = context::copy_current(py)?;
     begin_chain(&context)?;
-    let posted = |entry, index: usize, context: Bound<'_, PyAny>, place| Posted {
+    let posted = |entry, context: Bound<'_, PyAny>, place| Posted {
         bus: this.clone().unbind(),
         event: event.clone().unbind(),
         entry: Arc::clone(entry),
         context: context.unbind(),
-        topic: topic.clone(),
         place,
-        traced: dispatch.clone().map(|dispatch| (dispatch, index)),
+        rare: rare.clone(),
     };
     if let [entry] = entries {
-        let one = posted(entry, 0, context, place);
+        let one = posted(entry, context, place);
         return background.add(py, event_loop, std::iter::once(one), room);
     }
     let mut all = Vec::with_capacity(entries.len());
-    for (index, entry) in entries.iter().enumerate() {
+    for entry in entries {
         let place = place.as_ref().map(|place| place.clone_ref(py));
-        all.push(posted(entry, index, context::copy(&context)?, place));
+        all.push(posted(entry, context::copy(&context)?, place));
     }
     background.add(py, event_loop, all.into_iter(), room)
 }
 
 /// Tells the traces of those who will not be called.
 fn tell_of_muted(py: Python<'_>, dispatch: &Arc<Dispatch>, plan: &Plan, called: &[Arc<Entry>]) {
-    for (place, entry) in plan.entries().iter().enumerate() {
+    for entry in plan.entries() {
         if !called.iter().any(|one| Arc::ptr_eq(one, entry)) {
-            tracing::skip(py, Some(dispatch), place, entry, SkipReason::Muted);
+            tracing::skip(py, Some(dispatch), entry, SkipReason::Muted);
         }
     }
 }
@@ -168,9 +169,13 @@ fn post_to_layers(
         event: passing.into_any().unbind(),
         entry: passage::entry(py, bus.is_async())?,
         context: context.unbind(),
-        topic: topic.map(Arc::from),
         place: Place::here(py),
-        traced: None,
+        rare: topic.map(|topic| {
+            Arc::new(Rare {
+                topic: Some(topic.into()),
+                dispatch: None,
+            })
+        }),
     };
     bus.background()
         .add(py, event_loop, std::iter::once(posted), Room::Sought)

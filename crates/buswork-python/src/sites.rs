@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use buswork::hash::KeyState;
 use buswork::trace::Site;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -18,8 +19,10 @@ const MOST: usize = 10_000;
 /// The places of one bus, by code and instruction.
 #[derive(Default)]
 pub(crate) struct Sites {
-    known: Mutex<HashMap<(usize, i32), Known>>,
+    known: Mutex<Places>,
 }
+
+type Places = HashMap<(usize, i32), Known, KeyState>;
 
 struct Known {
     /// Held, so that no other code comes to stand at its address.
@@ -83,7 +86,7 @@ impl Sites {
         };
         let mut places = self.known();
         let old = if places.len() < MOST {
-            HashMap::new()
+            Places::default()
         } else {
             std::mem::take(&mut *places)
         };
@@ -93,7 +96,7 @@ impl Sites {
         site
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<(usize, i32), Known>> {
+    fn known(&self) -> MutexGuard<'_, Places> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,5 @@
 //! How the async bus makes a task of an awaitable: eagerly, where the interpreter can.
 
-use buswork::trace::InProgress;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -51,22 +50,14 @@ impl<'py> Tasks<'py> {
         })
     }
 
-    /// Makes a task of an awaitable, in a copy of the current context. With `progress`, the traces are
-    /// told when it ends.
-    pub(crate) fn start(
-        &self,
-        awaitable: &Bound<'py, PyAny>,
-        progress: Option<InProgress>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    /// Makes a task of an awaitable, in a copy of the current context.
+    pub(crate) fn start(&self, awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = awaitable.py();
-        let coroutine = if awaitable::is_coroutine(awaitable) {
+        let coroutine = if awaitable::is_coroutine(awaitable) || awaitable.is_instance_of::<Timed>()
+        {
             awaitable.clone()
         } else {
             imports::awaited(py)?.invoke1((awaitable,))?
-        };
-        let coroutine = match progress {
-            None => coroutine,
-            Some(progress) => Bound::new(py, Timed::new(&coroutine, progress))?.into_any(),
         };
         let arguments = PyTuple::new(py, [coroutine])?;
         match &self.options {

@@ -9,6 +9,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::awaitable;
 use crate::calling::{Invoke, Sent};
 use crate::coroutine::{Given, step};
 use crate::imports;
@@ -18,7 +19,7 @@ use crate::tracing::failed;
 ///
 /// A callback of the task would come a turn of the loop later, and cost as much as the rest of the
 /// record several times over. All else that a task or a person asks of it is the coroutine's.
-#[pyclass(frozen, weakref, module = "buswork._buswork")]
+#[pyclass(frozen, module = "buswork._buswork")]
 pub(crate) struct Timed {
     coroutine: Py<PyAny>,
     has_begun: AtomicBool,
@@ -27,12 +28,18 @@ pub(crate) struct Timed {
 }
 
 impl Timed {
-    pub(crate) fn new(coroutine: &Bound<'_, PyAny>, progress: InProgress) -> Self {
-        Self {
-            coroutine: coroutine.clone().unbind(),
+    /// Stands for an awaitable that a handler returned.
+    pub(crate) fn new(awaitable: &Bound<'_, PyAny>, progress: InProgress) -> PyResult<Self> {
+        let coroutine = if awaitable::is_coroutine(awaitable) {
+            awaitable.clone()
+        } else {
+            imports::awaited(awaitable.py())?.invoke1((awaitable,))?
+        };
+        Ok(Self {
+            coroutine: coroutine.unbind(),
             has_begun: AtomicBool::new(false),
             progress: Mutex::new(Some(progress)),
-        }
+        })
     }
 
     fn end(&self, outcome: Outcome) {
@@ -47,7 +54,7 @@ impl Timed {
     }
 
     fn begin(&self) {
-        if self.has_begun.swap(true, Ordering::Relaxed) {
+        if self.has_begun.load(Ordering::Relaxed) || self.has_begun.swap(true, Ordering::Relaxed) {
             return;
         }
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);

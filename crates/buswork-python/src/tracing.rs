@@ -103,7 +103,7 @@ pub(crate) fn begin(
 }
 
 impl Traced {
-    #[cold]
+    #[inline(never)]
     fn begin(
         &self,
         class: &Bound<'_, PyType>,
@@ -191,16 +191,9 @@ pub(crate) fn failed(py: Python<'_>, error: &PyErr) -> Outcome {
     Outcome::Failed(imports::class_name(&error.get_type(py)).into())
 }
 
-/// A delivery from now on, if its traces are to be told.
-pub(crate) fn progress(
-    py: Python<'_>,
-    dispatch: Option<&Arc<Dispatch>>,
-    place: usize,
-    entry: &Entry,
-) -> Option<InProgress> {
-    let dispatch = dispatch?;
-    let name = entry.handler().traced_name(py);
-    Some(InProgress::new(dispatch, &name, place))
+/// A delivery from now on, of which the traces are told.
+pub(crate) fn progress(py: Python<'_>, dispatch: &Arc<Dispatch>, entry: &Entry) -> InProgress {
+    InProgress::new(dispatch, &entry.handler().traced_name(py), entry.sequence())
 }
 
 /// Ends a delivery, if its traces are to be told.
@@ -214,13 +207,11 @@ pub(crate) fn end(progress: Option<InProgress>, outcome: impl FnOnce() -> Outcom
 pub(crate) fn deliver<'py>(
     bus: &Bus,
     dispatch: &Arc<Dispatch>,
-    place: usize,
     entry: &Arc<Entry>,
     event: &Bound<'py, PyAny>,
 ) -> Result<Result<Bound<'py, PyAny>, SkipReason>, Fault<'py>> {
     let py = event.py();
-    let name = entry.handler().traced_name(py);
-    let mut progress = InProgress::new(dispatch, &name, place);
+    let mut progress = progress(py, dispatch, entry);
     let inside = cause::enter(py, progress.cause()).map_err(Fault::of)?;
     let delivered = deliver_guarded(bus, entry, event);
     drop(inside);
@@ -231,15 +222,27 @@ pub(crate) fn deliver<'py>(
     delivered
 }
 
+/// The same for a posted delivery.
+#[inline(never)]
+pub(crate) fn deliver_one<'py>(
+    bus: &Bus,
+    dispatch: &Arc<Dispatch>,
+    entry: &Arc<Entry>,
+    event: &Bound<'py, PyAny>,
+) -> Result<(), Box<Fault<'py>>> {
+    deliver(bus, dispatch, entry, event)
+        .map(drop)
+        .map_err(Box::new)
+}
+
 /// Tells of a handler that is not called.
 pub(crate) fn skip(
     py: Python<'_>,
     dispatch: Option<&Arc<Dispatch>>,
-    place: usize,
     entry: &Entry,
     reason: SkipReason,
 ) {
-    let Some(dispatch) = dispatch else { return };
-    let name = entry.handler().traced_name(py);
-    InProgress::new(dispatch, &name, place).end(Outcome::Skipped(reason));
+    if let Some(dispatch) = dispatch {
+        progress(py, dispatch, entry).end(Outcome::Skipped(reason));
+    }
 }

@@ -99,8 +99,8 @@ impl EventBus {
         special.tell_published::<E>(site);
         let mut isolation = Isolation::new();
         let mut stopped = false;
-        for (place, step) in steps.iter().enumerate() {
-            let delivery = trace::deliver(dispatch, &step.entry, place, || {
+        for step in steps {
+            let delivery = trace::deliver(dispatch, &step.entry, || {
                 if stopped {
                     self.undelivered(step, SkipReason::Stopped)
                 } else {

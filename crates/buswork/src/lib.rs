@@ -121,7 +121,7 @@
 //! ```
 //!
 //! # For other languages
-//! The engine under the bus, [`table`], [`entry`], [`chain`], [`isolation`], [`backlog`] and [`topic`],
+//! The engine under the bus, [`table`], [`entry`], [`chain`], [`isolation`], [`backlog`], [`topic`] and [`hash`],
 //! is generic over key and handler, so that glue for another language can keep its own objects in it.
 
 #![forbid(unsafe_code)]
@@ -140,7 +140,7 @@ pub mod entry;
 mod error;
 mod failure;
 mod handler;
-mod hash;
+pub mod hash;
 mod inner;
 pub mod isolation;
 mod middleware;

@@ -128,7 +128,7 @@ impl<E: Any + Send + Sync> Running<E> {
 
     fn start_one(&mut self, place: usize, step: &Step<AsyncCallee<E>>, context: &mut Context<'_>) {
         let started = self.deliveries.is_some().then(Instant::now);
-        let mut progress = InProgress::of(self.dispatch.as_ref(), &step.entry, place);
+        let mut progress = InProgress::of(self.dispatch.as_ref(), &step.entry);
         let inside = progress.as_ref().map(InProgress::inside);
         let begun = catch_unwind(AssertUnwindSafe(|| {
             if !step.entry.is_plain()

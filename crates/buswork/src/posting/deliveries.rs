@@ -158,9 +158,9 @@ impl<E: Any + Send + Sync> Posted<E> {
     }
 
     /// The same, shown to an observer, and to the traces.
-    fn call_observed(&self, index: usize, step: &Step<Callee<E>>) -> Option<Failure> {
+    fn call_observed(&self, step: &Step<Callee<E>>) -> Option<Failure> {
         let special = &self.plan.extra().special;
-        let delivery = trace::deliver(self.dispatch.get(), &step.entry, index, || {
+        let delivery = trace::deliver(self.dispatch.get(), &step.entry, || {
             self.bus.attempt(step, &self.event, self.site)
         });
         if let Some(observer) = &special.observer {
@@ -188,7 +188,7 @@ impl<E: Any + Send + Sync> Deliver for Posted<E> {
         };
         let is_observed = self.plan.extra().special.observer.is_some();
         let failed = if is_observed || self.dispatch.get().is_some() {
-            self.call_observed(index, step)
+            self.call_observed(step)
         } else {
             self.call(step)
         };

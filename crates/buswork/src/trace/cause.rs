@@ -18,7 +18,7 @@ pub struct Cause {
     pub(super) event: Id,
     pub(super) correlation: Id,
     pub(super) handler: HandlerName,
-    pub(super) place: u32,
+    pub(super) subscription: u64,
 }
 
 impl Cause {

@@ -104,23 +104,29 @@ impl Dispatch {
         self.kept().clone()
     }
 
-    /// What the handler at this place in the call order publishes is caused by.
-    pub fn cause_of(&self, handler: &HandlerName, place: u32) -> Cause {
+    /// What the handler of a subscription, of which this is the number, publishes is caused by.
+    pub fn cause_of(&self, handler: &HandlerName, subscription: u64) -> Cause {
         Cause {
             event: self.id,
             correlation: self.correlation(),
             handler: handler.clone(),
-            place,
+            subscription,
         }
     }
 
     /// Tells of a delivery that has ended now.
-    pub fn ended(&self, handler: &HandlerName, place: u32, started: Instant, outcome: Outcome) {
+    pub fn ended(
+        &self,
+        handler: &HandlerName,
+        subscription: u64,
+        started: Instant,
+        outcome: Outcome,
+    ) {
         let now = Instant::now();
         self.tell(
             Delivery {
                 handler: handler.clone(),
-                place,
+                subscription,
                 wait: nanoseconds(self.published, started),
                 run: nanoseconds(started, now),
                 outcome,
@@ -130,12 +136,12 @@ impl Dispatch {
     }
 
     /// Tells of a handler that is not called.
-    pub fn skipped(&self, handler: &HandlerName, place: u32, reason: SkipReason) {
+    pub fn skipped(&self, handler: &HandlerName, subscription: u64, reason: SkipReason) {
         let now = Instant::now();
         self.tell(
             Delivery {
                 handler: handler.clone(),
-                place,
+                subscription,
                 wait: nanoseconds(self.published, now),
                 run: 0,
                 outcome: Outcome::Skipped(reason),
@@ -168,7 +174,7 @@ fn nanoseconds(from: Instant, to: Instant) -> u64 {
 #[derive(Debug, Clone)]
 pub struct Delivery {
     pub(super) handler: HandlerName,
-    pub(super) place: u32,
+    pub(super) subscription: u64,
     pub(super) wait: u64,
     pub(super) run: u64,
     pub(super) outcome: Outcome,
@@ -180,9 +186,10 @@ impl Delivery {
         &self.handler
     }
 
-    /// Its place in the call order, from 0 on.
-    pub fn place(&self) -> u32 {
-        self.place
+    /// The number of its subscription: those of a bus are counted. It tells two subscriptions of one
+    /// handler apart.
+    pub fn subscription(&self) -> u64 {
+        self.subscription
     }
 
     /// The nanoseconds from the publish to the handler's start.

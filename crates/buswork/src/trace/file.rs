@@ -59,7 +59,7 @@ struct State {
 
 struct Output {
     opened: Opened,
-    buffer: String,
+    buffer: Vec<u8>,
     /// Bytes of records in this file, those in the buffer among them.
     records: u64,
     /// Whether there are records behind the last summary.
@@ -140,7 +140,7 @@ impl TraceFile {
         });
     }
 
-    fn record(&self, now: Instant, write: impl FnOnce(&mut Edges, &mut String)) {
+    fn record(&self, now: Instant, write: impl FnOnce(&mut Edges, &mut Vec<u8>)) {
         self.change(|output, edges, this| {
             let before = output.buffer.len();
             write(edges, &mut output.buffer);
@@ -201,7 +201,7 @@ impl fmt::Debug for TraceFile {
 impl Output {
     /// A file begins with a header, and with the edges of those before it.
     fn new(opened: Opened, trace: Id, edges: &Edges) -> Self {
-        let mut buffer = String::with_capacity(BUFFER + BUFFER / 4);
+        let mut buffer = Vec::with_capacity(BUFFER + BUFFER / 4);
         lines::header(&mut buffer, trace.as_u128(), now());
         edges.write(&mut buffer);
         Self {
@@ -217,7 +217,7 @@ impl Output {
     fn flush(&mut self, now: Instant) -> io::Result<()> {
         self.flushed = now;
         if self.process == process::id() {
-            self.opened.file.write_all(self.buffer.as_bytes())?;
+            self.opened.file.write_all(&self.buffer)?;
         }
         self.buffer.clear();
         self.buffer.shrink_to(2 * BUFFER);

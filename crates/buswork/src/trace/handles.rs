@@ -182,6 +182,6 @@ impl Memory {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(path)?.write_all(self.write().as_bytes())
+        options.open(path)?.write_all(&self.write())
     }
 }

@@ -1,62 +1,67 @@
 //! As much of JSON as a trace is written in.
 
-use std::fmt::Write;
+use std::io::Write;
 
 /// Writes a string, quoted and escaped.
-pub(super) fn string(out: &mut String, text: &str) {
-    out.push('"');
+pub(super) fn string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
     let mut plain = 0;
     for (place, byte) in text.bytes().enumerate() {
         if byte >= b' ' && byte != b'"' && byte != b'\\' {
             continue;
         }
-        out.push_str(&text[plain..place]);
+        out.extend_from_slice(&text.as_bytes()[plain..place]);
         plain = place + 1;
         match byte {
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
-            b'\n' => out.push_str("\\n"),
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
             _ => {
                 let _ = write!(out, "\\u{byte:04x}");
             }
         }
     }
-    out.push_str(&text[plain..]);
-    out.push('"');
+    out.extend_from_slice(&text.as_bytes()[plain..]);
+    out.push(b'"');
 }
 
 /// Writes a number.
-pub(super) fn number(out: &mut String, mut value: u64) {
-    let mut digits = [0_u8; 20];
-    let mut first = digits.len();
-    loop {
-        first -= 1;
-        digits[first] = b'0' + (value % 10) as u8;
+pub(super) fn number(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len() - 1;
+    while value >= 10 {
+        digits[first] = digit(value % 10);
         value /= 10;
-        if value == 0 {
-            break;
-        }
+        first -= 1;
     }
-    out.extend(digits[first..].iter().map(|&digit| char::from(digit)));
+    digits[first] = digit(value);
+    out.extend_from_slice(&digits[first..]);
 }
 
 /// Writes 128 bits as a string of 32 hexadecimal digits.
-pub(super) fn hexadecimal(out: &mut String, value: u128) {
-    out.push('"');
-    let digits = value.to_be_bytes();
-    let digits = digits.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    out.extend(digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
-    out.push('"');
+pub(super) fn hexadecimal(out: &mut Vec<u8>, value: u128) {
+    let mut text = [b'"'; 34];
+    for (place, byte) in value.to_be_bytes().into_iter().enumerate() {
+        text[1 + 2 * place] = HEXADECIMAL[usize::from(byte >> 4)];
+        text[2 + 2 * place] = HEXADECIMAL[usize::from(byte & 0xf)];
+    }
+    out.extend_from_slice(&text);
+}
+
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
+
+fn digit(value: u64) -> u8 {
+    HEXADECIMAL[(value % 10) as usize]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(write: impl FnOnce(&mut String)) -> String {
-        let mut out = String::new();
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
         write(&mut out);
-        out
+        String::from_utf8(out).unwrap()
     }
 
     #[test]

@@ -6,67 +6,71 @@ use super::dispatch::{Delivery, Dispatch};
 use super::{SCHEMA, json};
 
 /// The first line of a file. `trace` tells the traces of a rotated set from one another.
-pub(super) fn header(out: &mut String, trace: u128, began: u64) {
-    out.push_str("{\"type\":\"trace\",\"schema\":");
+pub(super) fn header(out: &mut Vec<u8>, trace: u128, began: u64) {
+    out.extend_from_slice(b"{\"type\":\"trace\",\"schema\":");
     json::string(out, SCHEMA);
-    out.push_str(",\"trace\":");
+    out.extend_from_slice(b",\"trace\":");
     json::hexadecimal(out, trace);
-    out.push_str(",\"process\":");
+    out.extend_from_slice(b",\"process\":");
     json::number(out, process::id().into());
-    out.push_str(",\"began\":");
+    out.extend_from_slice(b",\"began\":");
     json::number(out, began);
-    out.push_str("}\n");
+    out.extend_from_slice(b"}\n");
 }
 
-pub(super) fn event(out: &mut String, dispatch: &Dispatch) {
-    out.push_str("{\"type\":\"event\",\"id\":");
+pub(super) fn event(out: &mut Vec<u8>, dispatch: &Dispatch) {
+    out.extend_from_slice(b"{\"type\":\"event\",\"id\":");
     json::hexadecimal(out, dispatch.id.as_u128());
-    out.push_str(",\"causation\":");
+    out.extend_from_slice(b",\"causation\":");
     match dispatch.causation() {
         Some(id) => json::hexadecimal(out, id.as_u128()),
-        None => out.push_str("null"),
+        None => out.extend_from_slice(b"null"),
     }
-    out.push_str(",\"correlation\":");
+    out.extend_from_slice(b",\"correlation\":");
     json::hexadecimal(out, dispatch.correlation().as_u128());
-    out.push_str(",\"event\":");
-    out.push_str(dispatch.event.json());
+    out.extend_from_slice(b",\"event\":");
+    out.extend_from_slice(dispatch.event.json());
     if let Some(topic) = &dispatch.topic {
-        out.push_str(",\"topic\":");
+        out.extend_from_slice(b",\"topic\":");
         json::string(out, topic);
     }
-    out.push_str(",\"verb\":\"");
-    out.push_str(dispatch.verb.as_str());
-    out.push_str("\",\"site\":");
-    out.push_str(dispatch.site.as_ref().map_or("null", |site| site.json()));
-    out.push_str(",\"cause\":");
-    out.push_str(dispatch.cause().map_or("null", |handler| handler.id_json()));
-    out.push_str(",\"at\":");
+    out.extend_from_slice(b",\"verb\":\"");
+    out.extend_from_slice(dispatch.verb.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"site\":");
+    out.extend_from_slice(dispatch.site.as_ref().map_or(b"null", |site| site.json()));
+    out.extend_from_slice(b",\"cause\":");
+    out.extend_from_slice(
+        dispatch
+            .cause()
+            .map_or(b"null", |handler| handler.id_json()),
+    );
+    out.extend_from_slice(b",\"at\":");
     json::number(out, dispatch.at);
-    out.push_str("}\n");
+    out.extend_from_slice(b"}\n");
 }
 
-pub(super) fn delivery(out: &mut String, dispatch: &Dispatch, delivery: &Delivery) {
-    out.push_str("{\"type\":\"delivery\",\"event\":");
+pub(super) fn delivery(out: &mut Vec<u8>, dispatch: &Dispatch, delivery: &Delivery) {
+    out.extend_from_slice(b"{\"type\":\"delivery\",\"event\":");
     json::hexadecimal(out, dispatch.id.as_u128());
-    out.push(',');
-    out.push_str(delivery.handler.json());
-    out.push_str(",\"place\":");
-    json::number(out, delivery.place.into());
-    out.push_str(",\"wait\":");
+    out.push(b',');
+    out.extend_from_slice(delivery.handler.json());
+    out.extend_from_slice(b",\"subscription\":");
+    json::number(out, delivery.subscription);
+    out.extend_from_slice(b",\"wait\":");
     json::number(out, delivery.wait);
-    out.push_str(",\"run\":");
+    out.extend_from_slice(b",\"run\":");
     json::number(out, delivery.run);
-    out.push_str(",\"outcome\":\"");
-    out.push_str(delivery.outcome.as_str());
-    out.push('"');
+    out.extend_from_slice(b",\"outcome\":\"");
+    out.extend_from_slice(delivery.outcome.as_str().as_bytes());
+    out.push(b'"');
     if let Some(reason) = delivery.outcome.reason() {
-        out.push_str(",\"reason\":\"");
-        out.push_str(reason.as_str());
-        out.push('"');
+        out.extend_from_slice(b",\"reason\":\"");
+        out.extend_from_slice(reason.as_str().as_bytes());
+        out.push(b'"');
     }
     if let Some(class) = delivery.outcome.error() {
-        out.push_str(",\"error\":");
+        out.extend_from_slice(b",\"error\":");
         json::string(out, class);
     }
-    out.push_str("}\n");
+    out.extend_from_slice(b"}\n");
 }

@@ -75,8 +75,8 @@ impl Memory {
     }
 
     /// Writes what is kept in the form of a file.
-    pub fn write(&self) -> String {
-        let mut out = String::new();
+    pub fn write(&self) -> Vec<u8> {
+        let mut out = Vec::new();
         let mut edges = Edges::default();
         lines::header(&mut out, self.id.as_u128(), self.began);
         for dispatch in self.dispatches() {

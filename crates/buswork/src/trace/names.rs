@@ -15,7 +15,7 @@ impl EventName {
     /// The name of a type of events.
     pub fn new(id: impl Into<String>) -> Self {
         let id = id.into();
-        let mut written = String::new();
+        let mut written = Vec::new();
         json::string(&mut written, &id);
         Self(Named::new(id, written))
     }
@@ -25,7 +25,7 @@ impl EventName {
         self.0.value()
     }
 
-    pub(super) fn json(&self) -> &str {
+    pub(super) fn json(&self) -> &[u8] {
         self.0.json()
     }
 }
@@ -45,13 +45,13 @@ impl Site {
     /// A place that publishes.
     pub fn new(function: impl Into<String>, file: impl Into<String>, line: u32) -> Self {
         let (function, file) = (function.into(), file.into());
-        let mut written = String::from("{\"function\":");
+        let mut written = b"{\"function\":".to_vec();
         json::string(&mut written, &function);
-        written.push_str(",\"file\":");
+        written.extend_from_slice(b",\"file\":");
         json::string(&mut written, &file);
-        written.push_str(",\"line\":");
+        written.extend_from_slice(b",\"line\":");
         json::number(&mut written, line.into());
-        written.push('}');
+        written.push(b'}');
         Self(Named::new((function, file, line), written))
     }
 
@@ -70,7 +70,7 @@ impl Site {
         self.0.value().2
     }
 
-    pub(super) fn json(&self) -> &str {
+    pub(super) fn json(&self) -> &[u8] {
         self.0.json()
     }
 }
@@ -101,7 +101,7 @@ struct Subscribed {
     place: Option<(String, u32)>,
     types: Vec<String>,
     /// The id alone, as JSON.
-    id_json: String,
+    id_json: Vec<u8>,
 }
 
 impl HandlerName {
@@ -116,22 +116,24 @@ impl HandlerName {
         types: Vec<String>,
     ) -> Self {
         let (id, name) = (id.into(), name.into());
-        let mut id_json = String::new();
+        let mut id_json = Vec::new();
         json::string(&mut id_json, &id);
-        let mut written = format!("\"handler\":{id_json},\"name\":");
+        let mut written = b"\"handler\":".to_vec();
+        written.extend_from_slice(&id_json);
+        written.extend_from_slice(b",\"name\":");
         json::string(&mut written, &name);
-        written.push_str(",\"subscribed\":[");
+        written.extend_from_slice(b",\"subscribed\":[");
         for (index, one) in types.iter().enumerate() {
             if index > 0 {
-                written.push(',');
+                written.push(b',');
             }
             json::string(&mut written, one);
         }
-        written.push(']');
+        written.push(b']');
         if let Some((file, line)) = &place {
-            written.push_str(",\"file\":");
+            written.extend_from_slice(b",\"file\":");
             json::string(&mut written, file);
-            written.push_str(",\"line\":");
+            written.extend_from_slice(b",\"line\":");
             json::number(&mut written, (*line).into());
         }
         let value = Subscribed {
@@ -169,12 +171,12 @@ impl HandlerName {
         &self.0.value().types
     }
 
-    pub(super) fn id_json(&self) -> &str {
+    pub(super) fn id_json(&self) -> &[u8] {
         &self.0.value().id_json
     }
 
     /// Its members of an object.
-    pub(super) fn json(&self) -> &str {
+    pub(super) fn json(&self) -> &[u8] {
         self.0.json()
     }
 }
@@ -192,11 +194,11 @@ struct Named<T>(Arc<Inner<T>>);
 struct Inner<T> {
     hash: u64,
     value: T,
-    json: Box<str>,
+    json: Box<[u8]>,
 }
 
 impl<T: Hash> Named<T> {
-    fn new(value: T, json: String) -> Self {
+    fn new(value: T, json: Vec<u8>) -> Self {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&value);
         let json = json.into();
         Self(Arc::new(Inner { hash, value, json }))
@@ -206,7 +208,7 @@ impl<T: Hash> Named<T> {
         &self.0.value
     }
 
-    fn json(&self) -> &str {
+    fn json(&self) -> &[u8] {
         &self.0.json
     }
 }

@@ -13,22 +13,18 @@ use super::names::HandlerName;
 pub struct InProgress {
     dispatch: Arc<Dispatch>,
     handler: HandlerName,
-    place: u32,
+    subscription: u64,
     /// None when it has ended.
     started: Option<Instant>,
 }
 
 impl InProgress {
-    /// The delivery to the handler at this place in the call order, from now on.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "no event has so many handlers"
-    )]
-    pub fn new(dispatch: &Arc<Dispatch>, handler: &HandlerName, place: usize) -> Self {
+    /// The delivery to the handler of a subscription, of which this is the number, from now on.
+    pub fn new(dispatch: &Arc<Dispatch>, handler: &HandlerName, subscription: u64) -> Self {
         Self {
             dispatch: Arc::clone(dispatch),
             handler: handler.clone(),
-            place: place as u32,
+            subscription,
             started: Some(Instant::now()),
         }
     }
@@ -40,7 +36,7 @@ impl InProgress {
 
     /// What its handler publishes is caused by this.
     pub fn cause(&self) -> Cause {
-        self.dispatch.cause_of(&self.handler, self.place)
+        self.dispatch.cause_of(&self.handler, self.subscription)
     }
 
     /// Ends it. Nothing happens when it has ended before.
@@ -49,10 +45,13 @@ impl InProgress {
             return;
         };
         match outcome {
-            Outcome::Skipped(reason) => self.dispatch.skipped(&self.handler, self.place, reason),
+            Outcome::Skipped(reason) => {
+                self.dispatch
+                    .skipped(&self.handler, self.subscription, reason);
+            }
             _ => self
                 .dispatch
-                .ended(&self.handler, self.place, started, outcome),
+                .ended(&self.handler, self.subscription, started, outcome),
         }
     }
 }

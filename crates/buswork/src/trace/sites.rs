@@ -1,17 +1,16 @@
 //! The places that publish, as they were told of before: each is named once.
 
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 
 use super::names::Site;
-use crate::hash::KeyHasher;
+use crate::hash::KeyState;
 
 /// The sites of one bus, by the address of what the compiler keeps of each.
 #[derive(Default)]
 pub(crate) struct Sites {
-    known: Mutex<HashMap<usize, Site, BuildHasherDefault<KeyHasher>>>,
+    known: Mutex<HashMap<usize, Site, KeyState>>,
 }
 
 impl Sites {

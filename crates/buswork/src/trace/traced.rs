@@ -84,9 +84,12 @@ impl InProgress {
     pub(crate) fn of<K>(
         dispatch: Option<&Arc<Dispatch>>,
         entry: &Entry<K, Subscriber>,
-        place: usize,
     ) -> Option<Self> {
-        Some(Self::new(dispatch?, entry.handler().traced_name(), place))
+        Some(Self::new(
+            dispatch?,
+            entry.handler().traced_name(),
+            entry.sequence(),
+        ))
     }
 
     /// Its handler runs, or is polled, until this is dropped.
@@ -99,10 +102,9 @@ impl InProgress {
 pub(crate) fn deliver<K>(
     dispatch: Option<&Arc<Dispatch>>,
     entry: &Entry<K, Subscriber>,
-    place: usize,
     deliver: impl FnOnce() -> report::Delivery,
 ) -> report::Delivery {
-    let Some(mut progress) = InProgress::of(dispatch, entry, place) else {
+    let Some(mut progress) = InProgress::of(dispatch, entry) else {
         return deliver();
     };
     let delivery = {

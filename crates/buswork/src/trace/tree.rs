@@ -122,7 +122,7 @@ fn branches(is_last: bool) -> (&'static str, &'static str) {
 /// A handler, and what it published.
 struct Row<'a> {
     handler: HandlerName,
-    place: u32,
+    subscription: u64,
     /// None when it has not ended.
     delivery: Option<Delivery>,
     published: Vec<&'a Dispatch>,
@@ -133,7 +133,7 @@ fn rows<'a>(dispatch: &Dispatch, children: Vec<&'a Dispatch>) -> Vec<Row<'a>> {
     for delivery in dispatch.deliveries() {
         rows.push(Row {
             handler: delivery.handler.clone(),
-            place: delivery.place,
+            subscription: delivery.subscription,
             delivery: Some(delivery),
             published: Vec::new(),
         });
@@ -141,19 +141,19 @@ fn rows<'a>(dispatch: &Dispatch, children: Vec<&'a Dispatch>) -> Vec<Row<'a>> {
     rows.sort_by_key(|row| {
         (
             row.delivery.as_ref().map(|delivery| delivery.wait),
-            row.place,
+            row.subscription,
         )
     });
-    let mut by_place: HashMap<u32, usize> = HashMap::new();
+    let mut known: HashMap<u64, usize> = HashMap::new();
     for (index, row) in rows.iter().enumerate() {
-        by_place.insert(row.place, index);
+        known.insert(row.subscription, index);
     }
     for child in children {
         let Some(cause) = &child.cause else { continue };
-        let index = *by_place.entry(cause.place).or_insert_with(|| {
+        let index = *known.entry(cause.subscription).or_insert_with(|| {
             rows.push(Row {
                 handler: cause.handler.clone(),
-                place: cause.place,
+                subscription: cause.subscription,
                 delivery: None,
                 published: Vec::new(),
             });
