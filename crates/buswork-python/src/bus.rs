@@ -406,6 +406,15 @@ impl Bus {
         explain::explain(self, event_type)
     }
 
+    /// Say what is subscribed now, as a graph.
+    fn wiring<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let mut entries = self.table.entries();
+        entries.sort_by_key(|entry| entry.sequence());
+        let all = entries.iter().filter_map(|entry| self.handle(py, entry));
+        imports::load_for_wiring(py)?;
+        imports::wiring(py)?.invoke1((all.collect::<Vec<_>>(),))
+    }
+
     /// Wrap each publish in a layer, inside of those that were added before. Returns it.
     fn add_middleware<'py>(&self, layer: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = layer.py();

@@ -67,6 +67,11 @@ imported! {
 }
 
 imported! {
+    load_for_wiring;
+    wiring: "buswork.wiring", "describe";
+}
+
+imported! {
     load_for_tracing;
     /// The context variable of the delivery that runs.
     cause: "buswork._tracing", "CAUSE";
