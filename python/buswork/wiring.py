@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import inspect
 import sys
 from typing import (
     TYPE_CHECKING,
     Any,
+    ForwardRef,
     Literal,
     NotRequired,
     TypedDict,
@@ -283,6 +285,8 @@ def _event(event: str, given: Any, types: dict[str, Any]) -> Event:
     }
     if location := _location_of_class(given):
         described["location"] = location
+    if given is object:
+        return described
     if (doc := _paragraph(vars(given).get("__doc__"))) and not doc.startswith(f"{given.__name__}("):
         described["doc"] = doc
     if fields := list(_fields(given)):
@@ -333,6 +337,8 @@ def _annotations(given: type[Any]) -> dict[str, Any]:
 
 
 def _written(annotation: object) -> str:
+    if isinstance(annotation, ForwardRef):
+        return annotation.__forward_arg__
     return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 
@@ -368,16 +374,18 @@ def _handler(handler: str, subscription: Subscription) -> Handler:
     described: Handler = {"id": handler, "name": name, "module": module, "kind": "external"}
     if location := _location(subscription.location):
         described["location"] = location
-    callee = subscription.handler
-    if callee is None:
+    given = callee = subscription.handler
+    if given is None:
         return described
+    while isinstance(callee, functools.partial):
+        callee = callee.func
     described["kind"] = _kind(callee, name)
     if doc := _paragraph(getattr(callee, "__doc__", None)):
         described["doc"] = doc
     called: Any = type(callee).__call__
     if inspect.iscoroutinefunction(callee) or inspect.iscoroutinefunction(called):
         described["async"] = True
-    if parameter := _parameter(callee):
+    if parameter := _parameter(given):
         described["parameter"] = parameter.name
         if parameter.annotation is not parameter.empty:
             described["annotation"] = _written(parameter.annotation)

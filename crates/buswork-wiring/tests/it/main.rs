@@ -1,0 +1,3 @@
+//! The crate through its public face; a file a theme.
+
+mod trace;
