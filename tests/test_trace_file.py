@@ -7,6 +7,7 @@ import json
 import logging
 import multiprocessing
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -21,6 +22,9 @@ import pytest
 from buswork import EventBus, HandlerErrors
 
 HERE = __name__
+ROOT = Path(__file__).parents[1]
+#: Read by the tests of the Rust crate as well.
+EXPECTED = ROOT / "tests" / "trace_of_a_bus.jsonl"
 
 
 @dataclass
@@ -113,6 +117,31 @@ def test_the_form_of_a_file(path: Path) -> None:
         ],
     }
     assert "471" not in path.read_text()
+
+
+def test_a_file_is_what_the_reader_in_rust_is_tested_with(path: Path) -> None:
+    bus = EventBus()
+    bus.subscribe(Placed, lambda _: bus.deliver(Paid()), name="billing")
+    bus.subscribe(object, lambda _: 1 / 0, name="audit", when=lambda event: isinstance(event, Paid))
+    bus.subscribe("money.*", lambda _: None, name="on topic")
+    with bus.trace(path):
+        take(bus)
+        bus.publish("paid", topic="money.in")
+    ids: dict[str, str] = {}
+    written = lines(path)
+    for line in written:
+        for key in ("trace", "id", "causation", "correlation", "event"):
+            value = line.get(key)
+            if isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value):
+                line[key] = ids.setdefault(value, f"{len(ids) + 1:032x}")
+        for key in ("process", "began", "at", "wait", "run"):
+            if key in line:
+                line[key] = 1
+    text = "".join(json.dumps(line) + "\n" for line in written)
+    text = text.replace(json.dumps(f"{ROOT}{os.sep}")[1:-1], "")
+    if os.environ.get("BUSWORK_WRITE"):
+        EXPECTED.write_text(text)
+    assert text == EXPECTED.read_text()
 
 
 def test_text_of_any_kind_is_written_as_json(path: Path) -> None:

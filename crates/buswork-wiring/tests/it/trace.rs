@@ -199,6 +199,27 @@ fn the_files_of_a_trace_are_found_oldest_first() {
 }
 
 #[test]
+fn what_a_python_bus_records_is_read_to_the_last_line() {
+    // Compared with what `bus.trace()` writes by tests/test_trace_file.py.
+    let text = include_str!("../../../../tests/trace_of_a_bus.jsonl");
+    let trace = read(text.as_bytes());
+    assert_eq!(trace.problems, []);
+    assert_eq!((trace.records, trace.more), ((3, 4), 0));
+    let counts: Vec<_> = trace.publishes.iter().map(|edge| edge.count).collect();
+    assert_eq!(counts, [1, 1, 1]);
+    let names: Vec<_> = trace
+        .deliveries
+        .iter()
+        .map(|edge| (&*edge.name, edge.count))
+        .collect();
+    assert_eq!(
+        names,
+        [("on topic", 1), ("audit", 1), ("audit", 1), ("billing", 1)]
+    );
+    assert_eq!(trace.cascades[0].event, "tests.test_trace_file.Paid");
+}
+
+#[test]
 fn what_a_python_bus_says_of_its_subscriptions_is_a_graph() {
     // Compared with what `bus.wiring()` returns by tests/test_wiring.py.
     let text = include_str!("../../../../tests/wiring_of_a_bus.json");
