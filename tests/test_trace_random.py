@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buswork import AsyncEventBus, EventBus, Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+EXAMPLES = int(os.environ.get("BUSWORK_EXAMPLES", "300")) // 2
 
 #: Of later ones, earlier ones are published by handlers: no program goes round.
 TYPES = [type(f"Event{number}", (), {}) for number in range(5)]
@@ -103,6 +106,7 @@ def subscribe(bus: Any, handlers: list[Handler], make: Callable[[Handler], Any])
         )
 
 
+@settings(max_examples=EXAMPLES)
 @given(programs())
 def test_a_trace_of_the_sync_bus_is_as_predicted(
     program: tuple[list[Handler], list[tuple[str, int]]],
@@ -127,6 +131,7 @@ def test_a_trace_of_the_sync_bus_is_as_predicted(
     assert observed(tracing) == predict(handlers, main)
 
 
+@settings(max_examples=EXAMPLES)
 @given(programs())
 def test_a_trace_of_the_async_bus_is_as_predicted(
     program: tuple[list[Handler], list[tuple[str, int]]],
