@@ -200,6 +200,19 @@ def test_a_traced_publish_does_what_an_untraced_one_does(count: int, on_error: A
     assert run(is_traced=True) == run(is_traced=False)
 
 
+def test_the_muted_are_no_handlers_in_the_message_of_a_failure() -> None:
+    bus, muted = EventBus(), lambda _: None
+    bus.subscribe(Placed, lambda _: 1 / 0)
+    bus.subscribe(Placed, muted)
+    messages = []
+    for tracing in (None, bus.tracing()):
+        with mute(bus, muted), pytest.raises(HandlerErrors) as caught:
+            bus.publish(Placed(1))
+        messages.append(caught.value.message)
+    assert messages[0] == messages[1]
+    assert tracing is not None
+
+
 def test_notes_of_a_failure_name_the_publish_site_as_ever() -> None:
     bus = EventBus()
     bus.subscribe(Placed, lambda _: 1 / 0)

@@ -68,7 +68,7 @@ imported! {
 
 imported! {
     load_for_wiring;
-    wiring: "buswork.wiring", "describe";
+    wiring: "buswork._wiring", "describe";
 }
 
 imported! {

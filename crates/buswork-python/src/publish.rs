@@ -193,6 +193,9 @@ fn publish_traced(
     muting: &Muting<'_>,
     dispatch: &Arc<Dispatch>,
 ) -> PyResult<()> {
+    // The muted ones are no handlers of it, to whoever reads of a failure.
+    let some = muting.of_plan(event.py(), plan)?;
+    let handlers = some.as_deref().unwrap_or(plan).entries().len();
     let publication = Publication::new(publishing.bus, class, event, origin);
     let walk = Walk {
         publishing,
@@ -203,13 +206,7 @@ fn publish_traced(
         dispatch: Some(dispatch),
     };
     let isolation = walk.run(None)?;
-    outcome(
-        event.py(),
-        isolation,
-        class,
-        origin.topic,
-        plan.entries().len(),
-    )
+    outcome(event.py(), isolation, class, origin.topic, handlers)
 }
 
 /// What has to be looked at before the handlers of a special plan run: a class published instead
