@@ -1,6 +1,7 @@
 """Every bus of a test run traced, in memory and in a file: with `BUSWORK_TRACED=1`.
 
-What the tests say of buses must hold for traced ones as well, which go another road.
+What the tests say of buses must hold for traced ones as well, which go another road; but for the
+bars of memory in `tests/soak`, as a traced post is larger while it waits.
 """
 
 from __future__ import annotations
