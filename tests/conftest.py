@@ -11,6 +11,11 @@ pytest_plugins = ["pytester"]
 
 IS_SOAK = bool(os.environ.get("BUSWORK_SOAK"))
 
+if os.environ.get("BUSWORK_TRACED"):
+    from tests import traced_buses
+
+    traced_buses.install()
+
 # A soak prints how to run a failing example again (`print_blob`).
 settings.register_profile("tests", derandomize=not IS_SOAK, print_blob=True, deadline=None)
 settings.load_profile("tests")

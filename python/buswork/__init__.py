@@ -16,7 +16,17 @@ a mail about 123
 from __future__ import annotations
 
 from buswork._async_bus import AsyncEventBus
-from buswork._buswork import Delivery, EventBus, Failure, Report, Subscription
+from buswork._buswork import (
+    Delivery,
+    Dispatch,
+    EventBus,
+    Failure,
+    Report,
+    Subscription,
+    Trace,
+    TracedDelivery,
+    Tracing,
+)
 from buswork._errors import (
     BusworkError,
     HandlerCancelled,
@@ -31,6 +41,7 @@ __all__ = [
     "AsyncEventBus",
     "BusworkError",
     "Delivery",
+    "Dispatch",
     "EventBus",
     "Failure",
     "HandlerCancelled",
@@ -41,6 +52,9 @@ __all__ = [
     "Report",
     "Subscription",
     "SubscriptionGroup",
+    "Trace",
+    "TracedDelivery",
+    "Tracing",
     "UnhandledEvent",
     "handles",
 ]

@@ -1,9 +1,10 @@
 """The native half of buswork: the bus, and what it hands out."""
 
 from asyncio import AbstractEventLoop, Task
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextvars import Context
 from datetime import timedelta
+from os import PathLike
 from types import CodeType, FrameType, TracebackType
 from typing import (
     Any,
@@ -24,12 +25,15 @@ from typing_extensions import TypeForm
 from buswork._handlers import SubscriptionGroup
 from buswork._middleware import Layered
 from buswork._rounds import Round
+from buswork.wiring import Wiring
 
 __all__ = [
     "AsyncBus",
     "Attempt",
     "Bus",
+    "Cause",
     "Delivery",
+    "Dispatch",
     "EventBus",
     "Failure",
     "Gate",
@@ -41,10 +45,16 @@ __all__ = [
     "Runner",
     "Running",
     "Subscription",
+    "Timed",
+    "Trace",
+    "TracedDelivery",
+    "Tracing",
     "Worker",
     "classes_of",
     "finish_posts",
+    "flush_traces",
     "forget_posts",
+    "forget_traces",
     "is_same_handler",
     "topic_matches",
 ]
@@ -551,6 +561,119 @@ class Bus:
         int: no handler
           - audit: does not run, it takes exactly object (exact=True)
           an event of this type is ignored (unhandled="ignore")
+        """
+
+    def wiring(self) -> Wiring:
+        """Say what is subscribed now, as a graph: in the form of `buswork wiring --format json`.
+
+        Returns
+        -------
+        Wiring
+            A `dict` for `json.dumps`: the events that are subscribed to, with their fields and
+            bases; the handlers, with where they stand and what they take; and the subscriptions,
+            with their options. Who publishes what is not known to a bus: a trace tells that, or
+            the code. `buswork.wiring` has the types.
+
+        Notes
+        -----
+        It reads docstrings, annotations and, before Python 3.13, the lines of source files.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> @bus.on(int)
+        ... def show(number: int) -> None:
+        ...     print(number)
+        >>> wiring = bus.wiring()
+        >>> wiring["handlers"][0]["annotation"], wiring["events"][0]["handled_by"]
+        ('int', [0])
+        """
+
+    def trace(
+        self, path: str | PathLike[str], *, max_bytes: int = 16_777_216, keep: int = 4
+    ) -> Trace:
+        """Record each publish and each delivery in a file, until the trace or the bus is closed.
+
+        A record has ids that say what came of what, the publish site, the handler, how long it
+        waited and ran, and how that ended; never the event itself, nor the text of an error. While
+        nobody traces, that costs nothing. The form of the file is told in the guide to tracing.
+
+        Parameters
+        ----------
+        path
+            The file, which only its owner may read. One that is there already is kept as
+            `path.1`, as if it were a full one. Each process needs a file of its own.
+        max_bytes
+            How many bytes of records a file takes. When it is full, it is kept as `path.1`, and the
+            one before as `path.2`. Each file begins with all edges that were seen until then, so
+            that what is lost with the oldest is not lost altogether.
+        keep
+            How many full files are kept.
+
+        Returns
+        -------
+        Trace
+            The handle, also a context manager. It need not be kept.
+
+        Raises
+        ------
+        OSError
+            When the file cannot be opened. Later failures go to the log, once, and end the trace.
+        ValueError
+            For a `max_bytes` below 1, or a negative `keep`.
+
+        Examples
+        --------
+        >>> import json, tempfile
+        >>> from pathlib import Path
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> _ = bus.subscribe(int, print, name="show")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "trace.jsonl"
+        ...     with bus.trace(path):
+        ...         bus.publish(3)
+        ...     records = [json.loads(line) for line in path.read_text().splitlines()]
+        3
+        >>> [record["type"] for record in records]
+        ['trace', 'event', 'delivery', 'edges', 'edges']
+        >>> records[2]["name"], records[2]["outcome"]
+        ('show', 'ok')
+        """
+
+    def tracing(self, *, keep: int = 10_000) -> Tracing:
+        """Keep each publish and each delivery in memory, the newest of them.
+
+        Parameters
+        ----------
+        keep
+            How many dispatches are kept. The oldest make room, and are counted.
+
+        Returns
+        -------
+        Tracing
+            A context manager: the trace begins now, and ends with the block. It ends as well when
+            nobody has the handle any more.
+
+        Raises
+        ------
+        ValueError
+            For a `keep` below 1.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus()
+        >>> @bus.on(int)
+        ... def halve(number: int) -> None:
+        ...     bus.publish(number / 2)
+        >>> with bus.tracing() as tracing:
+        ...     bus.publish(4)
+        >>> [dispatch.event for dispatch in tracing]
+        ['builtins.int', 'builtins.float']
+        >>> tracing.dispatches[1].cause == tracing.dispatches[0].deliveries[0].handler
+        True
         """
 
 class EventBus(Bus):
@@ -1077,6 +1200,32 @@ class Runner(Coroutine[Any, Any, None]):
     @property
     def cr_frame(self) -> FrameType | None: ...
 
+@final
+class Cause:
+    """The delivery whose handler runs in a context."""
+
+@final
+class Timed(Coroutine[Any, Any, Any]):
+    """The coroutine of a handler, while its bus is traced."""
+
+    def __await__(self) -> Generator[Any, Any, Any]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Any: ...
+    def send(self, value: Any) -> Any: ...
+    def throw(
+        self,
+        error: type[BaseException] | BaseException,
+        value: object = None,
+        _traceback: TracebackType | None = None,
+    ) -> Any: ...
+    def close(self) -> None: ...
+
+def flush_traces() -> None:
+    """Write what is in the buffers of all traces, at the end of the program."""
+
+def forget_traces() -> None:
+    """End all traces in a forked child."""
+
 def finish_posts() -> None:
     """Deliver what is pending on every bus, at the end of the program."""
 
@@ -1154,6 +1303,7 @@ class Subscription:
     def priority(self) -> int:
         """High runs first."""
 
+    def _described(self) -> tuple[str, list[str], str | None]: ...
     @property
     def location(self) -> str | None:
         """Where the handler's code begins, as `file:line`; `None` when that is not known."""
@@ -1260,6 +1410,200 @@ class Delivery:
     @property
     def elapsed(self) -> float:
         """Seconds from the start of the delivery to its end; 0.0 for one that was skipped."""
+
+@final
+class Trace:
+    """A trace in a file, from `bus.trace(path)`.
+
+    It ends when it is closed, when the bus is closed or gone, or when the file cannot be written
+    to. What it has is written in large pieces, at the latest a second after the one before if there
+    is more to record, and at the end of the program.
+    """
+
+    @property
+    def path(self) -> str:
+        """The file, as given."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+
+    def flush(self) -> None:
+        """Write what was recorded until now, and a summary of the edges."""
+
+    def close(self) -> None:
+        """End the trace. Once is enough, but more does no harm."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = ...,
+        exc_value: BaseException | None = ...,
+        traceback: TracebackType | None = ...,
+        /,
+    ) -> None:
+        """Close it."""
+
+@final
+class Tracing:
+    """A trace in memory, from `bus.tracing()`: an iterable of its dispatches, oldest first.
+
+    What is kept can be looked at after the end; deliveries that end only then are told of as well.
+    """
+
+    @property
+    def dispatches(self) -> tuple[Dispatch, ...]:
+        """What is kept, oldest first."""
+
+    @property
+    def dropped(self) -> int:
+        """How many dispatches were dropped for want of room."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+
+    def tree(self, dispatch: Dispatch | None = None) -> str:
+        """Draw what came of what: each event, its handlers, and beneath them what they published.
+
+        Parameters
+        ----------
+        dispatch
+            The one to be drawn, with what came of it; all, if `None`.
+
+        Returns
+        -------
+        str
+            A text of several lines for people to read, in the order in which things began. Its
+            wording may change.
+        """
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write what is kept to a new file, in the form of `bus.trace`.
+
+        Raises
+        ------
+        OSError
+            When it is there already, or cannot be written.
+        """
+
+    def close(self) -> None:
+        """End the trace. Once is enough, but more does no harm."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = ...,
+        exc_value: BaseException | None = ...,
+        traceback: TracebackType | None = ...,
+        /,
+    ) -> None:
+        """Close it."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Dispatch]: ...
+
+@final
+class Dispatch:
+    """One published event, as a trace has it. Equal to others of the same event."""
+
+    @property
+    def id(self) -> str:
+        """The event's own id: 32 hexadecimal digits, told apart from those of other processes."""
+
+    @property
+    def causation(self) -> str | None:
+        """The id of the event whose handler published this one, if a traced one did."""
+
+    @property
+    def correlation(self) -> str:
+        """The id of the event that all this began with, which may be this one."""
+
+    @property
+    def event(self) -> str:
+        """The event's class, `module.qualname`."""
+
+    @property
+    def topic(self) -> str | None:
+        """The topic that it was published to, if any."""
+
+    @property
+    def verb(self) -> Literal["publish", "deliver", "post"]:
+        """How it was given to the bus."""
+
+    @property
+    def function(self) -> str | None:
+        """The function that published it, `module:qualname`; `module:` for a module's own code."""
+
+    @property
+    def file(self) -> str | None:
+        """The file of the publish."""
+
+    @property
+    def line(self) -> int | None:
+        """The line of the publish."""
+
+    @property
+    def cause(self) -> str | None:
+        """The handler that published it, `module:qualname`, if a traced one did."""
+
+    @property
+    def at(self) -> int:
+        """When it was published, in nanoseconds since 1970."""
+
+    @property
+    def deliveries(self) -> tuple[TracedDelivery, ...]:
+        """The deliveries that have ended by now, in the order of their ends."""
+
+@final
+class TracedDelivery:
+    """One event to one handler, as a trace has it."""
+
+    @property
+    def handler(self) -> str:
+        """The handler, `module:qualname`."""
+
+    @property
+    def name(self) -> str:
+        """The subscription's name."""
+
+    @property
+    def subscribed(self) -> tuple[str, ...]:
+        """What it is subscribed to: classes, `module.qualname`, and patterns of topics."""
+
+    @property
+    def subscription(self) -> int:
+        """The number of the subscription, which tells two of one handler apart."""
+
+    @property
+    def file(self) -> str | None:
+        """The file in which the handler begins."""
+
+    @property
+    def line(self) -> int | None:
+        """The line where it begins."""
+
+    @property
+    def wait(self) -> int:
+        """Nanoseconds from the publish to the handler's start."""
+
+    @property
+    def run(self) -> int:
+        """Nanoseconds from the handler's start to its end, those in which it waited among them."""
+
+    @property
+    def outcome(self) -> Literal["ok", "failed", "skipped", "cancelled"]:
+        """How it ended. `"cancelled"`: with a `CancelledError`, whoever asked for that."""
+
+    @property
+    def reason(
+        self,
+    ) -> Literal["cancelled", "paused", "when", "once", "gone", "stopped", "muted"] | None:
+        """Why it was skipped, as in a `Delivery`."""
+
+    @property
+    def error(self) -> str | None:
+        """The class of what it raised, and never the text."""
 
 @final
 class Failure:

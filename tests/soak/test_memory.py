@@ -49,6 +49,21 @@ def stays_flat(what: str, work: Callable[[int], None], times: int) -> bool:
     return grown <= ALLOWED
 
 
+def test_traces_do_not_grow(tmp_path: Path) -> None:
+    bus = EventBus()
+    bus.subscribe(Placed, lambda _: bus.publish("nested"))
+    bus.subscribe(str, lambda _: None)
+    with bus.tracing(keep=100), bus.trace(tmp_path / "trace.jsonl", max_bytes=100_000, keep=1):
+
+        def work(times: int) -> None:
+            for number in range(times):
+                bus.publish(Placed())
+                bus.publish(type("Passing", (), {})() if number % 1000 == 0 else number)
+
+        assert stays_flat("traced events", work, count(1_000_000, 20_000))
+        assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 3 * MEBIBYTE
+
+
 def test_publishing_does_not_grow() -> None:
     bus = EventBus()
     for _ in range(12):

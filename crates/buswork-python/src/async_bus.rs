@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use buswork::SkipReason;
+use buswork::trace::{Dispatch, Outcome, Verb};
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyString, PyTuple, PyType};
 
@@ -14,9 +15,11 @@ use crate::attempt::Attempted;
 use crate::awaitable;
 use crate::background::Phase;
 use crate::bus::Bus;
-use crate::calling::{Called, Invoke, Level, call};
+use crate::calling::{Called, Invoke, Level, call, call_for_result};
 use crate::causal::Link;
+use crate::cause;
 use crate::imports;
+use crate::place::Place;
 use crate::plan;
 use crate::post;
 use crate::posted::is_delivering;
@@ -25,7 +28,9 @@ use crate::report::Report;
 use crate::running::{Publish, Running};
 use crate::subscriber::{Entry, Plan};
 use crate::tasks::Tasks;
+use crate::timed::Timed;
 use crate::topics;
+use crate::tracing;
 use crate::watch::{self, Muting};
 
 /// The native half of `AsyncEventBus`.
@@ -93,6 +98,7 @@ impl AsyncBus {
             round: None,
             running: None,
             tasks: None,
+            dispatch: None,
         };
         let round = starting.start(&plan)?;
         if round.is_some() {
@@ -134,6 +140,7 @@ impl AsyncBus {
             round: None,
             running: None,
             tasks: None,
+            dispatch: None,
         }
         .start(&plan)
     }
@@ -183,6 +190,7 @@ impl AsyncBus {
             background.enter_phase(this.py(), Phase::Closing);
         } else if background.enter_phase(this.py(), Phase::Closed) {
             background.leave_home();
+            this.as_super().get().end_traces();
         }
     }
 
@@ -255,6 +263,8 @@ struct Starting<'a, 'py> {
     running: Option<Bound<'py, Running>>,
     /// Made for the first awaitable.
     tasks: Option<Tasks<'py>>,
+    /// What the traces are told of, if there are any.
+    dispatch: Option<Arc<Dispatch>>,
 }
 
 impl<'py> Starting<'_, 'py> {
@@ -262,6 +272,7 @@ impl<'py> Starting<'_, 'py> {
         let py = self.event.py();
         let (code, instruction) = self.site;
         if !matches!(self.muting, Muting::Everybody) {
+            self.dispatch = self.trace(plan)?;
             mind(plan, self.class, self.event, self.topic, || {
                 let place = imports::place(py).ok()?.invoke1((code, instruction)).ok()?;
                 place.extract().ok()
@@ -272,21 +283,43 @@ impl<'py> Starting<'_, 'py> {
         Ok(self.round)
     }
 
+    /// Tells the traces of the publish, if there are any.
+    fn trace(&self, plan: &Plan) -> PyResult<Option<Arc<Dispatch>>> {
+        if plan.extra().traced.is_none() {
+            return Ok(None);
+        }
+        let (code, instruction) = self.site;
+        let verb = if self.for_report {
+            Verb::Deliver
+        } else {
+            Verb::Publish
+        };
+        let place = Place::new(code, instruction);
+        tracing::begin(plan, self.class, self.topic, Some(&place), verb)
+    }
+
     fn run(&mut self, entries: &[Arc<Entry>]) -> PyResult<()> {
         if self.for_report {
             self.round()?;
         }
         let mut goes_on = true;
         for (place, entry) in entries.iter().enumerate() {
+            let py = self.event.py();
             if !goes_on {
+                tracing::skip(py, self.dispatch.as_ref(), entry, SkipReason::Stopped);
                 self.skip(place, entry, SkipReason::Stopped)?;
                 continue;
             }
-            if self.muting.has(self.event.py(), entry)? {
+            if self.muting.has(py, entry)? {
+                tracing::skip(py, self.dispatch.as_ref(), entry, SkipReason::Muted);
                 self.skip(place, entry, SkipReason::Muted)?;
                 continue;
             }
-            let started = self.deliver(place, entry).and_then(|goes_on| {
+            let started = match self.dispatch.clone() {
+                None => self.deliver(place, entry),
+                Some(dispatch) => self.deliver_traced(place, entry, &dispatch),
+            };
+            let started = started.and_then(|goes_on| {
                 self.link.get().verdict(self.event.py())?;
                 Ok(goes_on)
             });
@@ -327,7 +360,53 @@ impl<'py> Starting<'_, 'py> {
         Ok(true)
     }
 
+    /// The same, of which the traces are told.
+    #[inline(never)]
+    fn deliver_traced(
+        &mut self,
+        place: usize,
+        entry: &Arc<Entry>,
+        dispatch: &Arc<Dispatch>,
+    ) -> PyResult<bool> {
+        let py = self.event.py();
+        let attempt = Attempted::new(py, place, entry, self.for_report);
+        let mut progress = tracing::progress(py, dispatch, entry);
+        // A task has a copy of the context as it is when the task is made.
+        let _inside = cause::enter(py, progress.cause())?;
+        let handler = match admit(self.this.as_super().get(), entry, self.event) {
+            Ok(Ok(handler)) => handler,
+            Ok(Err(reason)) => {
+                progress.end(Outcome::Skipped(reason));
+                self.skip(place, entry, reason)?;
+                return Ok(true);
+            }
+            Err(error) => {
+                progress.end(tracing::failed(py, &error));
+                return self.fail(attempt, error);
+            }
+        };
+        let result = match call_for_result(&handler, self.event) {
+            Ok(result) => result,
+            Err(error) => {
+                progress.end(tracing::failed(py, &error));
+                return self.fail(attempt, error);
+            }
+        };
+        if !result.is_none() && awaitable::is_awaitable(&result) {
+            let timed = Bound::new(py, Timed::new(&result, progress)?)?;
+            return self.begin(attempt, timed.as_any());
+        }
+        progress.end(Outcome::Ok);
+        self.returned(attempt, result)?;
+        Ok(true)
+    }
+
     /// Makes a task of an awaitable. Most have ended when this returns, where tasks start eagerly.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "on the way of each handler that is awaited"
+    )]
     fn begin(
         &mut self,
         attempt: Attempted<'_, 'py>,

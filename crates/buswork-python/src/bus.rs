@@ -1,6 +1,7 @@
 //! `Bus`: what the sync and the async bus have in common, which is all but publishing. Its methods
 //! convert, call and convert back.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -28,6 +29,7 @@ use crate::settings::Settings;
 use crate::subscriber::{Entry, Subscriber, Table};
 use crate::subscription::Subscription;
 use crate::topics;
+use crate::traces::{Trace, Tracing};
 use crate::weak::WeakHandler;
 
 /// What every bus has.
@@ -404,6 +406,15 @@ impl Bus {
         explain::explain(self, event_type)
     }
 
+    /// Say what is subscribed now, as a graph.
+    fn wiring<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let mut entries = self.table.entries();
+        entries.sort_by_key(|entry| entry.sequence());
+        let all = entries.iter().filter_map(|entry| self.handle(py, entry));
+        imports::load_for_wiring(py)?;
+        imports::wiring(py)?.invoke1((all.collect::<Vec<_>>(),))
+    }
+
     /// Wrap each publish in a layer, inside of those that were added before. Returns it.
     fn add_middleware<'py>(&self, layer: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = layer.py();
@@ -422,6 +433,30 @@ impl Bus {
             "{} is no middleware of this bus",
             default_name(layer)
         )))
+    }
+
+    /// Record each publish and each delivery in a file.
+    #[pyo3(signature = (path, *, max_bytes = 16_777_216, keep = 4))]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "PyO3 makes it of what is given"
+    )]
+    fn trace(
+        this: &Bound<'_, Self>,
+        path: PathBuf,
+        #[pyo3(from_py_with = whole)] max_bytes: i64,
+        #[pyo3(from_py_with = whole)] keep: i64,
+    ) -> PyResult<Trace> {
+        Trace::begin(this, &path, max_bytes, keep)
+    }
+
+    /// Keep each publish and each delivery in memory, the newest of them.
+    #[pyo3(signature = (*, keep = 10_000))]
+    fn tracing(
+        this: &Bound<'_, Self>,
+        #[pyo3(from_py_with = whole)] keep: i64,
+    ) -> PyResult<Tracing> {
+        Tracing::begin(this, keep)
     }
 
     /// Who watches this bus for tests.
@@ -463,6 +498,7 @@ impl Bus {
     }
 
     fn __clear__(&self, py: Python<'_>) {
+        self.end_traces();
         collection::clear(py, &self.table);
         let old = self.take_settings();
         drop(old);
@@ -481,6 +517,7 @@ impl Drop for Bus {
         // on an attached thread.
         Python::try_attach(|py| {
             collection::clear(py, &self.table);
+            self.end_traces();
             self.background.enter_phase(py, Phase::Closing);
             self.background.enter_phase(py, Phase::Closed);
         });

@@ -288,7 +288,7 @@ fn guarded(
 pub(crate) enum Sent<'py> {
     /// It waits for what it yielded.
     Yielded(Bound<'py, PyAny>),
-    Returned,
+    Returned(Bound<'py, PyAny>),
     Raised(PyErr),
 }
 
@@ -306,7 +306,7 @@ pub(crate) fn send<'py>(coroutine: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>
     std::mem::forget(parked);
     match (ended, result) {
         (ffi::PySendResult::PYGEN_NEXT, Some(yielded)) => Sent::Yielded(yielded),
-        (ffi::PySendResult::PYGEN_RETURN, _) => Sent::Returned,
+        (ffi::PySendResult::PYGEN_RETURN, Some(result)) => Sent::Returned(result),
         _ => Sent::Raised(PyErr::fetch(py)),
     }
 }

@@ -22,7 +22,12 @@ pub(crate) fn step<'py>(coroutine: &Bound<'py, PyAny>, given: Given<'py>) -> Sen
     };
     match coroutine.invoke_method1(pyo3::intern!(py, "throw"), (error,)) {
         Ok(yielded) => Sent::Yielded(yielded),
-        Err(error) if error.is_instance_of::<PyStopIteration>(py) => Sent::Returned,
+        Err(error) if error.is_instance_of::<PyStopIteration>(py) => {
+            match error.value(py).getattr(pyo3::intern!(py, "value")) {
+                Ok(result) => Sent::Returned(result),
+                Err(error) => Sent::Raised(error),
+            }
+        }
         Err(error) => Sent::Raised(error),
     }
 }

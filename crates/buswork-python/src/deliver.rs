@@ -1,23 +1,26 @@
-//! The careful road: the same walk as [`crate::publish`], with a clock and a report.
+//! The careful road: the same walk as [`crate::publish`], with a clock, a report and traces.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use buswork::SkipReason;
 use buswork::isolation::Isolation;
+use buswork::trace::{self, Dispatch};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::admission::deliver_guarded;
 use crate::bus::Bus;
 use crate::exception;
-use crate::failure::Publication;
+use crate::failure::{Fault, Publication};
 use crate::passage::{self, Verb};
 use crate::place::Origin;
 use crate::plan;
 use crate::publish::{Publishing, in_chain, mind};
 use crate::report::{Delivery, Report};
 use crate::routing::TypeKey;
-use crate::subscriber::Plan;
+use crate::subscriber::{Entry, Plan};
+use crate::tracing;
 use crate::watch::{self, Muting};
 
 /// Publishes, and reports what came of each delivery.
@@ -50,52 +53,121 @@ pub(crate) fn deliver_within(
     muting: &Muting<'_>,
 ) -> PyResult<Report> {
     let py = event.py();
+    let dispatch = match muting {
+        Muting::Everybody => None,
+        _ => tracing::begin(
+            plan,
+            class,
+            origin.topic,
+            origin.place,
+            trace::Verb::Deliver,
+        )?,
+    };
     mind(plan, class, event, origin.topic, || exception::site(py))?;
-    walk(publishing, plan, class, event, origin, muting)
-}
-
-fn walk(
-    publishing: &Publishing<'_>,
-    plan: &Plan,
-    class: &Bound<'_, PyType>,
-    event: &Bound<'_, PyAny>,
-    origin: Origin<'_>,
-    muting: &Muting<'_>,
-) -> PyResult<Report> {
-    let py = event.py();
     let publication = Publication::new(publishing.bus, class, event, origin);
-    let mut isolation = Isolation::new();
+    let walk = Walk {
+        publishing,
+        plan,
+        publication: &publication,
+        event,
+        muting,
+        dispatch: dispatch.as_ref(),
+    };
     let mut deliveries = Vec::with_capacity(plan.entries().len());
-    let mut stopped = false;
-    for entry in plan.entries() {
-        // Taken before the call, which may end the subscription.
-        let handler = entry.handler().handler(py).map(Bound::unbind);
-        let name = entry.handler().name.clone();
-        if stopped {
-            deliveries.push(Delivery::skipped(handler, name, SkipReason::Stopped));
-            continue;
-        }
-        if muting.has(py, entry)? {
-            deliveries.push(Delivery::skipped(handler, name, SkipReason::Muted));
-            continue;
-        }
-        let started = Instant::now();
-        let attempted = deliver_guarded(publishing.bus, entry, event);
-        let elapsed = started.elapsed().as_secs_f64();
-        deliveries.push(match attempted {
-            Ok(Ok(result)) => Delivery::ok(handler, name, result.unbind(), elapsed),
-            Ok(Err(reason)) => Delivery::skipped(handler, name, reason),
-            Err(fault) => {
-                let exception = fault.error.value(py).clone().into_any().unbind();
-                stopped = publication.judge(entry, fault, &mut isolation)?.is_break();
-                Delivery::failed(handler, name, exception, elapsed)
-            }
-        });
-        publication.verdict(publishing, &mut isolation)?;
-    }
+    walk.run(Some(&mut deliveries))?;
     Ok(Report {
         event_type: class.clone().unbind(),
         topic: origin.topic.map(str::to_owned),
         deliveries: PyTuple::new(py, deliveries)?.unbind(),
     })
+}
+
+/// The walk of a plan, with all that is asked and told on the way.
+pub(crate) struct Walk<'a, 'py> {
+    pub(crate) publishing: &'a Publishing<'a>,
+    pub(crate) plan: &'a Plan,
+    pub(crate) publication: &'a Publication<'a, 'py>,
+    pub(crate) event: &'a Bound<'py, PyAny>,
+    pub(crate) muting: &'a Muting<'py>,
+    /// What the traces are told of, if there are any.
+    pub(crate) dispatch: Option<&'a Arc<Dispatch>>,
+}
+
+impl<'py> Walk<'_, 'py> {
+    /// Calls each handler, and returns what the publisher is to be told. The report, if one is asked
+    /// for, has everything.
+    pub(crate) fn run(&self, mut report: Option<&mut Vec<Delivery>>) -> PyResult<Isolation<PyErr>> {
+        let py = self.event.py();
+        let mut isolation = Isolation::new();
+        let mut stopped = false;
+        for entry in self.plan.entries() {
+            // Taken before the call, which may end the subscription.
+            let taken = report.is_some().then(|| Taken::of(py, entry));
+            let reason = if stopped {
+                Some(SkipReason::Stopped)
+            } else {
+                self.muting.has(py, entry)?.then_some(SkipReason::Muted)
+            };
+            if let Some(reason) = reason {
+                tracing::skip(py, self.dispatch, entry, reason);
+                if let (Some(report), Some(taken)) = (&mut report, taken) {
+                    report.push(taken.skipped(reason));
+                }
+                continue;
+            }
+            let started = Instant::now();
+            let attempted = self.attempt(entry);
+            if let (Some(report), Some(taken)) = (&mut report, taken) {
+                report.push(taken.attempted(py, &attempted, started.elapsed().as_secs_f64()));
+            }
+            if let Err(fault) = attempted {
+                let judged = self.publication.judge(entry, fault, &mut isolation)?;
+                stopped = judged.is_break();
+            }
+            self.publication.verdict(self.publishing, &mut isolation)?;
+        }
+        Ok(isolation)
+    }
+
+    fn attempt(&self, entry: &Arc<Entry>) -> Attempted<'py> {
+        let bus = self.publishing.bus;
+        match self.dispatch {
+            None => deliver_guarded(bus, entry, self.event),
+            Some(dispatch) => tracing::deliver(bus, dispatch, entry, self.event),
+        }
+    }
+}
+
+type Attempted<'py> = Result<Result<Bound<'py, PyAny>, SkipReason>, Fault<'py>>;
+
+/// What a report says of a handler, whatever becomes of its subscription.
+struct Taken {
+    handler: Option<Py<PyAny>>,
+    name: String,
+}
+
+impl Taken {
+    fn of(py: Python<'_>, entry: &Entry) -> Self {
+        Self {
+            handler: entry.handler().handler(py).map(Bound::unbind),
+            name: entry.handler().name.clone(),
+        }
+    }
+
+    fn skipped(self, reason: SkipReason) -> Delivery {
+        Delivery::skipped(self.handler, self.name, reason)
+    }
+
+    fn attempted(self, py: Python<'_>, attempted: &Attempted<'_>, elapsed: f64) -> Delivery {
+        match attempted {
+            Ok(Ok(result)) => {
+                Delivery::ok(self.handler, self.name, result.clone().unbind(), elapsed)
+            }
+            Ok(Err(reason)) => self.skipped(*reason),
+            Err(fault) => {
+                let exception = fault.error.value(py).clone().into_any().unbind();
+                Delivery::failed(self.handler, self.name, exception, elapsed)
+            }
+        }
+    }
 }

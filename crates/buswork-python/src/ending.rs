@@ -11,6 +11,7 @@ use crate::background::Background;
 use crate::failure;
 use crate::imports;
 use crate::posted;
+use crate::traces;
 
 /// Every background that was ever posted to, and still is there.
 static ALL: Mutex<Vec<Weak<Background>>> = Mutex::new(Vec::new());
@@ -71,6 +72,7 @@ fn set_finishing(is_finishing: bool) {
 pub(crate) fn finish_posts(py: Python<'_>) -> PyResult<()> {
     set_finishing(true);
     let finished = finish_all(py);
+    traces::flush_traces();
     HAS_FINISHED.store(true, Ordering::Release);
     set_finishing(false);
     finished

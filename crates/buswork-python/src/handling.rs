@@ -2,18 +2,22 @@
 
 use buswork::SkipReason;
 use buswork::backlog::Ticket;
+use buswork::trace::{InProgress, Outcome};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::admission::admit;
 use crate::awaitable;
 use crate::calling::{Called, Invoke, Sent, call};
+use crate::cause;
 use crate::context;
 use crate::coroutine::{Given, step};
 use crate::failure::Fault;
 use crate::imports;
 use crate::policy::OnError;
 use crate::posted::{Delivering, Posted};
+use crate::timed;
+use crate::tracing;
 
 /// A delivery whose handler has begun and waits for something.
 pub(crate) struct Waiting {
@@ -22,6 +26,8 @@ pub(crate) struct Waiting {
     pub(crate) coroutine: Py<PyAny>,
     /// Kept for a failure: the subscription may have ended by then.
     kept: Kept,
+    /// Kept for the traces, if there are any.
+    progress: Option<InProgress>,
 }
 
 #[derive(Default)]
@@ -72,6 +78,7 @@ impl Posted {
     ) -> PyResult<Progress> {
         let (bus, event) = (self.bus.bind(py).get(), self.event.bind(py));
         let mut kept = Kept::default();
+        let mut progress = self.trace(py)?;
         let called = {
             let _entered = context::enter(self.context.bind(py))?;
             let _delivering = Delivering::of(bus.number());
@@ -83,11 +90,18 @@ impl Posted {
                 admit(bus, &self.entry, event)
             };
             match admitted {
-                Ok(Err(_)) => return Ok(Progress::Ended),
+                Ok(Err(reason)) => {
+                    tracing::end(progress, || Outcome::Skipped(reason));
+                    return Ok(Progress::Ended);
+                }
                 Err(error) => Err(error),
                 Ok(Ok(handler)) => match call(&handler, event) {
-                    Called::Nothing => return Ok(Progress::Ended),
+                    Called::Nothing => {
+                        tracing::end(progress, || Outcome::Ok);
+                        return Ok(Progress::Ended);
+                    }
                     Called::Result(result) if !awaitable::is_awaitable(&result) => {
+                        tracing::end(progress, || Outcome::Ok);
                         return Ok(Progress::Ended);
                     }
                     called => {
@@ -112,10 +126,12 @@ impl Posted {
                     posted: self,
                     coroutine: coroutine.unbind(),
                     kept,
+                    progress,
                 };
                 waiting.start(task)
             }
             Err(error) => {
+                tracing::end(progress.take(), || tracing::failed(py, &error));
                 self.judge(py, kept.fault(py, error))?;
                 Ok(Progress::Ended)
             }
@@ -123,10 +139,23 @@ impl Posted {
     }
 }
 
+impl Posted {
+    /// Begins to trace the delivery. Its context is for it alone: whatever its handler publishes, now
+    /// or later, is caused by it.
+    fn trace(&self, py: Python<'_>) -> PyResult<Option<InProgress>> {
+        let Some(dispatch) = self.dispatch() else {
+            return Ok(None);
+        };
+        let progress = tracing::progress(py, dispatch, &self.entry);
+        cause::enter_in(self.context.bind(py), progress.cause())?;
+        Ok(Some(progress))
+    }
+}
+
 impl Waiting {
     /// Runs a handler up to where it waits. One that ends before may have cancelled its task, which
     /// nobody would notice but the next that waits in it.
-    fn start(self, task: &Bound<'_, PyAny>) -> PyResult<Progress> {
+    fn start(mut self, task: &Bound<'_, PyAny>) -> PyResult<Progress> {
         let py = task.py();
         let stepped = self.step(py, Given::Nothing)?;
         let ends = !matches!(stepped, Sent::Yielded(_));
@@ -137,6 +166,7 @@ impl Waiting {
         if !is_cancelled {
             return self.judge(py, stepped);
         }
+        tracing::end(self.progress.take(), || Outcome::Cancelled);
         let error = PyErr::from_value(imports::cancelled(py)?.invoke0()?);
         self.judge(py, Sent::Raised(error))?;
         Ok(Progress::Cancelled)
@@ -155,14 +185,18 @@ impl Waiting {
         Ok(step(self.coroutine.bind(py), given))
     }
 
-    fn judge(self, py: Python<'_>, stepped: Sent<'_>) -> PyResult<Progress> {
+    fn judge(mut self, py: Python<'_>, stepped: Sent<'_>) -> PyResult<Progress> {
         let error = match stepped {
             Sent::Yielded(yielded) => {
                 return Ok(Progress::Waits(Box::new(self), yielded.unbind()));
             }
-            Sent::Returned => return Ok(Progress::Ended),
+            Sent::Returned(_) => {
+                tracing::end(self.progress.take(), || Outcome::Ok);
+                return Ok(Progress::Ended);
+            }
             Sent::Raised(error) => error,
         };
+        tracing::end(self.progress.take(), || timed::ending(py, &error));
         let error = if error.is_instance(py, imports::cancelled_error(py)?) {
             PyErr::from_value(imports::cancelled(py)?.invoke0()?)
         } else {

@@ -55,7 +55,6 @@ imported! {
     longest_wait: "threading", "TIMEOUT_MAX";
     allocate_lock: "_thread", "allocate_lock";
     queue_full: "buswork._errors", "QueueFull";
-    modules: "sys", "modules";
 }
 
 imported! {
@@ -65,6 +64,18 @@ imported! {
     pass: "buswork._middleware", "pass_in_background";
     pass_async: "buswork._middleware", "pass_on_loop";
     layered: "buswork._middleware", "Layered";
+}
+
+imported! {
+    load_for_wiring;
+    wiring: "buswork._wiring", "describe";
+}
+
+imported! {
+    load_for_tracing;
+    /// The context variable of the delivery that runs.
+    cause: "buswork._tracing", "CAUSE";
+    prepare_tracing: "buswork._tracing", "prepare";
 }
 
 imported! {
@@ -90,6 +101,7 @@ imported! {
     typing_union: "typing", "Union";
     typing_any: "typing", "Any";
     warn: "warnings", "warn";
+    modules: "sys", "modules";
     partial_type: "functools", "partial";
     function_type: "types", "FunctionType";
     method_type: "types", "MethodType";

@@ -15,12 +15,13 @@
 //! | what a failure turns into | [`failure`] |
 //! | how async handlers are started, and what their publish awaits | [`async_bus`], [`gate`] |
 //! | the causal chain of the async bus | [`causal`] |
+//! | what traces are told, and what came of what | [`tracing`], [`cause`], [`sites`] |
 //! | what is posted, and when it is delivered | [`post`], [`background`] |
 //! | who delivers it | [`workers`]; [`loops`], [`runner`], [`handling`] |
 //! | what may be subscribed, and what a wrong use is told | [`event_types`], [`registration`] |
 //!
-//! `unsafe` is in [`awaitable`], [`calling`], [`context`], [`exception`], [`place`], [`routing`] and
-//! [`slot`] alone.
+//! `unsafe` is in [`awaitable`], [`calling`], [`context`], [`exception`], [`place`], [`routing`],
+//! [`sites`] and [`slot`] alone.
 
 mod admission;
 mod async_bus;
@@ -30,10 +31,12 @@ mod background;
 mod bus;
 mod calling;
 mod causal;
+mod cause;
 mod collection;
 mod context;
 mod coroutine;
 mod deliver;
+mod dispatches;
 mod ending;
 mod event_types;
 mod exception;
@@ -57,13 +60,17 @@ mod routing;
 mod runner;
 mod running;
 mod settings;
+mod sites;
 mod slot;
 mod subscriber;
 mod subscription;
 mod sync_bus;
 mod tasks;
 mod tens;
+mod timed;
 mod topics;
+mod traces;
+mod tracing;
 mod watch;
 mod weak;
 mod workers;
@@ -80,6 +87,10 @@ mod _buswork {
     use crate::bus::Bus;
     #[pymodule_export]
     use crate::causal::Link;
+    #[pymodule_export]
+    use crate::cause::Cause;
+    #[pymodule_export]
+    use crate::dispatches::{Dispatch, TracedDelivery};
     #[pymodule_export]
     use crate::ending::{finish_posts, forget_posts};
     #[pymodule_export]
@@ -98,6 +109,10 @@ mod _buswork {
     use crate::subscription::Subscription;
     #[pymodule_export]
     use crate::sync_bus::EventBus;
+    #[pymodule_export]
+    use crate::timed::Timed;
+    #[pymodule_export]
+    use crate::traces::{Trace, Tracing, flush_traces, forget_traces};
     #[pymodule_export]
     use crate::watch::{classes_of, is_same_handler, topic_matches};
     #[pymodule_export]

@@ -45,6 +45,22 @@ impl Place {
         })
     }
 
+    /// A place that is known.
+    pub(crate) fn new(code: &Bound<'_, PyCode>, instruction: usize) -> Self {
+        Self {
+            code: code.clone().unbind(),
+            instruction: i32::try_from(instruction).unwrap_or(-1),
+        }
+    }
+
+    pub(crate) fn code<'py>(&self, py: Python<'py>) -> &Bound<'py, PyCode> {
+        self.code.bind(py)
+    }
+
+    pub(crate) fn instruction(&self) -> i32 {
+        self.instruction
+    }
+
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
         Self {
             code: self.code.clone_ref(py),

@@ -21,6 +21,7 @@ use crate::routing::{self, TypeKey};
 use crate::settings::Surroundings;
 use crate::subscriber::{Entry, Plan, follow};
 use crate::topics;
+use crate::tracing::Traced;
 
 /// How many handlers a shipped function calls.
 pub(crate) const TEN: usize = 10;
@@ -36,6 +37,8 @@ pub(crate) struct Decisions {
     /// Events of this class are classes, and nobody is subscribed to `type`: a wrong use.
     pub(crate) refuses_classes: bool,
     pub(crate) surroundings: Surroundings,
+    /// What traces are told, if there are any.
+    pub(crate) traced: Option<Traced>,
     /// What `abc.get_cache_token()` said, on a bus that has to do with ABCs or protocols.
     token: Option<Py<PyAny>>,
 }
@@ -56,6 +59,7 @@ impl Decisions {
             unhandled: bus.unhandled_topics(),
             refuses_classes: false,
             surroundings: bus.surroundings(),
+            traced: bus.traces().of_plan(None),
             token: None,
         }
     }
@@ -69,6 +73,7 @@ impl Decisions {
             unhandled: self.unhandled,
             refuses_classes: self.refuses_classes,
             surroundings: self.surroundings,
+            traced: self.traced.clone(),
             token: None,
         }
     }
@@ -146,7 +151,9 @@ fn compile(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
                 .any(|key| *key != object && lineage.contains(key))
         });
     let surroundings = bus.surroundings();
-    let is_special = entries.is_empty() || refuses_classes || surroundings.are_there();
+    let traced = bus.traces().of_plan(Some(class));
+    let is_surrounded = surroundings.are_there() || traced.is_some();
+    let is_special = entries.is_empty() || refuses_classes || is_surrounded;
     let decisions = Decisions {
         _class: Some(routing::watch(bus.table(), class)?.unbind()),
         tens: if bus.is_async() {
@@ -158,6 +165,7 @@ fn compile(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
         unhandled,
         refuses_classes,
         surroundings,
+        traced,
         token,
     };
     Ok(bus.table().install(key, &lineage, arranged, decisions))

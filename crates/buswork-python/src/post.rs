@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use buswork::SkipReason;
 use buswork::backlog::Overflow;
+use buswork::trace::{Dispatch, Verb};
 use pyo3::exceptions::{PyTimeoutError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -16,9 +18,10 @@ use crate::imports;
 use crate::passage::{self, Passing};
 use crate::place::{Origin, Place};
 use crate::plan;
-use crate::posted::Posted;
+use crate::posted::{Posted, Rare};
 use crate::publish::mind;
-use crate::subscriber::Plan;
+use crate::subscriber::{Entry, Plan};
+use crate::tracing;
 use crate::watch::{self, Muting};
 
 /// Has every handler of the event's type called later, by the threads of the bus or by a loop.
@@ -101,15 +104,22 @@ fn enqueue(
     room: Room,
 ) -> PyResult<()> {
     let (py, background) = (this.py(), this.get().background());
-    mind(plan, &event.get_type(), event, topic, || {
-        exception::site(py)
-    })?;
+    let class = event.get_type();
+    // Behind layers, the running code is not the poster's.
+    let elsewhere = place.as_ref().filter(|_| room == Room::Found);
+    let dispatch = tracing::begin(plan, &class, topic, elsewhere, Verb::Post)?;
+    mind(plan, &class, event, topic, || exception::site(py))?;
     let some = muting.of_plan(py, plan)?;
     let entries = some.as_ref().unwrap_or(plan).entries();
+    if let Some(dispatch) = &dispatch {
+        tell_of_muted(py, dispatch, plan, entries);
+    }
     if entries.is_empty() {
         return background.check_open(py, event_loop);
     }
-    let topic: Option<Arc<str>> = topic.map(Arc::from);
+    let is_rare = topic.is_some() || dispatch.is_some();
+    let topic = topic.map(Box::from);
+    let rare = is_rare.then(|| Arc::new(Rare { topic, dispatch }));
     let context = context::copy_current(py)?;
     begin_chain(&context)?;
     let posted = |entry, context: Bound<'_, PyAny>, place| Posted {
@@ -117,8 +127,8 @@ fn enqueue(
         event: event.clone().unbind(),
         entry: Arc::clone(entry),
         context: context.unbind(),
-        topic: topic.clone(),
         place,
+        rare: rare.clone(),
     };
     if let [entry] = entries {
         let one = posted(entry, context, place);
@@ -130,6 +140,15 @@ fn enqueue(
         all.push(posted(entry, context::copy(&context)?, place));
     }
     background.add(py, event_loop, all.into_iter(), room)
+}
+
+/// Tells the traces of those who will not be called.
+fn tell_of_muted(py: Python<'_>, dispatch: &Arc<Dispatch>, plan: &Plan, called: &[Arc<Entry>]) {
+    for entry in plan.entries() {
+        if !called.iter().any(|one| Arc::ptr_eq(one, entry)) {
+            tracing::skip(py, Some(dispatch), entry, SkipReason::Muted);
+        }
+    }
 }
 
 /// Posts an event to the layers, which run in the background, one event at a time: to a line of
@@ -150,8 +169,13 @@ fn post_to_layers(
         event: passing.into_any().unbind(),
         entry: passage::entry(py, bus.is_async())?,
         context: context.unbind(),
-        topic: topic.map(Arc::from),
         place: Place::here(py),
+        rare: topic.map(|topic| {
+            Arc::new(Rare {
+                topic: Some(topic.into()),
+                dispatch: None,
+            })
+        }),
     };
     bus.background()
         .add(py, event_loop, std::iter::once(posted), Room::Sought)

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use buswork::trace::Dispatch;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
@@ -14,6 +15,7 @@ use crate::place::Place;
 use crate::publish::{deliver_one, in_chain};
 use crate::routing::TypeKey;
 use crate::subscriber::Entry;
+use crate::tracing;
 
 /// One event to one handler, later. Holds its entry, which it does not visit. As long as it waits for
 /// its turn, what it owns is hidden from the collector, which takes it for used; and so it is.
@@ -24,8 +26,15 @@ pub(crate) struct Posted {
     pub(crate) entry: Arc<Entry>,
     /// A copy of the poster's, for this delivery alone.
     pub(crate) context: Py<PyAny>,
-    pub(crate) topic: Option<Arc<str>>,
     pub(crate) place: Option<Place>,
+    pub(crate) rare: Option<Arc<Rare>>,
+}
+
+/// What few posts have; the deliveries of one share it.
+pub(crate) struct Rare {
+    pub(crate) topic: Option<Box<str>>,
+    /// What the traces are told of.
+    pub(crate) dispatch: Option<Arc<Dispatch>>,
 }
 
 thread_local! {
@@ -79,7 +88,10 @@ impl Posted {
             let _entered = context::enter(self.context.bind(py))?;
             let _delivering = Delivering::of(bus.number());
             in_chain(py, bus, key, |publishing| {
-                let delivered = deliver_one(bus, &self.entry, event);
+                let delivered = match self.dispatch() {
+                    None => deliver_one(bus, &self.entry, event),
+                    Some(dispatch) => tracing::deliver_one(bus, dispatch, &self.entry, event),
+                };
                 publishing.verdict(py)?;
                 Ok(delivered)
             })
@@ -89,6 +101,12 @@ impl Posted {
             Ok(Err(fault)) => self.judge(py, *fault),
             Err(error) => self.judge(py, Fault::of(error)),
         }
+    }
+
+    /// What the traces are told of, if there are any.
+    #[inline]
+    pub(crate) fn dispatch(&self) -> Option<&Arc<Dispatch>> {
+        self.rare.as_ref()?.dispatch.as_ref()
     }
 
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -110,7 +128,7 @@ impl Posted {
             self.bus.bind(py).get(),
             &event.get_type(),
             event,
-            self.topic.as_deref(),
+            self.rare.as_ref().and_then(|rare| rare.topic.as_deref()),
             place,
         )
         .judge_posted(&self.entry, fault)

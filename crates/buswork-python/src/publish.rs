@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use buswork::chain::{self, Entered};
 use buswork::isolation::{Isolation, Outcome};
+use buswork::trace::{Dispatch, Verb};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -13,16 +14,18 @@ use crate::admission::deliver_guarded;
 use crate::awaitable::{self, refuse_awaitable};
 use crate::bus::Bus;
 use crate::calling::{self, Called, Invoke, call};
+use crate::deliver::Walk;
 use crate::exception;
 use crate::failure::{Fault, Publication, group};
 use crate::imports;
-use crate::passage::{self, Verb};
+use crate::passage;
 use crate::place::Origin;
 use crate::plan;
 use crate::policy::Unhandled;
 use crate::routing::TypeKey;
 use crate::subscriber::{Entry, Plan};
 use crate::tens::walk_tens;
+use crate::tracing;
 use crate::watch::{self, Muting};
 
 /// The publishes in progress on a thread, over all buses. A refusal is the text of its exception.
@@ -147,7 +150,7 @@ pub(crate) fn publish_carefully(
         return Ok(());
     }
     if plan.extra().surroundings.has_layers {
-        return passage::publish(this, event, topic, &muting, Verb::Publish).map(drop);
+        return passage::publish(this, event, topic, &muting, passage::Verb::Publish).map(drop);
     }
     let origin = Origin { topic, place: None };
     in_chain(py, bus, TypeKey::of(&class), |publishing| {
@@ -165,7 +168,11 @@ pub(crate) fn publish_within(
     muting: &Muting<'_>,
 ) -> PyResult<()> {
     let py = event.py();
+    let dispatch = tracing::begin(plan, class, origin.topic, origin.place, Verb::Publish)?;
     mind(plan, class, event, origin.topic, || exception::site(py))?;
+    if let Some(dispatch) = &dispatch {
+        return publish_traced(publishing, plan, class, event, origin, muting, dispatch);
+    }
     let some = muting.of_plan(py, plan)?;
     run(
         publishing,
@@ -174,6 +181,32 @@ pub(crate) fn publish_within(
         event,
         origin,
     )
+}
+
+/// Publishes, and tells the traces of each delivery.
+fn publish_traced(
+    publishing: &Publishing<'_>,
+    plan: &Plan,
+    class: &Bound<'_, PyType>,
+    event: &Bound<'_, PyAny>,
+    origin: Origin<'_>,
+    muting: &Muting<'_>,
+    dispatch: &Arc<Dispatch>,
+) -> PyResult<()> {
+    // The muted ones are no handlers of it, to whoever reads of a failure.
+    let some = muting.of_plan(event.py(), plan)?;
+    let handlers = some.as_deref().unwrap_or(plan).entries().len();
+    let publication = Publication::new(publishing.bus, class, event, origin);
+    let walk = Walk {
+        publishing,
+        plan,
+        publication: &publication,
+        event,
+        muting,
+        dispatch: Some(dispatch),
+    };
+    let isolation = walk.run(None)?;
+    outcome(event.py(), isolation, class, origin.topic, handlers)
 }
 
 /// What has to be looked at before the handlers of a special plan run: a class published instead
@@ -303,10 +336,21 @@ fn recover<'py>(
         }
     }
     publication.verdict(publishing, &mut isolation)?;
+    outcome(py, isolation, class, origin.topic, entries.len())
+}
+
+/// Raises what there is to raise at the end.
+fn outcome(
+    py: Python<'_>,
+    isolation: Isolation<PyErr>,
+    class: &Bound<'_, PyType>,
+    topic: Option<&str>,
+    handlers: usize,
+) -> PyResult<()> {
     match isolation.outcome() {
         Outcome::Clean => Ok(()),
         Outcome::Bare(error) => Err(error),
-        Outcome::Group(errors) => Err(group(py, class, origin.topic, entries.len(), errors)),
+        Outcome::Group(errors) => Err(group(py, class, topic, handlers, errors)),
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+use buswork::trace::Tracers;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
@@ -12,6 +13,7 @@ use crate::bus::Bus;
 use crate::policy::{OnError, Unhandled};
 use crate::registration::is_same;
 use crate::routing;
+use crate::tracing::Tracing;
 
 /// What `__init__`, `set_unhandled`, `add_middleware` and tests say.
 pub(crate) struct Settings {
@@ -23,6 +25,7 @@ pub(crate) struct Settings {
     /// The middleware, outermost first.
     layers: Option<Py<PyTuple>>,
     watcher: Option<Py<PyAny>>,
+    tracing: Tracing,
 }
 
 /// What stands around a publish.
@@ -48,6 +51,7 @@ impl Default for Settings {
             looked_at: None,
             layers: None,
             watcher: None,
+            tracing: Tracing::default(),
         }
     }
 }
@@ -186,6 +190,20 @@ impl Bus {
 
     pub(crate) fn set_watcher(&self, watcher: Option<Py<PyAny>>) {
         let old = std::mem::replace(&mut self.settings().watcher, watcher);
+        drop(self.table().evict_all());
+        drop(old);
+    }
+
+    pub(crate) fn traces(&self) -> Tracing {
+        self.settings().tracing.clone()
+    }
+
+    pub(crate) fn change_traces(&self, change: impl FnOnce(&Tracers) -> Tracers) {
+        let old = {
+            let mut settings = self.settings();
+            let changed = settings.tracing.changed(change);
+            std::mem::replace(&mut settings.tracing, changed)
+        };
         drop(self.table().evict_all());
         drop(old);
     }

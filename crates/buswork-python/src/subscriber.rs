@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use buswork::SkipReason;
 use buswork::topic::Pattern;
+use buswork::trace::HandlerName;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakref, PyWeakrefMethods};
@@ -46,6 +47,8 @@ pub(crate) struct Subscriber {
     is_gone: AtomicBool,
     /// Whether it was seen to return something inside of a function of ten.
     returns: AtomicBool,
+    /// What it is called in a trace, if there ever was one.
+    pub(crate) traced: OnceLock<HandlerName>,
 }
 
 impl Subscriber {
@@ -81,6 +84,7 @@ impl Subscriber {
             is_closed: AtomicBool::new(is_closed),
             is_gone: AtomicBool::new(false),
             returns: AtomicBool::new(false),
+            traced: OnceLock::new(),
         })
     }
 

@@ -8,6 +8,7 @@ use pyo3::types::PyTuple;
 
 use crate::collection;
 use crate::imports;
+use crate::policy::OnError;
 use crate::subscriber::{Entry, Table, follow};
 
 /// A handler subscribed to one or more types. Holds its entry, which it does not visit, and the
@@ -86,6 +87,26 @@ impl Subscription {
     #[getter]
     fn location(&self) -> Option<&str> {
         self.entry.handler().location.as_deref()
+    }
+
+    /// What `bus.wiring()` asks besides: the handler's `module:qualname`, the options that are set,
+    /// and what a failure does.
+    #[pyo3(name = "_described")]
+    fn described(&self, py: Python<'_>) -> (String, Vec<&'static str>, Option<&'static str>) {
+        let subscriber = self.entry.handler();
+        let options = [
+            ("when", subscriber.when(py).is_some()),
+            ("once", self.entry.is_once()),
+            ("weak", subscriber.weak),
+            ("exact", subscriber.exact),
+            ("paused", !self.active(py)),
+        ];
+        let set = options.iter().filter(|(_, is_set)| *is_set);
+        (
+            subscriber.traced_name(py).id().to_owned(),
+            set.map(|(name, _)| *name).collect(),
+            subscriber.on_error.as_ref().map(OnError::word),
+        )
     }
 
     /// Handles of one subscription are equal.

@@ -76,7 +76,9 @@ impl EventBus {
         bus.background().enter_phase(py, Phase::Closing);
         // What is left after the time is over goes on, and may post.
         wait(py, bus, timeout)?;
-        bus.background().enter_phase(py, Phase::Closed);
+        if bus.background().enter_phase(py, Phase::Closed) {
+            bus.end_traces();
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use pyo3::types::{PyDict, PyTuple};
 use crate::awaitable;
 use crate::calling::{self, Invoke};
 use crate::imports;
+use crate::timed::Timed;
 
 /// Makes tasks on the running loop.
 pub(crate) struct Tasks<'py> {
@@ -52,7 +53,8 @@ impl<'py> Tasks<'py> {
     /// Makes a task of an awaitable, in a copy of the current context.
     pub(crate) fn start(&self, awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = awaitable.py();
-        let coroutine = if awaitable::is_coroutine(awaitable) {
+        let coroutine = if awaitable::is_coroutine(awaitable) || awaitable.is_instance_of::<Timed>()
+        {
             awaitable.clone()
         } else {
             imports::awaited(py)?.invoke1((awaitable,))?

@@ -38,11 +38,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (bare, cold, warm) = (median(bare), median(cold), median(warm));
     let mut out = std::io::stdout().lock();
     writeln!(out, "{} files, {lines} lines", files.len())?;
-    writeln!(out, "bare parse, one thread   {:>8.3} s", bare.as_secs_f64())?;
+    writeln!(
+        out,
+        "bare parse, one thread   {:>8.3} s",
+        bare.as_secs_f64()
+    )?;
     let ratio = cold.as_secs_f64() / bare.as_secs_f64();
-    writeln!(out, "first scan, one thread   {:>8.3} s   {ratio:.2} x the bare parse", cold.as_secs_f64())?;
+    writeln!(
+        out,
+        "first scan, one thread   {:>8.3} s   {ratio:.2} x the bare parse",
+        cold.as_secs_f64()
+    )?;
     let ratio = cold.as_secs_f64() / warm.as_secs_f64();
-    writeln!(out, "second scan, from cache  {:>8.3} s   {ratio:.1} x quicker", warm.as_secs_f64())?;
+    writeln!(
+        out,
+        "second scan, from cache  {:>8.3} s   {ratio:.1} x quicker",
+        warm.as_secs_f64()
+    )?;
     writeln!(out, "most memory of all this  {:>8} MiB", peak() / 1024)?;
     Ok(())
 }
@@ -61,17 +73,27 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> std::io::Result<()> {
 
 /// Reads and parses a file; 1 if it could be read.
 fn parse(path: &Path) -> usize {
-    let Ok(text) = std::fs::read_to_string(path) else { return 0 };
+    let Ok(text) = std::fs::read_to_string(path) else {
+        return 0;
+    };
     let parsed = parse_unchecked(&text, ParseOptions::from(Mode::Module));
     std::hint::black_box(&parsed);
     1
 }
 
 fn scan_once(folder: &Path, cache: Option<&Path>) -> (Duration, usize) {
-    let options =
-        Options { cache: cache.map(Path::to_path_buf), threads: 1, ..Options::default() };
+    let options = Options {
+        cache: cache.map(Path::to_path_buf),
+        threads: 1,
+        ..Options::default()
+    };
     let started = Instant::now();
-    let wiring = scan_with(folder, &[folder.to_path_buf()], &Config::default(), &options);
+    let wiring = scan_with(
+        folder,
+        &[folder.to_path_buf()],
+        &Config::default(),
+        &options,
+    );
     (started.elapsed(), wiring.scope.lines)
 }
 
@@ -84,5 +106,6 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn peak() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
 }

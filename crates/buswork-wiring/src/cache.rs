@@ -48,10 +48,15 @@ pub(crate) fn hash(text: &[u8]) -> Hash {
 impl Cache {
     /// The cache in a folder; an empty one that keeps nothing without a folder.
     pub(crate) fn open(folder: Option<&Path>) -> Self {
-        let Some(folder) = folder else { return Self::default() };
+        let Some(folder) = folder else {
+            return Self::default();
+        };
         let path = folder.join(concat!("wiring-", env!("CARGO_PKG_VERSION"), ".bin"));
         let known = fs::read(&path).ok().and_then(load).unwrap_or_default();
-        Self { path: Some(path), known }
+        Self {
+            path: Some(path),
+            known,
+        }
     }
 
     /// What is known of a file that says this.
@@ -66,7 +71,11 @@ impl Cache {
 
     /// The file, to be shown.
     pub(crate) fn shown(&self) -> String {
-        self.path.as_deref().unwrap_or(Path::new("")).display().to_string()
+        self.path
+            .as_deref()
+            .unwrap_or(Path::new(""))
+            .display()
+            .to_string()
     }
 
     /// Whether there is a file to keep things in.
@@ -76,7 +85,9 @@ impl Cache {
 
     /// Keeps these, and nothing else.
     pub(crate) fn store(&self, files: Vec<(Hash, Known)>) -> io::Result<()> {
-        let Some(path) = &self.path else { return Ok(()) };
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
         let mut bodies = Vec::new();
         let mut index = Vec::with_capacity(files.len());
         for (hash, (summary, packed)) in files {
@@ -85,7 +96,11 @@ impl Cache {
                 bodies.extend_from_slice(packed.bytes());
                 (start, bodies.len())
             });
-            index.push(Entry { hash, summary, facts });
+            index.push(Entry {
+                hash,
+                summary,
+                facts,
+            });
         }
         let index = postcard::to_allocvec(&index).map_err(io::Error::other)?;
         let mut content = Vec::with_capacity(HEAD + index.len() + bodies.len());

@@ -11,7 +11,7 @@
 //! | look at the result | [`graph`], [`query`] |
 //! | find what is wrong with it | [`rules`] |
 //! | hold it still | [`lock`], [`diff`] |
-//! | hold it against what ran | [`confirm`] |
+//! | hold it against what ran | [`confirm`], [`trace`] |
 //! | draw it | [`render`] |
 
 #![forbid(unsafe_code)]
@@ -36,3 +36,4 @@ mod rust;
 pub mod scan;
 mod sources;
 pub mod text;
+pub mod trace;

@@ -79,7 +79,10 @@ pub fn scan_with(root: &Path, paths: &[PathBuf], config: &Config, options: &Opti
     let cache = Cache::open(options.cache.as_deref());
     let read = read_all(root, &found.python, &cache, options);
     problems.extend(read.problems);
-    let shown: Vec<String> = paths.iter().map(|path| sources::relative(root, path)).collect();
+    let shown: Vec<String> = paths
+        .iter()
+        .map(|path| sources::relative(root, path))
+        .collect();
     let mut roots = config.source_roots.clone();
     roots.extend(shown.iter().filter(|path| *path != ".").cloned());
     let adapters = adapters(config);
@@ -108,7 +111,10 @@ pub fn scan_with(root: &Path, paths: &[PathBuf], config: &Config, options: &Opti
 /// The project's adapters before the presets, so that they may speak of the same calls.
 fn adapters(config: &Config) -> Vec<Adapter> {
     let presets = presets().into_iter().filter(|preset| {
-        config.presets.as_ref().is_none_or(|wanted| wanted.contains(&preset.name))
+        config
+            .presets
+            .as_ref()
+            .is_none_or(|wanted| wanted.contains(&preset.name))
     });
     config.adapters.iter().cloned().chain(presets).collect()
 }
@@ -127,7 +133,11 @@ struct Read {
 /// Reads all files, and takes those apart that the cache does not know.
 fn read_all(root: &Path, paths: &[PathBuf], cache: &Cache, options: &Options<'_>) -> Read {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = if options.threads == 0 { cores } else { options.threads };
+    let threads = if options.threads == 0 {
+        cores
+    } else {
+        options.threads
+    };
     let (next, total) = (AtomicUsize::new(0), paths.len());
     let done = Mutex::new(Vec::with_capacity(total));
     let work = || {
@@ -144,7 +154,9 @@ fn read_all(root: &Path, paths: &[PathBuf], cache: &Cache, options: &Options<'_>
     };
     thread::scope(|scope| {
         for _ in 0..threads.min(total.div_ceil(8)).max(1) {
-            let started = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+            let started = thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, work);
             if started.is_err() {
                 work();
             }
@@ -171,10 +183,22 @@ type One = Result<(Hash, ReadFile, bool), Problem>;
 fn read_one(root: &Path, path: &Path, cache: &Cache) -> One {
     let bytes = fs::read(path).map_err(|error| not_read(root, path, &error))?;
     let file = sources::relative(root, path);
-    let hash = if cache.keeps() { cache::hash(&bytes) } else { 0 };
+    let hash = if cache.keeps() {
+        cache::hash(&bytes)
+    } else {
+        0
+    };
     if let Some((summary, packed)) = cache.get(hash) {
         let stored = packed.map_or_else(|| Stored::File(path.to_path_buf()), Stored::Packed);
-        return Ok((hash, ReadFile { path: file, summary, stored }, false));
+        return Ok((
+            hash,
+            ReadFile {
+                path: file,
+                summary,
+                stored,
+            },
+            false,
+        ));
     }
     let (text, is_utf8) = sources::text_of(bytes);
     let mut summary = python::glance(&text);
@@ -182,19 +206,33 @@ fn read_one(root: &Path, path: &Path, cache: &Cache) -> One {
         summary.problems.push((0, sources::LATIN.to_owned()));
     }
     let stored = Stored::File(path.to_path_buf());
-    Ok((hash, ReadFile { path: file, summary, stored }, true))
+    Ok((
+        hash,
+        ReadFile {
+            path: file,
+            summary,
+            stored,
+        },
+        true,
+    ))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Runs something where a deep recursion is no harm.
 fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let thread = thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, work);
         let thread = thread.expect("a thread can be started");
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
@@ -239,10 +277,16 @@ fn read_rust_files(root: &Path, paths: &[PathBuf]) -> (Vec<Source>, Vec<Problem>
 /// assert_eq!(wiring.publishes[0].event, "shop::OrderPlaced");
 /// ```
 pub fn read_rust(files: &[(String, String)]) -> Wiring {
-    let sources = files.iter().map(|(file, text)| Source { file: file.clone(), text: text.clone() });
+    let sources = files.iter().map(|(file, text)| Source {
+        file: file.clone(),
+        text: text.clone(),
+    });
     rust::read(&sources.collect::<Vec<_>>())
 }
 
 fn not_read(root: &Path, path: &Path, error: &std::io::Error) -> Problem {
-    sources::problem(&sources::relative(root, path), &format!("not read: {error}"))
+    sources::problem(
+        &sources::relative(root, path),
+        &format!("not read: {error}"),
+    )
 }

@@ -120,8 +120,10 @@ fn is_left_out(path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
         return false;
     };
-    matches!(name, "__pycache__" | "node_modules" | "target" | "site-packages")
-        || path.join("pyvenv.cfg").is_file()
+    matches!(
+        name,
+        "__pycache__" | "node_modules" | "target" | "site-packages"
+    ) || path.join("pyvenv.cfg").is_file()
 }
 
 /// The text of some bytes, and whether they were UTF-8; others are read as Latin-1, byte by byte.
@@ -131,7 +133,14 @@ pub(crate) fn text_of(bytes: Vec<u8>) -> (String, bool) {
             Some(rest) => (rest.to_owned(), true),
             None => (text, true),
         },
-        Err(error) => (error.into_bytes().iter().map(|&byte| char::from(byte)).collect(), false),
+        Err(error) => (
+            error
+                .into_bytes()
+                .iter()
+                .map(|&byte| char::from(byte))
+                .collect(),
+            false,
+        ),
     }
 }
 

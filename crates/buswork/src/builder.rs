@@ -4,6 +4,7 @@ use std::any::{Any, type_name};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::sync::OnceLock;
 
 use crate::backlog::Overflow;
 use crate::bus::EventBus;
@@ -87,6 +88,7 @@ impl<'bus, E: Any, B> SubscriptionBuilder<'bus, E, B> {
             location,
             on_error: self.on_error,
             pattern: self.pattern,
+            traced_name: OnceLock::new(),
         };
         self.bus.add::<E>(subscriber, self.options)
     }

@@ -15,6 +15,11 @@ use crate::isolation::Isolation;
 use crate::middleware::Next;
 use crate::plan::{Callee, Plan, Step, mind_unhandled, steps};
 use crate::report::{Delivery, Report};
+use crate::sync::Arc;
+use crate::trace::{self, Dispatch, Verb};
+
+/// Where an event was published, and how.
+type Origin = (&'static Location<'static>, Verb);
 
 impl EventBus {
     /// A publish whose plan is special.
@@ -28,7 +33,7 @@ impl EventBus {
         publishing: &Publishing,
     ) -> Result<(), Error> {
         let mut report = Report::new(type_name::<E>());
-        self.pass(plan, event, site, publishing, &mut report)
+        self.pass(plan, event, (site, Verb::Publish), publishing, &mut report)
     }
 
     /// A publish whose deliveries are reported. Handlers' failures stand in the report.
@@ -40,7 +45,7 @@ impl EventBus {
     ) -> Result<Report, Error> {
         let publishing = self.inner.enter::<E>()?;
         let mut report = Report::new(type_name::<E>());
-        match self.pass(plan, event, site, &publishing, &mut report) {
+        match self.pass(plan, event, (site, Verb::Deliver), &publishing, &mut report) {
             Err(error) if !report.tells(&error) => Err(error),
             _ => Ok(report),
         }
@@ -51,7 +56,7 @@ impl EventBus {
         &self,
         plan: &Plan,
         event: &E,
-        site: &'static Location<'static>,
+        (site, verb): Origin,
         publishing: &Publishing,
         report: &mut Report,
     ) -> Result<(), Error> {
@@ -61,8 +66,10 @@ impl EventBus {
             return Ok(());
         }
         let mut innermost = || {
+            let dispatch = special.dispatch(verb, site);
             mind_unhandled::<E>(plan, site)?;
-            let isolation = self.walk(plan, event, site, publishing, report)?;
+            let dispatch = dispatch.as_ref();
+            let isolation = self.walk(plan, event, site, dispatch, publishing, report)?;
             settle::<E>(isolation)
         };
         if special.layers.is_empty() {
@@ -81,6 +88,7 @@ impl EventBus {
         plan: &Plan,
         event: &E,
         site: &'static Location<'static>,
+        dispatch: Option<&Arc<Dispatch>>,
         publishing: &Publishing,
         report: &mut Report,
     ) -> Result<Isolation<Failure>, Error> {
@@ -92,11 +100,13 @@ impl EventBus {
         let mut isolation = Isolation::new();
         let mut stopped = false;
         for step in steps {
-            let delivery = if stopped {
-                self.undelivered(step, SkipReason::Stopped)
-            } else {
-                self.attempt(step, event, site)
-            };
+            let delivery = trace::deliver(dispatch, &step.entry, || {
+                if stopped {
+                    self.undelivered(step, SkipReason::Stopped)
+                } else {
+                    self.attempt(step, event, site)
+                }
+            });
             publishing.verdict()?;
             if let Some(failure) = &delivery.failure {
                 let judged = self.inner.judge(step.entry.handler(), failure.clone());

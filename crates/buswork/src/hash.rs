@@ -3,12 +3,12 @@
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// Builds [`KeyHasher`]s.
-pub(crate) type KeyState = BuildHasherDefault<KeyHasher>;
+pub type KeyState = BuildHasherDefault<KeyHasher>;
 
 /// Multiplies by 2^64 / φ (Knuth, The Art of Computer Programming, vol. 3, § 6.4) and folds the
 /// halves, so that both the low and the high bits of the outcome depend on the whole key.
 #[derive(Default, Debug, Clone, Copy)]
-pub(crate) struct KeyHasher(u64);
+pub struct KeyHasher(u64);
 
 impl Hasher for KeyHasher {
     #[inline]
@@ -25,6 +25,11 @@ impl Hasher for KeyHasher {
     #[inline]
     fn write_usize(&mut self, value: usize) {
         self.write_u64(value as u64);
+    }
+
+    #[inline]
+    fn write_i32(&mut self, value: i32) {
+        self.write_u64(u64::from(value.cast_unsigned()));
     }
 
     fn write(&mut self, bytes: &[u8]) {

@@ -156,6 +156,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.end_traces();
         if let Some(workers) = self.workers.get() {
             workers.end();
         }

@@ -29,6 +29,7 @@
 //! | route by a name | [`topic`](EventBus::topic), [`publish_to`](EventBus::publish_to) | `orders.*.placed` |
 //! | stand between | [`add_middleware`](EventBus::add_middleware) | sees, times or refuses every publish |
 //! | look on | [`observe`](EventBus::observe) | sees each delivery |
+//! | see what came of what | [`trace`](EventBus::trace), [`tracing`](EventBus::tracing) | in a file, or as a tree |
 //! | test | [`testing`] | records what was published, mutes what should not run |
 //! | await handlers | [`AsyncEventBus`] | the same bus, with futures |
 //!
@@ -120,7 +121,7 @@
 //! ```
 //!
 //! # For other languages
-//! The engine under the bus, [`table`], [`entry`], [`chain`], [`isolation`], [`backlog`] and [`topic`],
+//! The engine under the bus, [`table`], [`entry`], [`chain`], [`isolation`], [`backlog`], [`topic`] and [`hash`],
 //! is generic over key and handler, so that glue for another language can keep its own objects in it.
 
 #![forbid(unsafe_code)]
@@ -139,7 +140,7 @@ pub mod entry;
 mod error;
 mod failure;
 mod handler;
-mod hash;
+pub mod hash;
 mod inner;
 pub mod isolation;
 mod middleware;
@@ -157,6 +158,7 @@ pub mod table;
 pub mod testing;
 pub mod topic;
 mod topics;
+pub mod trace;
 
 pub use async_bus::{AsyncEventBus, AsyncHandler, AsyncMiddleware, AsyncNext, SharedEvent};
 pub use backlog::Overflow;

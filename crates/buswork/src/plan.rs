@@ -5,6 +5,7 @@ use std::any::{Any, TypeId, type_name};
 use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::sync::OnceLock;
 
 use crate::entry::Entry;
 use crate::error::Error;
@@ -15,6 +16,7 @@ use crate::settings::Special;
 use crate::sync::Arc;
 use crate::table;
 use crate::topic::{self, Pattern, Recent};
+use crate::trace::HandlerName;
 
 pub(crate) type Plan = table::Plan<TypeId, Subscriber, Compiled>;
 pub(crate) type Table = table::Table<TypeId, Subscriber, Compiled>;
@@ -33,6 +35,8 @@ pub(crate) struct Subscriber {
     pub(crate) on_error: Option<OnError>,
     /// Which topics, if it is subscribed to topics.
     pub(crate) pattern: Option<Pattern>,
+    /// What it is called in a trace, if there ever was one.
+    pub(crate) traced_name: OnceLock<HandlerName>,
 }
 
 /// What the sync bus calls.

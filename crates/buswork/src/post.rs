@@ -62,7 +62,7 @@ impl EventBus {
     }
 
     /// Takes no more posts, drains, and ends the threads. Handlers that run meanwhile may still
-    /// post. Publishes are not concerned, neither now nor later.
+    /// post. Publishes are not concerned, neither now nor later; but traces in files end.
     ///
     /// # Errors
     /// As [`drain`](Self::drain). When the time is up, what is left is worked off in the background, and
@@ -90,6 +90,7 @@ impl EventBus {
         workers.queue.lock().close();
         self.drain_as("close", timeout)?;
         workers.wait_for_end();
+        self.inner.end_traces();
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use crate::observe::{Observer, Published};
 use crate::policy::Unhandled;
 use crate::sync::Arc;
 use crate::testing::Recording;
+use crate::trace::{self, Cause, Dispatch, Traced, Verb};
 
 /// The settings themselves.
 #[derive(Default)]
@@ -21,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) layers: Arc<[Arc<dyn Middleware>]>,
     pub(crate) async_layers: AsyncLayers,
     pub(crate) recordings: Vec<Arc<Recording>>,
+    pub(crate) tracing: trace::Settings,
     /// How often each type is muted.
     pub(crate) muted: HashMap<TypeId, usize>,
 }
@@ -35,6 +37,7 @@ impl Settings {
             layers: Arc::clone(&self.layers),
             async_layers: Arc::clone(&self.async_layers),
             recordings: self.recordings.clone(),
+            traced: self.tracing.of_type::<E>(topic),
             is_muted: self.muted.get(&key).is_some_and(|times| *times > 0),
             topic: topic.map(Into::into),
         }
@@ -49,6 +52,7 @@ pub(crate) struct Special {
     pub(crate) layers: Arc<[Arc<dyn Middleware>]>,
     pub(crate) async_layers: AsyncLayers,
     pub(crate) recordings: Vec<Arc<Recording>>,
+    pub(crate) traced: Option<Traced>,
     /// Whether nothing is to run at all.
     pub(crate) is_muted: bool,
     pub(crate) topic: Option<Box<str>>,
@@ -58,7 +62,8 @@ impl Special {
     /// Whether somebody stands between the publisher and the handlers, or looks on.
     pub(crate) fn is_watched(&self) -> bool {
         let has_layers = !self.layers.is_empty() || !self.async_layers.is_empty();
-        self.observer.is_some() || has_layers || self.is_muted || !self.recordings.is_empty()
+        let is_seen = !self.recordings.is_empty() || self.traced.is_some();
+        self.observer.is_some() || has_layers || self.is_muted || is_seen
     }
 
     /// Shows an event to the recorders.
@@ -79,6 +84,16 @@ impl Special {
         if let Some(observer) = &self.observer {
             observer.published(self.published::<E>(site));
         }
+    }
+
+    /// Tells the traces of an event that has come to the handlers.
+    pub(crate) fn dispatch(
+        &self,
+        verb: Verb,
+        site: &'static Location<'static>,
+    ) -> Option<Arc<Dispatch>> {
+        let traced = self.traced.as_ref()?;
+        Some(traced.publish(verb, site, Cause::current()))
     }
 
     pub(crate) fn published<E>(&self, site: &'static Location<'static>) -> Published<'_> {

@@ -11,7 +11,9 @@ pub(crate) enum Says {
 /// What a method of this name does, if it belongs to a bus.
 pub(crate) fn says(name: &str) -> Option<Says> {
     let name = name.trim_start_matches('_');
-    let (first, rest) = name.split_once('_').map_or((name, ""), |(first, rest)| (first, rest));
+    let (first, rest) = name
+        .split_once('_')
+        .map_or((name, ""), |(first, rest)| (first, rest));
     let is_about_handlers = super::parse::speaks_of_handlers(rest) || rest.is_empty();
     match first {
         "publish" | "emit" | "dispatch" | "fire" | "trigger" | "broadcast" | "raise" | "post"
@@ -32,7 +34,9 @@ pub(crate) fn says(name: &str) -> Option<Says> {
 /// Whether a name means nothing but subscribing, whatever it is called on.
 pub(crate) fn only_subscribes(name: &str) -> bool {
     let name = name.trim_start_matches('_');
-    let (first, rest) = name.split_once('_').map_or((name, ""), |(first, rest)| (first, rest));
+    let (first, rest) = name
+        .split_once('_')
+        .map_or((name, ""), |(first, rest)| (first, rest));
     match first {
         "subscribe" | "on" | "once" => true,
         "add" | "register" | "attach" => super::parse::speaks_of_handlers(rest),
@@ -44,8 +48,10 @@ pub(crate) fn only_subscribes(name: &str) -> bool {
 /// Whether a parameter is a handler by its name.
 pub(crate) fn is_handler_name(name: &str) -> bool {
     let name = name.trim_start_matches('_').to_lowercase();
-    matches!(&*name, "fn" | "f" | "func" | "cb" | "function" | "method" | "slot" | "action")
-        || super::parse::speaks_of_handlers(&name)
+    matches!(
+        &*name,
+        "fn" | "f" | "func" | "cb" | "function" | "method" | "slot" | "action"
+    ) || super::parse::speaks_of_handlers(&name)
         || name.ends_with("_func")
         || name.ends_with("_fn")
         || name.ends_with("_cb")
@@ -54,7 +60,17 @@ pub(crate) fn is_handler_name(name: &str) -> bool {
 /// Whether a receiver is a bus by its name.
 pub(crate) fn is_bus_name(name: &str) -> bool {
     let name = name.trim_start_matches('_').to_lowercase();
-    ["bus", "event", "emitter", "dispatcher", "mediator", "hub", "broker", "signal", "publisher"]
-        .iter()
-        .any(|word| name.contains(word))
+    [
+        "bus",
+        "event",
+        "emitter",
+        "dispatcher",
+        "mediator",
+        "hub",
+        "broker",
+        "signal",
+        "publisher",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
 }

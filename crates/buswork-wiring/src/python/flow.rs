@@ -293,13 +293,15 @@ impl<'a, 'p> Flow<'a, 'p> {
             return None;
         };
         let name = facts.text(*name);
-                if is_common(name) || name.len() < 5 {
+        if is_common(name) || name.len() < 5 {
             return None;
         }
         let named = self.evaluator.project.functions_named(name, 8).into_iter();
         let methods = named.filter(|&found| self.evaluator.class_of_method(found).is_some());
         let methods: Vec<_> = methods.collect();
-        let [only] = methods.as_slice() else {return None;};
+        let [only] = methods.as_slice() else {
+            return None;
+        };
         let this = self.evaluator.class_of_method(*only)?;
         let given = self.evaluator.arguments(at).all().len();
         let scope = self.evaluator.project.facts(only.file).scope(only.id);
@@ -407,7 +409,9 @@ impl Evaluator<'_> {
     pub(crate) fn decorated_by(&self, at: ExpressionRef) -> Option<ScopeRef> {
         let facts = self.project.facts(at.file);
         let within = &facts.scope(facts.expression(at.id).scope).within;
-        let decorated = within.iter().find(|&&id| facts.scope(id).decorators.contains(&at.id));
+        let decorated = within
+            .iter()
+            .find(|&&id| facts.scope(id).decorators.contains(&at.id));
         decorated.map(|&id| ScopeRef { file: at.file, id })
     }
 

@@ -74,7 +74,9 @@ impl Homemade {
         // A table with one entry a name is a registry like any other. One that is only written down
         // must say that it is about handlers.
         let is_bus = |dispatch: &Dispatch| {
-            let own = registrations.iter().filter(|one| shares(&one.tables, &dispatch.tables));
+            let own = registrations
+                .iter()
+                .filter(|one| shares(&one.tables, &dispatch.tables));
             let mut own = own.peekable();
             match dispatch.key {
                 KeyOf::Class => true,
@@ -84,18 +86,29 @@ impl Homemade {
                 _ => own.any(|registration| !registration.replaces),
             }
         };
-        let dispatches: Vec<_> = dispatches.iter().filter(|one| is_bus(one)).cloned().collect();
+        let dispatches: Vec<_> = dispatches
+            .iter()
+            .filter(|one| is_bus(one))
+            .cloned()
+            .collect();
         let is_used = |one: &Registration| {
-            dispatches.iter().any(|dispatch| shares(&one.tables, &dispatch.tables))
+            dispatches
+                .iter()
+                .any(|dispatch| shares(&one.tables, &dispatch.tables))
         };
         let registrations = registrations.into_iter().filter(is_used).collect();
-        Self { registrations, dispatches }
+        Self {
+            registrations,
+            dispatches,
+        }
     }
 }
 
 fn is_event_name(name: &str) -> bool {
     let name = name.to_lowercase();
-    ["event", "signal", "topic", "message", "command"].iter().any(|word| name.contains(word))
+    ["event", "signal", "topic", "message", "command"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 fn shares(left: &[Table], right: &[Table]) -> bool {
@@ -108,8 +121,10 @@ impl Evaluator<'_> {
         dispatches: &[Dispatch],
         tables: &FxHashSet<&Table>,
     ) -> Vec<Registration> {
-        let names: FxHashSet<String> =
-            dispatches.iter().map(|dispatch| self.table_name(dispatch.table)).collect();
+        let names: FxHashSet<String> = dispatches
+            .iter()
+            .map(|dispatch| self.table_name(dispatch.table))
+            .collect();
         let mut result = Vec::new();
         for (file, read) in (0..).zip(&self.project.files) {
             let mut filled = read.summary.added.iter().chain(read.summary.set.iter());
@@ -155,18 +170,34 @@ impl Evaluator<'_> {
             let Some((table, key)) = self.entry(there(*of)) else {
                 continue;
             };
-            let entry = Entry { table, key, value: there(added), at: there(call), replaces: false };
+            let entry = Entry {
+                table,
+                key,
+                value: there(added),
+                at: there(call),
+                replaces: false,
+            };
             into.extend(self.registration(entry, wanted));
         }
         for statement in &here.statements {
-            let StatementKind::Bind { target, value } = statement.kind else { continue };
-            let ExpressionKind::Subscript(of, _) = *facts.kind(target) else { continue };
+            let StatementKind::Bind { target, value } = statement.kind else {
+                continue;
+            };
+            let ExpressionKind::Subscript(of, _) = *facts.kind(target) else {
+                continue;
+            };
             let Some((table, key)) = self.entry(there(target)).filter(|_| value != NOTHING) else {
                 continue;
             };
             // `table[key][number] = handler` adds to what is there.
             let replaces = !matches!(facts.kind(of), ExpressionKind::Subscript(..));
-            let entry = Entry { table, key, value: there(value), at: there(target), replaces };
+            let entry = Entry {
+                table,
+                key,
+                value: there(value),
+                at: there(target),
+                replaces,
+            };
             into.extend(self.registration(entry, wanted));
         }
     }
@@ -177,8 +208,16 @@ impl Evaluator<'_> {
             return None;
         }
         let handler = self.handler_in(entry.value)?;
-        let Entry { key, at, replaces, .. } = entry;
-        Some(Registration { tables, key, handler, at, replaces })
+        let Entry {
+            key, at, replaces, ..
+        } = entry;
+        Some(Registration {
+            tables,
+            key,
+            handler,
+            at,
+            replaces,
+        })
     }
 
     /// The part of a table's entry that is the handler: the entry itself, or in `(priority, handler)`
@@ -350,16 +389,13 @@ impl Evaluator<'_> {
         result
     }
 
-    fn dispatches_in(
-        &self,
-        file: FileId,
-        name: &str,
-        by_any_key: bool,
-        into: &mut Vec<Dispatch>,
-    ) {
+    fn dispatches_in(&self, file: FileId, name: &str, by_any_key: bool, into: &mut Vec<Dispatch>) {
         let facts = self.project.facts(file);
         for (id, expression) in (0..).zip(&facts.expressions) {
-            let scope = ScopeRef { file, id: expression.scope };
+            let scope = ScopeRef {
+                file,
+                id: expression.scope,
+            };
 
             let is_look_up = match &expression.kind {
                 ExpressionKind::Subscript(..) => true,
@@ -373,11 +409,15 @@ impl Evaluator<'_> {
                 continue;
             }
             let at = ExpressionRef { file, id };
-            let Some((table, key)) = self.entry(at) else { continue };
+            let Some((table, key)) = self.entry(at) else {
+                continue;
+            };
             if facts.last_name(table.id) != Some(name) {
                 continue;
             }
-            let Some((function, event, key)) = self.keyed_by(key, 0) else { continue };
+            let Some((function, event, key)) = self.keyed_by(key, 0) else {
+                continue;
+            };
             if !by_any_key && key != KeyOf::Class {
                 continue;
             }
@@ -478,13 +518,13 @@ impl Evaluator<'_> {
                     id,
                 };
                 // `table[key].append(x)` calls a method of the collection, not what is in it.
-            let element = match facts.kind(*callee) {
-                ExpressionKind::Attribute(of, _) => self.is_loop_variable(there(*of)),
-                _ => true,
-            };
-            if element && self.comes_from(there(*callee), looked_up, 0) {
-                return true;
-            }
+                let element = match facts.kind(*callee) {
+                    ExpressionKind::Attribute(of, _) => self.is_loop_variable(there(*of)),
+                    _ => true,
+                };
+                if element && self.comes_from(there(*callee), looked_up, 0) {
+                    return true;
+                }
                 // `self._invoke(handler, event)`.
                 arguments.len() > 1
                     && arguments.iter().any(|argument| match argument {
@@ -501,8 +541,12 @@ impl Evaluator<'_> {
         let ExpressionKind::Name(name) = self.project.facts(at.file).kind(at.id) else {
             return false;
         };
-        let Some((_, bindings)) = self.bindings(at, *name) else { return false };
-        bindings.iter().any(|binding| matches!(binding, Binding::Element { .. }))
+        let Some((_, bindings)) = self.bindings(at, *name) else {
+            return false;
+        };
+        bindings
+            .iter()
+            .any(|binding| matches!(binding, Binding::Element { .. }))
     }
 
     /// Whether a value is, or is an element of, what was looked up.

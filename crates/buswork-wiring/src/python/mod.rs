@@ -83,7 +83,10 @@ pub(crate) fn link(
         }
         ignores.extend(ignore_comments(file));
     }
-    let files = files.into_iter().map(|file| (file.path, file.summary, file.stored)).collect();
+    let files = files
+        .into_iter()
+        .map(|file| (file.path, file.summary, file.stored))
+        .collect();
     let project = project::Project::new(files, roots);
     let evaluator = evaluate::Evaluator::new(&project);
     let sites = sites::find(&evaluator, adapters);
@@ -93,8 +96,16 @@ pub(crate) fn link(
     wiring.scope.lines = lines;
     wiring.problems = problems;
     wiring.ignores = ignores;
-    let (known, unpacked) = if keeps { project.known() } else { (Vec::new(), 0) };
-    Linked { wiring, known, unpacked }
+    let (known, unpacked) = if keeps {
+        project.known()
+    } else {
+        (Vec::new(), 0)
+    };
+    Linked {
+        wiring,
+        known,
+        unpacked,
+    }
 }
 
 /// `buswork: ignore[BW001, BW003] reason`.

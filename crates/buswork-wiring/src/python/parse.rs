@@ -24,7 +24,9 @@ const LONGEST_TEXT: usize = 300;
 /// rest is read all the same.
 pub(crate) fn glance(source: &str) -> Summary {
     let parsed = parse_unchecked(source, ParseOptions::from(Mode::Module));
-    let Some(module) = parsed.syntax().as_module() else { return Summary::default() };
+    let Some(module) = parsed.syntax().as_module() else {
+        return Summary::default();
+    };
     let (summary, too_deep) = glance::at(source, &parsed, module);
     let_go(parsed, too_deep);
     summary
@@ -51,14 +53,18 @@ fn let_go<T>(parsed: ruff_python_parser::Parsed<T>, too_deep: bool) {
 /// Whether a table's name says what it holds.
 pub(crate) fn speaks_of_handlers(name: &str) -> bool {
     let name = name.to_lowercase();
-    ["handler", "listener", "subscri", "callback", "observer", "hook", "receiver", "reaction"]
-        .iter()
-        .any(|word| name.contains(word))
+    [
+        "handler", "listener", "subscri", "callback", "observer", "hook", "receiver", "reaction",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
 }
 
 /// Whether this is `__name__ == "__main__"`.
 fn is_main_test(test: &ruff_python_ast::Expr) -> bool {
-    let ruff_python_ast::Expr::Compare(node) = test else { return false };
+    let ruff_python_ast::Expr::Compare(node) = test else {
+        return false;
+    };
     matches!(&*node.left, ruff_python_ast::Expr::Name(name) if name.id.as_str() == "__name__")
 }
 
@@ -104,7 +110,9 @@ impl Reader {
         let last = self.last_line;
         let line = match [last, last + 1].into_iter().find(|&line| is_in(line)) {
             Some(line) => line,
-            None => starts.partition_point(|&start| start <= offset).saturating_sub(1),
+            None => starts
+                .partition_point(|&start| start <= offset)
+                .saturating_sub(1),
         };
         self.last_line = line;
         index(line + 1)

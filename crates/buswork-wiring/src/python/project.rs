@@ -4,7 +4,9 @@ use std::cell::OnceCell;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::facts::{ExpressionKind, Facts, Scope, ScopeKind, MODULE, Name, ScopeId, StatementKind, Summary};
+use super::facts::{
+    ExpressionKind, Facts, MODULE, Name, Scope, ScopeId, ScopeKind, StatementKind, Summary,
+};
 use super::store::{Packed, Stored};
 
 /// An index into [`Project::files`].
@@ -151,7 +153,9 @@ impl Project {
     }
 
     fn names(&self, id: FileId) -> &Names {
-        self.file(id).names.get_or_init(|| Names::of(self.facts(id)))
+        self.file(id)
+            .names
+            .get_or_init(|| Names::of(self.facts(id)))
     }
 
     /// Files in which something of this name is called, or decorates.
@@ -180,7 +184,10 @@ impl Project {
     pub(crate) fn classes_on(&self, base: &str) -> Vec<ScopeRef> {
         let files = self.derived.get(base).map_or(&[][..], Vec::as_slice);
         self.scopes_in(files, |facts, scope| {
-            scope.bases.iter().any(|&id| facts.last_name(id) == Some(base))
+            scope
+                .bases
+                .iter()
+                .any(|&id| facts.last_name(id) == Some(base))
         })
     }
 
@@ -190,7 +197,9 @@ impl Project {
         let mut found = Vec::new();
         for file in files {
             let facts = self.facts(file);
-            let scopes = (0..).zip(&facts.scopes).filter(|(_, scope)| is_it(facts, scope));
+            let scopes = (0..)
+                .zip(&facts.scopes)
+                .filter(|(_, scope)| is_it(facts, scope));
             found.extend(scopes.map(|(id, _)| ScopeRef { file, id }));
         }
         found
@@ -227,7 +236,9 @@ impl Project {
     /// All calls in a file of something of this last name, under that or another name.
     pub(crate) fn calls_of(&self, file: FileId, name: &str) -> Vec<ExpressionRef> {
         let there = self.names(file);
-        let Some(&name) = there.names.get(name) else { return Vec::new() };
+        let Some(&name) = there.names.get(name) else {
+            return Vec::new();
+        };
         let aliases = there.aliases.get(&name).into_iter().flatten();
         let names = std::iter::once(&name).chain(aliases);
         let mut found: Vec<_> = names
@@ -335,14 +346,22 @@ impl Names {
         }
         let calls = calls(facts);
         let aliases = aliases(facts);
-        Self { bound, stars, calls, aliases, names }
+        Self {
+            bound,
+            stars,
+            calls,
+            aliases,
+            names,
+        }
     }
 }
 
 fn calls(facts: &Facts) -> FxHashMap<Name, Vec<u32>> {
     let mut calls: FxHashMap<Name, Vec<u32>> = FxHashMap::default();
     for &call in facts.scopes.iter().flat_map(|scope| &scope.calls) {
-        let ExpressionKind::Call(callee, _) = facts.kind(call) else { continue };
+        let ExpressionKind::Call(callee, _) = facts.kind(call) else {
+            continue;
+        };
         if let ExpressionKind::Name(name) | ExpressionKind::Attribute(_, name) = facts.kind(*callee)
         {
             calls.entry(*name).or_default().push(call);
@@ -417,7 +436,10 @@ fn module_name(path: &str, packages: &FxHashSet<String>, roots: &[String]) -> St
             .max_by_key(|root| root.len())
             .map_or("", String::as_str),
     };
-    let rest = stem.strip_prefix(below).unwrap_or(stem).trim_start_matches('/');
+    let rest = stem
+        .strip_prefix(below)
+        .unwrap_or(stem)
+        .trim_start_matches('/');
     rest.replace('/', ".")
 }
 

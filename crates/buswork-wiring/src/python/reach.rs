@@ -124,10 +124,14 @@ fn is_used(evaluator: &Evaluator<'_>, class: ScopeRef) -> bool {
 
 fn imports_name(project: &Project, file: FileId, name: &str) -> bool {
     let summary = &project.file(file).summary;
-    summary.called.iter().any(|called| called.rsplit('.').next() == Some(name))
-        || summary.imports.iter().any(|import| {
-            import.rsplit('.').next() == Some(name) || import.ends_with('.')
-        })
+    summary
+        .called
+        .iter()
+        .any(|called| called.rsplit('.').next() == Some(name))
+        || summary
+            .imports
+            .iter()
+            .any(|import| import.rsplit('.').next() == Some(name) || import.ends_with('.'))
         || project.name_in(file, name).is_some()
 }
 

@@ -137,18 +137,33 @@ fn spoken(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Vec<Adapter> {
         .collect();
     let is_here = |path: &String| {
         let root = path.split('.').next().unwrap_or_default();
-        root.contains('*') || imported.contains(root)
-            || files.iter().any(|file| file.module.split('.').next() == Some(root))
+        root.contains('*')
+            || imported.contains(root)
+            || files
+                .iter()
+                .any(|file| file.module.split('.').next() == Some(root))
     };
     let mut result = Vec::new();
     for adapter in adapters {
-        let verbs = adapter.publish.iter().chain(&adapter.subscribe).chain(&adapter.marks);
-        let mut dotted = verbs.map(|verb| &verb.call).filter(|call| call.contains('.'));
-        let classes = adapter.conventions.iter().flat_map(|convention| &convention.classes);
+        let verbs = adapter
+            .publish
+            .iter()
+            .chain(&adapter.subscribe)
+            .chain(&adapter.marks);
+        let mut dotted = verbs
+            .map(|verb| &verb.call)
+            .filter(|call| call.contains('.'));
+        let classes = adapter
+            .conventions
+            .iter()
+            .flat_map(|convention| &convention.classes);
         if adapter.buses.iter().chain(classes).any(is_here) || dotted.any(is_here) {
             result.push(adapter.clone());
         } else if !adapter.receivers.is_empty() {
-            result.push(Adapter { buses: Vec::new(), ..adapter.clone() });
+            result.push(Adapter {
+                buses: Vec::new(),
+                ..adapter.clone()
+            });
         }
     }
     result

@@ -31,14 +31,23 @@ pub(crate) struct Packed {
 impl Packed {
     /// Packs facts into a buffer of their own.
     pub(crate) fn pack(facts: &Facts) -> Self {
-        let bytes = postcard::to_allocvec(facts).expect("facts hold nothing that cannot be written");
+        let bytes =
+            postcard::to_allocvec(facts).expect("facts hold nothing that cannot be written");
         let end = bytes.len();
-        Self { buffer: Arc::new(bytes), start: 0, end }
+        Self {
+            buffer: Arc::new(bytes),
+            start: 0,
+            end,
+        }
     }
 
     /// A part of a larger buffer.
     pub(crate) fn part(buffer: &Arc<Vec<u8>>, start: usize, end: usize) -> Option<Self> {
-        (start <= end && end <= buffer.len()).then(|| Self { buffer: buffer.clone(), start, end })
+        (start <= end && end <= buffer.len()).then(|| Self {
+            buffer: buffer.clone(),
+            start,
+            end,
+        })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

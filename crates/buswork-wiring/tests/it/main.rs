@@ -11,4 +11,5 @@ mod render;
 mod rules;
 mod rust;
 mod text;
+mod trace;
 mod wired;

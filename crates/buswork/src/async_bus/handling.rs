@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::handler::BoxFuture;
 use crate::failure::{Cause, Panicked};
 use crate::handler::BoxError;
+use crate::trace::{self, InProgress};
 
 /// So many are polled whenever one of them was woken. With more, each has a waker of its own, and only
 /// those that were woken are polled; that costs an allocation each.
@@ -64,6 +65,8 @@ pub(crate) struct Handling {
     place: usize,
     started: Option<Instant>,
     future: Option<BoxFuture<Result<(), BoxError>>>,
+    /// What the traces are told, if there are any.
+    progress: Option<InProgress>,
 }
 
 /// How a handler ended.
@@ -88,11 +91,13 @@ impl Handling {
         place: usize,
         started: Option<Instant>,
         future: BoxFuture<Result<(), BoxError>>,
+        progress: Option<InProgress>,
     ) -> Self {
         Self {
             place,
             started,
             future: Some(future),
+            progress,
         }
     }
 }
@@ -102,6 +107,7 @@ impl Future for Handling {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Handled> {
         let this = &mut *self;
+        let inside = this.progress.as_ref().map(InProgress::inside);
         // What it owns is dropped where its panics are caught.
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let future = this.future.as_mut()?;
@@ -119,6 +125,10 @@ impl Future for Handling {
                 Err(Cause::Panicked(Panicked::new(&*payload)))
             }
         };
+        drop(inside);
+        if let Some(progress) = &mut this.progress {
+            progress.end(trace::outcome(&result));
+        }
         Poll::Ready(Handled::new(this.place, this.started, result))
     }
 }

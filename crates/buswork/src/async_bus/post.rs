@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::plan::{Plan, mind_unhandled};
 use crate::posting::{Asked, LAYERS, Refused, is_worker};
 use crate::sync::Arc;
+use crate::trace::{Cause, Dispatch, Verb};
 
 impl AsyncEventBus {
     /// Says which runtime delivers what is posted outside of one. Posts inside a runtime are delivered
@@ -82,7 +83,7 @@ impl AsyncEventBus {
     }
 
     /// Takes no more posts, and drains. Handlers that run meanwhile may still post. Publishes are not
-    /// concerned, neither now nor later.
+    /// concerned, neither now nor later; but traces in files end.
     ///
     /// # Errors
     /// As [`drain`](Self::drain). When the time is up, what is left is worked off in the background, and
@@ -96,7 +97,9 @@ impl AsyncEventBus {
         }
         let tasks = self.inner.background.tasks(self.inner.limits);
         tasks.queue.lock().close();
-        self.drain_as("close", timeout).await
+        self.drain_as("close", timeout).await?;
+        self.inner.end_traces();
+        Ok(())
     }
 
     /// How many posted deliveries are waiting or in progress.
@@ -145,6 +148,9 @@ impl AsyncEventBus {
         if special.is_muted {
             return Ok(());
         }
+        let cause = special.traced.as_ref().and_then(|_| Cause::current());
+        let traced = special.traced.as_ref().filter(|_| !has_layers);
+        let dispatch = traced.map(|traced| traced.publish(Verb::Post, site, cause.clone()));
         mind_unhandled::<E>(&plan, site)?;
         let Some(runtime) = inner.background.runtime() else {
             return Err(Error::no_runtime(type_name::<E>()));
@@ -160,6 +166,8 @@ impl AsyncEventBus {
             plan,
             event,
             site,
+            cause,
+            dispatch,
         };
         let jobs = if has_layers {
             vec![(LAYERS, posted.passage(runtime.clone()))]
@@ -192,6 +200,9 @@ struct Posted<E> {
     plan: Arc<Plan>,
     event: Arc<E>,
     site: &'static Location<'static>,
+    /// What the poster was doing, if the bus is traced.
+    cause: Option<Cause>,
+    dispatch: Option<Arc<Dispatch>>,
 }
 
 impl<E: Any + Send + Sync> Posted<E> {
@@ -207,12 +218,16 @@ impl<E: Any + Send + Sync> Posted<E> {
     }
 
     /// The passage through the layers, which may let the event through to the handlers' lines.
-    fn passage(self, runtime: Handle) -> Job {
+    fn passage(mut self, runtime: Handle) -> Job {
         let (event, site) = (type_name::<E>(), self.site);
         let publish = self.publish(Target::Handlers);
         let push = Box::new(move || {
             let tasks = Arc::clone(self.bus.inner.background.tasks(self.bus.inner.limits));
-            self.plan.extra().special.tell_published::<E>(site);
+            let special = &self.plan.extra().special;
+            let cause = self.cause.take();
+            let traced = special.traced.as_ref();
+            self.dispatch = traced.map(|traced| traced.publish(Verb::Post, site, cause));
+            special.tell_published::<E>(site);
             let jobs = self.jobs();
             let mut state = tasks.queue.lock();
             for (line, job) in jobs {
@@ -234,6 +249,7 @@ impl<E: Any + Send + Sync> Posted<E> {
     fn publish(&self, target: Target) -> Publish<E> {
         Publish::new(&self.bus, Arc::clone(&self.event), self.site)
             .on_plan(Arc::clone(&self.plan))
+            .of_dispatch(self.dispatch.clone())
             .to(target)
     }
 }

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::plan::Plan;
 use crate::report::Delivery;
 use crate::sync::Arc;
+use crate::trace::Dispatch;
 
 pub(crate) struct Publish<E> {
     bus: AsyncEventBus,
@@ -27,6 +28,8 @@ pub(crate) struct Publish<E> {
     plan: Option<Arc<Plan>>,
     place: Place,
     stage: Stage<E>,
+    /// Of a posted event that is traced.
+    dispatch: Option<Arc<Dispatch>>,
 }
 
 /// Where the event goes.
@@ -71,6 +74,7 @@ impl<E: Any + Send + Sync> Publish<E> {
             plan: None,
             place: Place::default(),
             stage: Stage::New,
+            dispatch: None,
         }
     }
 
@@ -81,6 +85,12 @@ impl<E: Any + Send + Sync> Publish<E> {
 
     pub(crate) fn on_plan(mut self, plan: Arc<Plan>) -> Self {
         self.plan = Some(plan);
+        self
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn of_dispatch(mut self, dispatch: Option<Arc<Dispatch>>) -> Self {
+        self.dispatch = dispatch;
         self
     }
 
@@ -105,7 +115,7 @@ impl<E: Any + Send + Sync> Publish<E> {
         let running = |plan, is_reported| Running::new(bus, plan, event, site, is_reported);
         let innermost: Innermost = match std::mem::replace(&mut self.target, Target::Handlers) {
             Target::Handler(place) => {
-                self.stage = Stage::Running(running(plan, false).only(place));
+                self.stage = Stage::Running(running(plan, false).only(place, self.dispatch.take()));
                 return;
             }
             Target::Handlers if special.async_layers.is_empty() => {

@@ -20,6 +20,7 @@ use crate::isolation::{Effect, Isolation};
 use crate::plan::{Plan, Step, mind_unhandled, steps};
 use crate::report::{Delivery, Report};
 use crate::sync::Arc;
+use crate::trace::{self, Dispatch, InProgress, Verb};
 
 /// A publish that has been let through to the handlers.
 pub(crate) struct Running<E> {
@@ -37,6 +38,9 @@ pub(crate) struct Running<E> {
     is_stopped: bool,
     /// What came of each delivery, if it is reported or observed.
     deliveries: Option<Vec<Option<Delivery>>>,
+    /// What the traces are told of, from the start on; of a posted event from before.
+    dispatch: Option<Arc<Dispatch>>,
+    verb: Verb,
 }
 
 /// How a publish ended.
@@ -83,12 +87,19 @@ impl<E: Any + Send + Sync> Running<E> {
             failures: Vec::new(),
             is_stopped: false,
             deliveries,
+            dispatch: None,
+            verb: if is_reported {
+                Verb::Deliver
+            } else {
+                Verb::Publish
+            },
         }
     }
 
     /// Runs one handler, and leaves to whoever posted the event what concerns it as a whole.
-    pub(crate) fn only(mut self, place: usize) -> Self {
+    pub(crate) fn only(mut self, place: usize, dispatch: Option<Arc<Dispatch>>) -> Self {
         self.only = Some(place);
+        self.dispatch = dispatch;
         self
     }
 
@@ -102,6 +113,7 @@ impl<E: Any + Send + Sync> Running<E> {
             return Ok(());
         }
         if plan.extra().is_special {
+            self.dispatch = plan.extra().special.dispatch(self.verb, self.site);
             mind_unhandled::<E>(&plan, self.site)?;
             plan.extra().special.tell_published::<E>(self.site);
         }
@@ -116,6 +128,8 @@ impl<E: Any + Send + Sync> Running<E> {
 
     fn start_one(&mut self, place: usize, step: &Step<AsyncCallee<E>>, context: &mut Context<'_>) {
         let started = self.deliveries.is_some().then(Instant::now);
+        let mut progress = InProgress::of(self.dispatch.as_ref(), &step.entry);
+        let inside = progress.as_ref().map(InProgress::inside);
         let begun = catch_unwind(AssertUnwindSafe(|| {
             if !step.entry.is_plain()
                 && let Err(reason) = self.bus.inner.admit(step, &*self.event)
@@ -130,25 +144,30 @@ impl<E: Any + Send + Sync> Running<E> {
                 }
             }
         }));
+        drop(inside);
         let result = match begun {
-            Ok(Begun::Waiting(future)) => return self.poll_first(place, started, future, context),
-            Ok(Begun::Skipped(reason)) => return self.skip(place, reason),
+            Ok(Begun::Waiting(future)) => {
+                let handling = Handling::new(place, started, future, progress);
+                return self.poll_first(handling, context);
+            }
+            Ok(Begun::Skipped(reason)) => {
+                if let Some(progress) = &mut progress {
+                    progress.end(trace::Outcome::Skipped(reason));
+                }
+                return self.skip(place, reason);
+            }
             Ok(Begun::Ended(result)) => result.map_err(Cause::Returned),
             Err(payload) => Err(Cause::Panicked(Panicked::new(&*payload))),
         };
+        if let Some(progress) = &mut progress {
+            progress.end(trace::outcome(&result));
+        }
         self.note(Handled::new(place, started, result));
     }
 
     /// Many handlers end without a wait, and need no place among those that are pending. One that does
     /// wait has the waker of the publish now; at the next poll it will get one of its own.
-    fn poll_first(
-        &mut self,
-        place: usize,
-        started: Option<Instant>,
-        future: BoxFuture<Result<(), BoxError>>,
-        context: &mut Context<'_>,
-    ) {
-        let mut handling = Handling::new(place, started, future);
+    fn poll_first(&mut self, mut handling: Handling, context: &mut Context<'_>) {
         match Pin::new(&mut handling).poll(context) {
             Poll::Ready(handled) => self.note(handled),
             Poll::Pending => self.pending.push(handling),

@@ -2,17 +2,18 @@
 
 use std::any::{Any, type_name};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::bus::EventBus;
 use crate::error::Error;
-use crate::failure::{Cause, Failure, Panicked};
-use crate::inner::{Inner, failure};
+use crate::failure::{self, Failure, Panicked};
+use crate::inner::{self, Inner};
 use crate::middleware::Next;
 use crate::plan::{Callee, Plan, Step, mind_unhandled, steps};
 use crate::posting::queue::{Asked, Refused};
 use crate::posting::summons::Summons;
 use crate::posting::workers::{State, Workers, is_worker};
+use crate::trace::{self, Cause, Dispatch, Verb};
 
 /// The line of the events that pass the layers, which they do one after another.
 pub(crate) const LAYERS: u64 = u64::MAX;
@@ -26,6 +27,9 @@ pub(crate) struct Posted<E> {
     plan: Arc<Plan>,
     event: E,
     site: &'static Location<'static>,
+    /// What the poster was doing, if the bus is traced.
+    cause: Option<Cause>,
+    dispatch: OnceLock<Arc<Dispatch>>,
 }
 
 /// One delivery: which handler of its plan, or the passage through the layers.
@@ -70,6 +74,11 @@ impl<E: Any + Send + Sync> Posted<E> {
         if special.is_muted {
             return Ok(());
         }
+        let cause = special.traced.as_ref().and_then(|_| Cause::current());
+        let dispatch = OnceLock::new();
+        if let Some(traced) = special.traced.as_ref().filter(|_| !has_layers) {
+            let _ = dispatch.set(traced.publish(Verb::Post, site, cause.clone()));
+        }
         mind_unhandled::<E>(&plan, site)?;
         if !has_layers {
             special.tell_published::<E>(site);
@@ -87,6 +96,8 @@ impl<E: Any + Send + Sync> Posted<E> {
                 plan,
                 event,
                 site,
+                cause,
+                dispatch,
             });
             workers.queue.post(&asked, move |state| {
                 if has_layers {
@@ -140,16 +151,18 @@ impl<E: Any + Send + Sync> Posted<E> {
         }));
         let cause = match called {
             Ok(Ok(())) => return None,
-            Ok(Err(error)) => Cause::Returned(error),
-            Err(payload) => Cause::Panicked(Panicked::new(&*payload)),
+            Ok(Err(error)) => failure::Cause::Returned(error),
+            Err(payload) => failure::Cause::Panicked(Panicked::new(&*payload)),
         };
-        Some(failure(step.entry.handler(), self.site, cause))
+        Some(inner::failure(step.entry.handler(), self.site, cause))
     }
 
-    /// The same, shown to an observer.
+    /// The same, shown to an observer, and to the traces.
     fn call_observed(&self, step: &Step<Callee<E>>) -> Option<Failure> {
         let special = &self.plan.extra().special;
-        let delivery = self.bus.attempt(step, &self.event, self.site);
+        let delivery = trace::deliver(self.dispatch.get(), &step.entry, || {
+            self.bus.attempt(step, &self.event, self.site)
+        });
         if let Some(observer) = &special.observer {
             observer.delivered(special.published::<E>(self.site), &delivery);
         }
@@ -173,7 +186,8 @@ impl<E: Any + Send + Sync> Deliver for Posted<E> {
             Ok(publishing) => publishing,
             Err(error) => return self.log(&subscriber.name, &error),
         };
-        let failed = if self.plan.extra().special.observer.is_some() {
+        let is_observed = self.plan.extra().special.observer.is_some();
+        let failed = if is_observed || self.dispatch.get().is_some() {
             self.call_observed(step)
         } else {
             self.call(step)
@@ -192,6 +206,11 @@ impl<E: Any + Send + Sync> Deliver for Posted<E> {
             Err(error) => return self.log("the middleware", &error),
         };
         let mut innermost = || {
+            if let Some(traced) = &special.traced {
+                let (site, cause) = (self.site, self.cause.clone());
+                self.dispatch
+                    .get_or_init(|| traced.publish(Verb::Post, site, cause));
+            }
             special.tell_published::<E>(self.site);
             let workers = self.bus.inner.workers();
             let mut state = workers.queue.lock();

@@ -21,6 +21,7 @@ mod subscribe;
 mod testing;
 mod threads;
 mod topics;
+mod trace;
 
 use std::sync::{Arc, Mutex};
 

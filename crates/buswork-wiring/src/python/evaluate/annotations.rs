@@ -165,5 +165,4 @@ impl Evaluator<'_> {
         let found = self.typed(annotation, &Context::default());
         found.into_iter().map(|fact| fact.value).collect()
     }
-
 }

@@ -260,13 +260,27 @@ impl<'p> Evaluator<'p> {
     /// `"user.{}.created".format(name)`, `name.lower()`.
     fn text_method(&self, callee: ExpressionRef, context: &Context) -> Option<Fact> {
         let facts = self.project.facts(callee.file);
-        let ExpressionKind::Attribute(of, name) = facts.kind(callee.id) else { return None };
+        let ExpressionKind::Attribute(of, name) = facts.kind(callee.id) else {
+            return None;
+        };
         let name = facts.text(*name);
         if !matches!(name, "format" | "lower" | "upper" | "strip" | "casefold") {
             return None;
         }
-        let found = self.evaluate(ExpressionRef { file: callee.file, id: *of }, context);
-        let [Fact { value: Value::Text(text) | Value::Template(text), grade, .. }] = found.as_ref()
+        let found = self.evaluate(
+            ExpressionRef {
+                file: callee.file,
+                id: *of,
+            },
+            context,
+        );
+        let [
+            Fact {
+                value: Value::Text(text) | Value::Template(text),
+                grade,
+                ..
+            },
+        ] = found.as_ref()
         else {
             return None;
         };
@@ -514,14 +528,18 @@ impl<'p> Evaluator<'p> {
             return found.clone();
         }
         // Until they are known there are none: that ends a circle.
-        self.provisional_callers.borrow_mut().insert(function, Vec::new().into());
+        self.provisional_callers
+            .borrow_mut()
+            .insert(function, Vec::new().into());
         let cuts = self.cuts.get();
         let is_outermost = self.depth.get() == 0;
         let found: Rc<[Caller]> = self.find_callers(function).into();
         if self.cuts.get() == cuts || is_outermost {
             self.callers.borrow_mut().insert(function, found.clone());
         } else {
-            self.provisional_callers.borrow_mut().insert(function, found.clone());
+            self.provisional_callers
+                .borrow_mut()
+                .insert(function, found.clone());
         }
         found
     }
@@ -613,11 +631,16 @@ impl<'p> Evaluator<'p> {
     /// Whether a callee is a method of an object, not `Class.method` with the object handed over.
     fn is_bound(&self, callee: ExpressionRef, function: ScopeRef) -> bool {
         let facts = self.project.facts(callee.file);
-                let of = match facts.kind(callee.id) {
-            ExpressionKind::Attribute(of, _) => ExpressionRef { file: callee.file, id: *of },
+        let of = match facts.kind(callee.id) {
+            ExpressionKind::Attribute(of, _) => ExpressionRef {
+                file: callee.file,
+                id: *of,
+            },
             // `register = self.register_listener`.
             ExpressionKind::Name(name) => {
-                let Some((_, bindings)) = self.bindings(callee, *name) else { return false };
+                let Some((_, bindings)) = self.bindings(callee, *name) else {
+                    return false;
+                };
                 return bindings.iter().any(|binding| match binding {
                     Binding::Value(value) => self.is_bound(*value, function),
                     _ => false,

@@ -38,11 +38,16 @@ pub(super) fn at<'a>(
         summary.problems.push((0, text));
     }
     if source.contains("buswork:") || source.contains("wiring:") {
-        let comments = parsed.tokens().iter().filter(|token| token.kind() == TokenKind::Comment);
+        let comments = parsed
+            .tokens()
+            .iter()
+            .filter(|token| token.kind() == TokenKind::Comment);
         for token in comments {
             let text = source[token.range()].trim_start_matches('#').trim();
             if text.contains("buswork:") || text.starts_with("wiring:") {
-                summary.comments.push((line(token.start()), text.to_owned()));
+                summary
+                    .comments
+                    .push((line(token.start()), text.to_owned()));
             }
         }
     }
@@ -102,13 +107,25 @@ impl<'a> Glance<'a> {
                 }
             }
         }
-        let called = self.entries.iter().filter(|(variable, _)| self.used.contains(variable));
-        let looks: Vec<_> = self.dispatched.iter().chain(called.map(|(_, look)| look)).collect();
-        let by_type = looks.iter().filter(|look| look.by_type).map(|look| look.table);
-        let called = distinct(self.called).into_iter().map(|(of, name)| match of {
-            "" => name.to_owned(),
-            of => format!("{of}.{name}"),
-        });
+        let called = self
+            .entries
+            .iter()
+            .filter(|(variable, _)| self.used.contains(variable));
+        let looks: Vec<_> = self
+            .dispatched
+            .iter()
+            .chain(called.map(|(_, look)| look))
+            .collect();
+        let by_type = looks
+            .iter()
+            .filter(|look| look.by_type)
+            .map(|look| look.table);
+        let called = distinct(self.called)
+            .into_iter()
+            .map(|(of, name)| match of {
+                "" => name.to_owned(),
+                of => format!("{of}.{name}"),
+            });
         let called: Vec<_> = called.collect();
         Summary {
             called: called.iter().map(String::as_str).collect(),
@@ -117,7 +134,9 @@ impl<'a> Glance<'a> {
             imports: self.imports.iter().map(String::as_str).collect(),
             mentions: distinct(self.mentions).into_iter().collect(),
             dispatched_by_type: distinct(by_type.collect()).into_iter().collect(),
-            dispatched: distinct(looks.iter().map(|look| look.table).collect()).into_iter().collect(),
+            dispatched: distinct(looks.iter().map(|look| look.table).collect())
+                .into_iter()
+                .collect(),
             added: distinct(self.added).into_iter().collect(),
             set: distinct(self.set).into_iter().collect(),
             has_tables: self.has_tables,
@@ -165,7 +184,10 @@ impl<'a> Glance<'a> {
             }
         }
         for keyword in &call.arguments.keywords {
-            let is_named = keyword.arg.as_deref().is_some_and(super::speaks_of_handlers);
+            let is_named = keyword
+                .arg
+                .as_deref()
+                .is_some_and(super::speaks_of_handlers);
             self.has_tables |= is_named && matches!(keyword.value, Expr::Dict(_));
         }
     }
@@ -175,10 +197,16 @@ impl<'a> Glance<'a> {
         match to {
             Expr::Name(name) => {
                 let variable = name.id.as_str();
-                let bound = self.entries.iter().rev().find(|(bound, _)| *bound == variable);
+                let bound = self
+                    .entries
+                    .iter()
+                    .rev()
+                    .find(|(bound, _)| *bound == variable);
                 self.added.extend(bound.map(|(_, look)| look.table));
             }
-            _ => self.added.extend(entry(to).and_then(|table| self.table(table))),
+            _ => self
+                .added
+                .extend(entry(to).and_then(|table| self.table(table))),
         }
     }
 
@@ -198,7 +226,10 @@ impl<'a> Glance<'a> {
                     self.types.insert(name);
                 }
                 let added = entry(value).and_then(|table| self.table(table));
-                let added = added.map(|table| Look { table, by_type: false });
+                let added = added.map(|table| Look {
+                    table,
+                    by_type: false,
+                });
                 let look = self.looked_up(value).or(added);
                 self.entries.extend(look.map(|look| (name, look)));
                 self.flows.extend(variable(value).map(|from| (name, from)));
@@ -271,11 +302,13 @@ impl<'a> Glance<'a> {
             Expr::Attribute(attribute) => self.looked_up(&attribute.value),
             Expr::Await(node) => self.looked_up(&node.value),
             Expr::Starred(node) => self.looked_up(&node.value),
-            Expr::If(node) => self.looked_up(&node.body).or_else(|| self.looked_up(&node.orelse)),
+            Expr::If(node) => self
+                .looked_up(&node.body)
+                .or_else(|| self.looked_up(&node.orelse)),
             Expr::BoolOp(node) => node.values.iter().find_map(|value| self.looked_up(value)),
-            Expr::BinOp(node) => {
-                self.looked_up(&node.left).or_else(|| self.looked_up(&node.right))
-            }
+            Expr::BinOp(node) => self
+                .looked_up(&node.left)
+                .or_else(|| self.looked_up(&node.right)),
             Expr::List(node) => node.elts.iter().find_map(|value| self.looked_up(value)),
             Expr::Tuple(node) => node.elts.iter().find_map(|value| self.looked_up(value)),
             _ => None,
@@ -285,7 +318,8 @@ impl<'a> Glance<'a> {
     fn import(&mut self, statement: &'a Stmt) {
         match statement {
             Stmt::Import(node) => {
-                self.imports.extend(node.names.iter().map(|alias| alias.name.to_string()));
+                self.imports
+                    .extend(node.names.iter().map(|alias| alias.name.to_string()));
             }
             Stmt::ImportFrom(node) => {
                 let dots = ".".repeat(node.level as usize);
@@ -296,8 +330,10 @@ impl<'a> Glance<'a> {
                         continue;
                     }
                     let join = if module.is_empty() { "" } else { "." };
-                    self.imports.push(format!("{dots}{module}{join}{}", alias.name));
-                    self.global.insert(alias.asname.as_ref().unwrap_or(&alias.name).as_str());
+                    self.imports
+                        .push(format!("{dots}{module}{join}{}", alias.name));
+                    self.global
+                        .insert(alias.asname.as_ref().unwrap_or(&alias.name).as_str());
                     if alias.asname.is_some() {
                         self.called.push(("", alias.name.as_str()));
                     }
@@ -317,7 +353,9 @@ impl<'a> Visitor<'a> for Glance<'a> {
                 self.bases.extend(bases.filter_map(last_name));
             }
             Stmt::Assign(node) => {
-                node.targets.iter().for_each(|target| self.assigned(target, &node.value));
+                node.targets
+                    .iter()
+                    .for_each(|target| self.assigned(target, &node.value));
             }
             Stmt::AnnAssign(node) => {
                 if let Some(value) = &node.value {
@@ -365,7 +403,10 @@ impl<'a> Visitor<'a> for Glance<'a> {
 
 fn distinct<T: Copy + Eq + Hash>(words: Vec<T>) -> Vec<T> {
     let mut seen = FxHashSet::with_capacity_and_hasher(words.len(), FxBuildHasher);
-    words.into_iter().filter(|word| seen.insert(*word)).collect()
+    words
+        .into_iter()
+        .filter(|word| seen.insert(*word))
+        .collect()
 }
 
 /// The last name of a chain: `publish` of `self.bus.publish`.
@@ -382,9 +423,10 @@ fn last_name(expression: &Expr) -> Option<&str> {
 /// The last name of a receiver, empty without one, and that of what is called on it.
 fn called_name(callee: &Expr) -> Option<(&str, &str)> {
     match callee {
-        Expr::Attribute(attribute) => {
-            Some((last_name(&attribute.value).unwrap_or(""), attribute.attr.as_str()))
-        }
+        Expr::Attribute(attribute) => Some((
+            last_name(&attribute.value).unwrap_or(""),
+            attribute.attr.as_str(),
+        )),
         _ => last_name(callee).map(|name| ("", name)),
     }
 }
@@ -423,8 +465,10 @@ fn is_type(expression: &Expr) -> bool {
 
 /// Whether calling a method of this name may be what runs a handler: `entry.handler(event)`.
 fn is_call_of_handler(name: &str) -> bool {
-    matches!(name, "__call__" | "call" | "func" | "fn" | "invoke" | "notify" | "run" | "execute")
-        || name.contains("handle")
+    matches!(
+        name,
+        "__call__" | "call" | "func" | "fn" | "invoke" | "notify" | "run" | "execute"
+    ) || name.contains("handle")
         || super::speaks_of_handlers(name)
 }
 
@@ -453,7 +497,10 @@ fn is_key(expression: &Expr) -> bool {
 /// Whether a text may be the path of a module or something in it.
 fn is_dotted(text: &str) -> bool {
     let is_part = |part: &str| {
-        !part.is_empty() && part.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|letter| letter.is_alphanumeric() || letter == '_')
     };
     text.contains('.') && text.split(['.', ':']).all(is_part)
 }

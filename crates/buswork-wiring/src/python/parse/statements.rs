@@ -423,4 +423,3 @@ fn docstring(body: &[Stmt]) -> String {
     let paragraph = lines.collect::<Vec<_>>().join(" ");
     paragraph.chars().take(300).collect()
 }
-

@@ -30,11 +30,17 @@ impl<'a> Verbs<'a> {
             receivers: Vec::new(),
         };
         for adapter in adapters {
-            let calls = adapter.publish.iter().chain(&adapter.subscribe).map(|verb| &*verb.call);
+            let calls = adapter
+                .publish
+                .iter()
+                .chain(&adapter.subscribe)
+                .map(|verb| &*verb.call);
             let names = calls.map(|call| call.rsplit('.').next().unwrap_or_default());
             if adapter.buses.is_empty() && !adapter.receivers.is_empty() {
                 verbs.guessed.extend(names);
-                verbs.receivers.extend(adapter.receivers.iter().map(String::as_str));
+                verbs
+                    .receivers
+                    .extend(adapter.receivers.iter().map(String::as_str));
             } else {
                 verbs.names.extend(names);
             }
@@ -47,7 +53,9 @@ impl<'a> Verbs<'a> {
         self.names.contains(name)
             || (self.guessed.contains(name)
                 && receiver.is_some_and(|receiver| {
-                    self.receivers.iter().any(|known| is_called(receiver, known))
+                    self.receivers
+                        .iter()
+                        .any(|known| is_called(receiver, known))
                 }))
     }
 }
@@ -73,7 +81,9 @@ impl Finder<'_, '_> {
         let project = self.evaluator.project;
         for (file, read) in (0..).zip(&project.files) {
             let mut called = read.summary.called.iter().map(|called| {
-                called.split_once('.').map_or((None, called), |(of, name)| (Some(of), name))
+                called
+                    .split_once('.')
+                    .map_or((None, called), |(of, name)| (Some(of), name))
             });
             if called.any(|(receiver, name)| known.may_be(receiver, name)) {
                 self.start_file(file, &known);
@@ -387,7 +397,10 @@ impl Finder<'_, '_> {
         let receiver = facts.last_name(*of)?;
         let method = facts.text(*method);
         for (index, adapter) in self.adapters.iter().enumerate() {
-            let is_receiver = adapter.receivers.iter().any(|name| is_called(receiver, name));
+            let is_receiver = adapter
+                .receivers
+                .iter()
+                .any(|name| is_called(receiver, name));
             if is_receiver
                 && let Some(mut found) = find_verb(adapter, index, |verb| verb.call == method)
             {
@@ -453,9 +466,13 @@ impl Finder<'_, '_> {
         let project = self.evaluator.project;
         for (file, read) in (0..).zip(&project.files) {
             if read.summary.has_tables {
-                let ids = 0..u32::try_from(project.facts(file).expressions.len()).unwrap_or(u32::MAX);
+                let ids =
+                    0..u32::try_from(project.facts(file).expressions.len()).unwrap_or(u32::MAX);
                 let all = ids.map(|id| ExpressionRef { file, id });
-                tables.extend(all.filter(|at| !dispatched.contains(at)).map(|at| (at, false)));
+                tables.extend(
+                    all.filter(|at| !dispatched.contains(at))
+                        .map(|at| (at, false)),
+                );
             }
         }
         tables.sort_unstable();

@@ -490,8 +490,12 @@ impl Finder<'_, '_> {
 
     /// Where a subclass calls a method of its base, `self` in there is an object of the subclass.
     fn as_subclass(&self, site: &mut Site, call: ExpressionRef, function: ScopeRef) {
-        let Some(base) = self.evaluator.class_of_method(function) else { return };
-        let around = self.evaluator.function_around(self.evaluator.scope_of(call));
+        let Some(base) = self.evaluator.class_of_method(function) else {
+            return;
+        };
+        let around = self
+            .evaluator
+            .function_around(self.evaluator.scope_of(call));
         let class = around.and_then(|around| self.evaluator.class_of_method(around));
         let Some(class) = class.filter(|class| self.evaluator.is_subclass(*class, base)) else {
             return;

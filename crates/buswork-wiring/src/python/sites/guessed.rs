@@ -5,9 +5,7 @@ use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::super::conventional::{
-    Says, is_bus_name, is_handler_name, only_subscribes, says,
-};
+use super::super::conventional::{Says, is_bus_name, is_handler_name, only_subscribes, says};
 use super::super::evaluate::{Context, Fact, Value};
 use super::super::facts::{ExpressionKind, ParameterKind, ScopeKind};
 use super::super::homemade::KeyOf;
@@ -58,14 +56,20 @@ impl Finder<'_, '_> {
         if own.iter().any(|method| self.found.inside.contains(method)) {
             return;
         }
-        let methods: Vec<_> = own.into_iter().filter_map(|method| self.named(method)).collect();
+        let methods: Vec<_> = own
+            .into_iter()
+            .filter_map(|method| self.named(method))
+            .collect();
         let has = |wanted: Says| methods.iter().any(|method| method.says == wanted);
         if !has(Says::Publishes) || !has(Says::Subscribes) {
             return;
         }
         for method in methods {
             self.found.inside.insert(method.function);
-            let at = ExpressionRef { file: class.file, id: 0 };
+            let at = ExpressionRef {
+                file: class.file,
+                id: 0,
+            };
             let name = self.evaluator.name_of(method.function);
             let kind = match method.says {
                 Says::Publishes => SiteKind::Publish,
@@ -97,14 +101,30 @@ impl Finder<'_, '_> {
             .filter(|(_, parameter)| parameter.kind == ParameterKind::Plain)
             .map(|(index, parameter)| (index, facts.text(parameter.name)))
             .collect();
-        let handler = plain.iter().find(|(_, name)| is_handler_name(name)).map(|(index, _)| *index);
-        let event = plain.iter().find(|(_, name)| !is_handler_name(name)).map(|(index, _)| *index)?;
+        let handler = plain
+            .iter()
+            .find(|(_, name)| is_handler_name(name))
+            .map(|(index, _)| *index);
+        let event = plain
+            .iter()
+            .find(|(_, name)| !is_handler_name(name))
+            .map(|(index, _)| *index)?;
         match says {
             Says::Subscribes => {
                 let handler = Some(handler?);
-                Some(Method { function, says, event, handler })
+                Some(Method {
+                    function,
+                    says,
+                    event,
+                    handler,
+                })
             }
-            Says::Publishes => Some(Method { function, says, event, handler: None }),
+            Says::Publishes => Some(Method {
+                function,
+                says,
+                event,
+                handler: None,
+            }),
         }
     }
 
@@ -174,10 +194,15 @@ impl Finder<'_, '_> {
     fn unknown_method(&self, at: ExpressionRef) -> Option<&str> {
         let callee = self.evaluator.callee(at)?;
         let facts = self.evaluator.project.facts(callee.file);
-        let ExpressionKind::Attribute(_, name) = facts.kind(callee.id) else { return None };
+        let ExpressionKind::Attribute(_, name) = facts.kind(callee.id) else {
+            return None;
+        };
         let found = self.evaluator.evaluate(callee, &Context::default());
         let is_ours = found.iter().any(|fact| {
-            matches!(fact.value, Value::Function { .. } | Value::Class(_) | Value::Object(_))
+            matches!(
+                fact.value,
+                Value::Function { .. } | Value::Class(_) | Value::Object(_)
+            )
         });
         (!is_ours).then(|| facts.text(*name))
     }
@@ -196,9 +221,8 @@ impl Finder<'_, '_> {
         let taken = self.taken();
         for (file, read) in (0..).zip(&project.files) {
             let mut called = read.summary.called.iter();
-            let publishes = |called: &str| {
-                called.rsplit('.').next().and_then(says) == Some(Says::Publishes)
-            };
+            let publishes =
+                |called: &str| called.rsplit('.').next().and_then(says) == Some(Says::Publishes);
             if !called.any(publishes) {
                 continue;
             }
@@ -226,7 +250,8 @@ impl Finder<'_, '_> {
         }
         let event = self.evaluator.arguments(at).positional(0)?;
         let found = self.evaluator.evaluate(event, &Context::default());
-        let is_known = |fact: &Fact| match fact.value {
+        let is_known = |fact: &Fact| {
+            match fact.value {
             Value::Object(class) => known.keys().any(|event| {
                 matches!(event, EventId::Class(known) if self.evaluator.is_subclass(class, *known))
             }),
@@ -237,6 +262,7 @@ impl Finder<'_, '_> {
                     && (is_bus_name(&receiver) || name == "emit")
             }
             _ => false,
+        }
         };
         if !found.iter().any(is_known) {
             return None;
@@ -250,7 +276,9 @@ impl Finder<'_, '_> {
     fn receiver_name(&self, at: ExpressionRef) -> Option<String> {
         let callee = self.evaluator.callee(at)?;
         let facts = self.evaluator.project.facts(callee.file);
-        let ExpressionKind::Attribute(of, _) = facts.kind(callee.id) else { return None };
+        let ExpressionKind::Attribute(of, _) = facts.kind(callee.id) else {
+            return None;
+        };
         facts.last_name(*of).map(str::to_owned)
     }
 }

@@ -285,18 +285,31 @@ impl Evaluator<'_> {
 }
 
 /// Methods by which an object handles an event, when it is an object that is subscribed.
-const HANDLING: &[&str] =
-    &["__call__", "handle", "handle_event", "on_event", "execute", "process", "notify", "update"];
+const HANDLING: &[&str] = &[
+    "__call__",
+    "handle",
+    "handle_event",
+    "on_event",
+    "execute",
+    "process",
+    "notify",
+    "update",
+];
 
 /// Whether something outside is a class that may be an event; `int` and `str` are not, nor what
 /// `typing` has.
 fn is_class_path(path: &str) -> bool {
     let root = path.split('.').next().unwrap_or_default();
-    let last = path.rsplit('.').next().unwrap_or_default().trim_start_matches('_');
-    last.starts_with(char::is_uppercase) && !matches!(
-        root,
-        "builtins" | "typing" | "typing_extensions" | "collections"
-    )
+    let last = path
+        .rsplit('.')
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches('_');
+    last.starts_with(char::is_uppercase)
+        && !matches!(
+            root,
+            "builtins" | "typing" | "typing_extensions" | "collections"
+        )
 }
 
 fn is_known_callable(path: &str) -> bool {

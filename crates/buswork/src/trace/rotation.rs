@@ -1,0 +1,60 @@
+//! The files of one trace: `trace.jsonl` is being written, `trace.jsonl.1` is the newest of those
+//! that are full.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where a trace is written to.
+pub(super) struct Opened {
+    pub(super) file: File,
+    /// Whether it can be renamed when it is full. A pipe or a terminal cannot.
+    pub(super) rotates: bool,
+}
+
+/// Opens a new file for its owner alone. One that is there already is kept, as a full one is.
+pub(super) fn open(path: &Path, keep: u32) -> io::Result<Opened> {
+    let target = fs::metadata(path);
+    if let Ok(target) = &target
+        && !target.is_file()
+    {
+        let file = OpenOptions::new().write(true).open(path)?;
+        return Ok(Opened {
+            file,
+            rotates: false,
+        });
+    }
+    if fs::symlink_metadata(path).is_ok() {
+        shift(path, keep)?;
+    }
+    let mut options = OpenOptions::new();
+    // It must not be there: no link that somebody has put there is followed.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    Ok(Opened {
+        file: options.open(path)?,
+        rotates: true,
+    })
+}
+
+/// Makes the name free: each full file gets the next number, and the last is gone.
+fn shift(path: &Path, keep: u32) -> io::Result<()> {
+    if keep == 0 {
+        return fs::remove_file(path);
+    }
+    for number in (1..keep).rev() {
+        let full = numbered(path, number);
+        if fs::symlink_metadata(&full).is_ok() {
+            fs::rename(&full, numbered(path, number + 1))?;
+        }
+    }
+    fs::rename(path, numbered(path, 1))
+}
+
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(format!(".{number}"));
+    PathBuf::from(name)
+}
