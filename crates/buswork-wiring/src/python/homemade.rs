@@ -104,7 +104,8 @@ impl Homemade {
     }
 }
 
-fn is_event_name(name: &str) -> bool {
+/// Whether a name speaks of events.
+pub(crate) fn is_event_name(name: &str) -> bool {
     let name = name.to_lowercase();
     ["event", "signal", "topic", "message", "command"]
         .iter()
@@ -421,7 +422,8 @@ impl Evaluator<'_> {
             if !by_any_key && key != KeyOf::Class {
                 continue;
             }
-            if !self.is_called(at, scope) {
+            let is_given = speaks_of_handlers(name) && self.is_given_back(at, scope);
+            if !is_given && !self.is_called(at, scope) {
                 continue;
             }
             let tables = self.tables(table);
@@ -492,6 +494,25 @@ impl Evaluator<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Whether a function gives back what it looks up, for its callers to call.
+    fn is_given_back(&self, looked_up: ExpressionRef, scope: ScopeRef) -> bool {
+        let facts = self.project.facts(scope.file);
+        facts
+            .scope(scope.id)
+            .statements
+            .iter()
+            .any(|statement| match statement.kind {
+                StatementKind::Return(value) => {
+                    let value = ExpressionRef {
+                        file: scope.file,
+                        id: value,
+                    };
+                    self.comes_from(value, looked_up, 0)
+                }
+                _ => false,
+            })
     }
 
     /// Whether what is looked up is called: itself, an element of it, or handed on to be called.

@@ -6,6 +6,7 @@ mod follow;
 mod guessed;
 mod identity;
 mod marks;
+mod reflected;
 
 use std::rc::Rc;
 
@@ -121,6 +122,9 @@ pub(crate) fn find(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Sites {
     finder.start_named_classes();
     finder.work_off();
     finder.start_unknown();
+    finder.start_containers();
+    finder.work_off();
+    finder.start_reflected();
     finder.work_off();
     finder.start_unknown_publishes();
     finder.work_off();

@@ -23,6 +23,9 @@ enum Assignment {
     Annotation(ExpressionRef),
 }
 
+/// Classes below another that are asked for a method that it lacks.
+const MOST_BELOW: usize = 12;
+
 /// Something added to a collection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Added {
@@ -171,9 +174,29 @@ impl Evaluator<'_> {
             return telling;
         }
         if result.is_empty() && !is_assigned {
-            return self.outside_attribute(class, name);
+            let below = self.attribute_below(class, name);
+            return if below.is_empty() {
+                self.outside_attribute(class, name)
+            } else {
+                below
+            };
         }
         result
+    }
+
+    /// A method that a class lacks, but classes below it have: what is known of the object is less
+    /// than the code knows.
+    fn attribute_below(&self, class: ScopeRef, name: &str) -> Vec<Fact> {
+        let below = self.descendants(class);
+        if below.len() > MOST_BELOW {
+            return Vec::new();
+        }
+        let methods = below.into_iter().skip(1).filter_map(|class| {
+            let scope = self.method(class, name)?;
+            let this = Some(Box::new(class));
+            Some(Fact::of(Value::Function { scope, this }, Grade::Possible))
+        });
+        methods.collect()
     }
 
     /// What methods assign to an attribute of `self` or `cls`; none if nothing does.
@@ -186,7 +209,9 @@ impl Evaluator<'_> {
         let inner = context.within(Some(class));
         let mut result = None;
         for ancestor in self.ancestors(class).iter() {
-            let Ancestor::Here(ancestor) = ancestor else { continue };
+            let Ancestor::Here(ancestor) = ancestor else {
+                continue;
+            };
             let assigned = self.assigned(*ancestor);
             for assignment in assigned.values.get(name).into_iter().flatten() {
                 let found = match assignment {

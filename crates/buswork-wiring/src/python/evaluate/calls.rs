@@ -420,6 +420,7 @@ impl<'p> Evaluator<'p> {
                 let found = handed(first);
                 let classes = found.iter().filter_map(|fact| match fact.value {
                     Value::Object(class) => Some(Fact::of(Value::Class(class), fact.grade)),
+                    Value::Parameter(..) => Some(fact.clone()),
                     _ => None,
                 });
                 classes.collect()
@@ -614,8 +615,7 @@ impl<'p> Evaluator<'p> {
         let is_method_call = match facts.kind(callee.id) {
             // `button.connect(…)`: a name that buses share with everything is not enough.
             ExpressionKind::Attribute(of, name) => {
-                says(facts.text(*name)).is_none()
-                    || facts.last_name(*of).is_some_and(is_bus_name)
+                says(facts.text(*name)).is_none() || facts.last_name(*of).is_some_and(is_bus_name)
             }
             _ => false,
         };

@@ -36,6 +36,9 @@ impl Finder<'_, '_> {
             return;
         }
         for fact in self.annotated(&site.event) {
+            if self.is_any_of_several(&fact) {
+                continue;
+            }
             if let Some(event) = self.evaluator.published_event(&fact, &site.adapter) {
                 is_resolved = true;
                 self.add_publish(&site, event, &fact.at_most(Grade::Inferred));
@@ -255,6 +258,16 @@ impl Finder<'_, '_> {
             .iter()
             .flat_map(|&at| self.evaluator.evaluate(at, context).to_vec());
         found.filter(Fact::is_telling).collect()
+    }
+
+    /// Whether all that is known of an event is that its class is one of those below a base.
+    fn is_any_of_several(&self, fact: &Fact) -> bool {
+        match fact.value {
+            Value::Object(class) if fact.made.is_none() => {
+                self.evaluator.descendants(class).len() > 1
+            }
+            _ => false,
+        }
     }
 
     fn reason(&self, operand: &Operand, handed_on: Option<(ScopeRef, usize)>) -> String {

@@ -24,7 +24,7 @@ struct Method {
 }
 
 impl Finder<'_, '_> {
-    fn by_name_protocol() -> Rc<Protocol> {
+    pub(super) fn by_name_protocol() -> Rc<Protocol> {
         Rc::new(Protocol {
             name: "by name".to_owned(),
             events: Key::Any,
@@ -178,7 +178,9 @@ impl Finder<'_, '_> {
         let by_name = !speaks_of_handlers(name)
             || name.contains("listener")
             || name.contains("Listener")
-            || self.receiver_name(at).is_some_and(|receiver| is_bus_name(&receiver));
+            || self
+                .receiver_name(at)
+                .is_some_and(|receiver| is_bus_name(&receiver));
         let is_event = events.iter().any(|fact| match fact.value {
             Value::Class(_) => true,
             Value::Text(_) | Value::Template(_) | Value::Member(..) => by_name,
