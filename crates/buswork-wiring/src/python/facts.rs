@@ -29,6 +29,10 @@ pub(crate) struct Facts {
 
 /// What is known of a file at a glance: enough to tell whether its [`Facts`] are needed.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a hint of its own, and they make no state"
+)]
 pub(crate) struct Summary {
     /// Lines in the file.
     pub(crate) lines: u32,

@@ -158,12 +158,12 @@ impl Evaluator<'_> {
             let ExpressionKind::Attribute(of, name) = facts.kind(*function) else {
                 continue;
             };
-            let added = arguments.iter().filter_map(|argument| match argument {
+            let mut added = arguments.iter().filter_map(|argument| match argument {
                 Argument::Positional(value) => Some(*value),
                 _ => None,
             });
             let added = match facts.text(*name) {
-                "append" | "add" | "appendleft" | "push" => added.last(),
+                "append" | "add" | "appendleft" | "push" => added.next_back(),
                 "insert" => { added }.nth(1),
                 _ => None,
             };
@@ -178,7 +178,7 @@ impl Evaluator<'_> {
                 at: there(call),
                 replaces: false,
             };
-            into.extend(self.registration(entry, wanted));
+            into.extend(self.registration(&entry, wanted));
         }
         for statement in &here.statements {
             let StatementKind::Bind { target, value } = statement.kind else {
@@ -199,11 +199,11 @@ impl Evaluator<'_> {
                 at: there(target),
                 replaces,
             };
-            into.extend(self.registration(entry, wanted));
+            into.extend(self.registration(&entry, wanted));
         }
     }
 
-    fn registration(&self, entry: Entry, wanted: &FxHashSet<&Table>) -> Option<Registration> {
+    fn registration(&self, entry: &Entry, wanted: &FxHashSet<&Table>) -> Option<Registration> {
         let tables = self.tables(entry.table);
         if !tables.iter().any(|table| wanted.contains(table)) {
             return None;
@@ -211,7 +211,7 @@ impl Evaluator<'_> {
         let handler = self.handler_in(entry.value)?;
         let Entry {
             key, at, replaces, ..
-        } = entry;
+        } = *entry;
         Some(Registration {
             tables,
             key,

@@ -8,6 +8,7 @@ mod identity;
 mod marks;
 mod reflected;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -173,15 +174,18 @@ fn spoken(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Vec<Adapter> {
     result
 }
 
+/// A call that was gone back to, for a parameter of what it calls.
+type Passed = (ExpressionRef, SiteKind, Option<(ScopeRef, usize)>);
+
 struct Finder<'a, 'p> {
     evaluator: &'a Evaluator<'p>,
     adapters: &'a [Adapter],
     protocols: Vec<Rc<Protocol>>,
     found: Sites,
     pending: Vec<Site>,
-    seen: FxHashSet<(ExpressionRef, SiteKind, Option<(ScopeRef, usize)>)>,
+    seen: FxHashSet<Passed>,
     /// By file: the function under each decorator.
-    decorated: FxHashMap<u32, Rc<FxHashMap<u32, ScopeRef>>>,
+    decorated: FxHashMap<u32, Rc<BTreeMap<u32, ScopeRef>>>,
 }
 
 impl Finder<'_, '_> {
@@ -190,7 +194,7 @@ impl Finder<'_, '_> {
         while let Some(site) = self.pending.pop() {
             match site.kind {
                 SiteKind::Publish => self.publish(site),
-                SiteKind::Subscribe => self.subscribe(site),
+                SiteKind::Subscribe => self.subscribe(&site),
             }
         }
     }

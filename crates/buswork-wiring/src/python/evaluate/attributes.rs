@@ -92,11 +92,12 @@ impl Evaluator<'_> {
                 )]
             }
             Value::Class(class) => self.class_attribute(*class, name, context),
-            Value::Object(class) => self.object_attribute(*class, name, context),
             Value::Member(..) if matches!(name, "value" | "name") => {
                 vec![Fact::certain(of.clone())]
             }
-            Value::Member(class, _) => self.object_attribute(*class, name, context),
+            Value::Object(class) | Value::Member(class, _) => {
+                self.object_attribute(*class, name, context)
+            }
             _ => Vec::new(),
         }
     }
@@ -149,9 +150,10 @@ impl Evaluator<'_> {
                         let is_field = found.iter().all(|fact| {
                             matches!(fact.value, Value::ExternalObject(..) | Value::External(_))
                         });
-                        match is_field {
-                            true => result.extend(self.typed(*annotation, &inner)),
-                            false => result.extend(found.iter().cloned()),
+                        if is_field {
+                            result.extend(self.typed(*annotation, &inner))
+                        } else {
+                            result.extend(found.iter().cloned())
                         }
                     }
                     Binding::Annotated {

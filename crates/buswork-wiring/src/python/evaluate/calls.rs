@@ -446,9 +446,9 @@ impl<'p> Evaluator<'p> {
             scope.id = facts.scope(scope.id).parent;
         }
         let above = self.ancestors(scope);
-        let above = above.iter().skip(1).find_map(|ancestor| match ancestor {
-            Ancestor::Here(class) => Some(Value::Object(*class)),
-            Ancestor::Outside(path) => Some(Value::ExternalObject(path.clone(), None)),
+        let above = above.get(1).map(|ancestor| match ancestor {
+            Ancestor::Here(class) => Value::Object(*class),
+            Ancestor::Outside(path) => Value::ExternalObject(path.clone(), None),
         });
         above.map(Fact::certain).into_iter().collect()
     }
@@ -487,14 +487,15 @@ impl<'p> Evaluator<'p> {
             return Some(found);
         }
         match parameter.kind {
-            ParameterKind::Plain => arguments.positional(index.checked_sub(caller.bound.into())?),
-            ParameterKind::Rest => arguments.positional(index.checked_sub(caller.bound.into())?),
+            ParameterKind::Plain | ParameterKind::Rest => {
+                arguments.positional(index.checked_sub(caller.bound.into())?)
+            }
             ParameterKind::KeywordOnly | ParameterKind::KeywordRest => None,
         }
     }
 
     /// What callers hand over for a parameter.
-    pub(super) fn from_callers(&self, function: ScopeRef, index: usize) -> Vec<Fact> {
+    pub(super) fn handed_over_by_callers(&self, function: ScopeRef, index: usize) -> Vec<Fact> {
         let name = self.name_of(function);
         let called = match self.class_of_method(function) {
             Some(class) if name == "__init__" => self.name_of(class),
@@ -598,14 +599,14 @@ impl<'p> Evaluator<'p> {
                         bound,
                     });
                 }
-                Value::Class(built) if class.is_some() => {
-                    if self.method(*built, "__init__") == Some(function) {
-                        return Some(Caller {
-                            call,
-                            grade: fact.grade,
-                            bound: true,
-                        });
-                    }
+                Value::Class(built)
+                    if class.is_some() && self.method(*built, "__init__") == Some(function) =>
+                {
+                    return Some(Caller {
+                        call,
+                        grade: fact.grade,
+                        bound: true,
+                    });
                 }
                 _ => {}
             }

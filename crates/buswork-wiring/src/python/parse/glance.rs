@@ -68,6 +68,10 @@ struct Look<'a> {
 }
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a hint of its own, and they make no state"
+)]
 struct Glance<'a> {
     /// The last name of the receiver, empty without one, and that of what is called.
     called: Vec<(&'a str, &'a str)>,

@@ -1,9 +1,10 @@
 //! Buses that are known by the names of their methods only: classes that have one to subscribe and
 //! one to publish, and calls on objects of which nothing is known.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use super::super::conventional::{Says, is_bus_name, is_handler_name, only_subscribes, says};
 use super::super::evaluate::{Context, Fact, Value};
@@ -216,10 +217,12 @@ impl Finder<'_, '_> {
 
     /// Calls on something unknown that look like publishing an event that somebody subscribes to.
     pub(super) fn start_unknown_publishes(&mut self) {
-        let mut known: FxHashMap<EventId, ()> = FxHashMap::default();
-        for subscription in &self.found.subscriptions {
-            known.insert(subscription.event.clone(), ());
-        }
+        let events = self
+            .found
+            .subscriptions
+            .iter()
+            .map(|subscription| subscription.event.clone());
+        let known: BTreeSet<EventId> = events.collect();
         if known.is_empty() {
             return;
         }
@@ -248,7 +251,7 @@ impl Finder<'_, '_> {
     fn unknown_publish(
         &self,
         at: ExpressionRef,
-        known: &FxHashMap<EventId, ()>,
+        known: &BTreeSet<EventId>,
         protocol: &Rc<Protocol>,
     ) -> Option<Site> {
         let name = self.unknown_method(at)?;
@@ -259,13 +262,13 @@ impl Finder<'_, '_> {
         let found = self.evaluator.evaluate(event, &Context::default());
         let is_known = |fact: &Fact| {
             match fact.value {
-            Value::Object(class) => known.keys().any(|event| {
+            Value::Object(class) => known.iter().any(|event| {
                 matches!(event, EventId::Class(known) if self.evaluator.is_subclass(class, *known))
             }),
             Value::Text(_) | Value::Member(..) => {
                 let receiver = self.receiver_name(at).unwrap_or_default();
                 let event = self.evaluator.published_event(fact, protocol);
-                event.is_some_and(|event| known.contains_key(&event))
+                event.is_some_and(|event| known.contains(&event))
                     && (is_bus_name(&receiver) || name == "emit")
             }
             _ => false,
