@@ -1,7 +1,8 @@
 //! Adapters: each that comes with the tool on a fixture that speaks to its library, and those that
 //! the guide writes on the files that it shows.
 
-
+mod guide;
+mod own;
 mod presets;
 
 use std::fs;
