@@ -100,7 +100,8 @@ impl Evaluator<'_> {
 
     fn class_attribute(&self, class: ScopeRef, name: &str, context: &Context) -> Vec<Fact> {
         let Some((owner, bindings)) = self.member(class, name) else {
-            return self.outside_attribute(class, name);
+            let found = self.assigned_attribute(class, name, context);
+            return found.unwrap_or_else(|| self.outside_attribute(class, name));
         };
         let context = context.within(Some(class));
         let mut result = Vec::new();
@@ -128,20 +129,9 @@ impl Evaluator<'_> {
 
     fn object_attribute(&self, class: ScopeRef, name: &str, context: &Context) -> Vec<Fact> {
         let inner = context.within(Some(class));
-        let mut result = Vec::new();
-        for ancestor in self.ancestors(class).iter() {
-            let Ancestor::Here(ancestor) = ancestor else {
-                continue;
-            };
-            let assigned = self.assigned(*ancestor);
-            for assignment in assigned.values.get(name).into_iter().flatten() {
-                let found = match assignment {
-                    Assignment::Value(value) => self.evaluate(*value, &inner).to_vec(),
-                    Assignment::Annotation(annotation) => self.typed(*annotation, &inner),
-                };
-                result.extend(found.iter().map(|fact| fact.at_most(Grade::Inferred)));
-            }
-        }
+        let assigned = self.assigned_attribute(class, name, context);
+        let is_assigned = assigned.is_some();
+        let mut result = assigned.unwrap_or_default();
         if let Some((_, bindings)) = self.member(class, name) {
             for binding in &bindings {
                 match binding {
@@ -180,8 +170,34 @@ impl Evaluator<'_> {
         if !telling.is_empty() {
             return telling;
         }
-        let outside = self.outside_attribute(class, name);
-        if result.is_empty() { outside } else { result }
+        if result.is_empty() && !is_assigned {
+            return self.outside_attribute(class, name);
+        }
+        result
+    }
+
+    /// What methods assign to an attribute of `self` or `cls`; none if nothing does.
+    fn assigned_attribute(
+        &self,
+        class: ScopeRef,
+        name: &str,
+        context: &Context,
+    ) -> Option<Vec<Fact>> {
+        let inner = context.within(Some(class));
+        let mut result = None;
+        for ancestor in self.ancestors(class).iter() {
+            let Ancestor::Here(ancestor) = ancestor else { continue };
+            let assigned = self.assigned(*ancestor);
+            for assignment in assigned.values.get(name).into_iter().flatten() {
+                let found = match assignment {
+                    Assignment::Value(value) => self.evaluate(*value, &inner).to_vec(),
+                    Assignment::Annotation(annotation) => self.typed(*annotation, &inner),
+                };
+                let list: &mut Vec<Fact> = result.get_or_insert_default();
+                list.extend(found.iter().map(|fact| fact.at_most(Grade::Inferred)));
+            }
+        }
+        result
     }
 
     pub(crate) fn is_property(&self, method: ScopeRef) -> bool {

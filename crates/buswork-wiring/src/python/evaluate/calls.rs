@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::super::conventional::{is_bus_name, says};
 use super::super::facts::{
     Argument, ExpressionKind, Facts, NOTHING, ParameterKind, ScopeKind, StatementKind, Yield,
 };
@@ -609,10 +610,15 @@ impl<'p> Evaluator<'p> {
             }
         }
         let is_known = found.iter().any(Fact::is_telling);
-        let is_method_call = matches!(
-            self.project.facts(callee.file).kind(callee.id),
-            ExpressionKind::Attribute(..)
-        );
+        let facts = self.project.facts(callee.file);
+        let is_method_call = match facts.kind(callee.id) {
+            // `button.connect(…)`: a name that buses share with everything is not enough.
+            ExpressionKind::Attribute(of, name) => {
+                says(facts.text(*name)).is_none()
+                    || facts.last_name(*of).is_some_and(is_bus_name)
+            }
+            _ => false,
+        };
         (!is_known && is_only && class.is_some() && is_method_call).then_some(Caller {
             call,
             grade: Grade::Possible,

@@ -9,6 +9,7 @@ use super::super::conventional::{Says, is_bus_name, is_handler_name, only_subscr
 use super::super::evaluate::{Context, Fact, Value};
 use super::super::facts::{ExpressionKind, ParameterKind, ScopeKind};
 use super::super::homemade::KeyOf;
+use super::super::parse::speaks_of_handlers;
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::{EventId, Finder, Operand, Protocol, Site};
 use crate::adapters::Key;
@@ -173,11 +174,15 @@ impl Finder<'_, '_> {
             _ => false,
         });
         let events = self.evaluator.evaluate(event, &Context::default());
-        let is_event = events.iter().any(|fact| {
-            matches!(
-                fact.value,
-                Value::Class(_) | Value::Text(_) | Value::Template(_) | Value::Member(..)
-            )
+        // A name may be the key of any registry; a class with a handler is told by both.
+        let by_name = !speaks_of_handlers(name)
+            || name.contains("listener")
+            || name.contains("Listener")
+            || self.receiver_name(at).is_some_and(|receiver| is_bus_name(&receiver));
+        let is_event = events.iter().any(|fact| match fact.value {
+            Value::Class(_) => true,
+            Value::Text(_) | Value::Template(_) | Value::Member(..) => by_name,
+            _ => false,
         });
         if !is_handler || !is_event {
             return None;
