@@ -25,6 +25,7 @@ PASSAGE = re.compile(r"^```[a-z]+ (?P<file>\S+)\n(?P<code>.*?)^```$", re.MULTILI
 #: A file that a page shows, and on which the tests of the command run what the page runs:
 #: "```python file: shop/orders.py".
 SHOWN = re.compile(r"^```python file: (?P<file>\S+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)#:\s]+)(?:#[^)]*)?\)")
 
 
@@ -86,7 +87,8 @@ def test_there_are_snippets_to_run() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
-    targets = [match["target"] for match in LINK.finditer(page.read_text())]
+    prose = CODE.sub("", page.read_text())
+    targets = [match["target"] for match in LINK.finditer(prose)]
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 

@@ -45,7 +45,8 @@ pub(super) fn run(
 /// The path as one would type it.
 fn from_here(path: &Path) -> &Path {
     let here = env::current_dir().ok();
-    here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path)
+    here.and_then(|here| path.strip_prefix(here).ok())
+        .unwrap_or(path)
 }
 
 /// What changed since the file was written, as findings.

@@ -186,6 +186,20 @@ fn lato() {
 }
 
 #[test]
+fn qt() {
+    assert_eq!(
+        fixture("qt"),
+        [
+            "shop:Billing.charge -emit-> shop.Billing.paid",
+            "shop:Order.place -emit-> shop.Order.placed",
+            "shop.Billing.paid -connect-> shop:send_receipt",
+            "shop.Order.placed -connect-> shop:Billing.charge",
+            "shop:Billing.charge leads to shop.Billing.paid",
+        ]
+    );
+}
+
+#[test]
 fn every_preset_has_a_fixture() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/adapters");
     for preset in buswork_wiring::adapters::presets() {
