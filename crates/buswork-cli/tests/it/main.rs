@@ -4,5 +4,6 @@ mod answer;
 mod check;
 mod code;
 mod compare;
+mod docs;
 mod map;
 mod workplace;
