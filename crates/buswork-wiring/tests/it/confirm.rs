@@ -27,6 +27,7 @@ fn delivered(event: &str, handler: &str) -> Observed {
         event: event.to_owned(),
         handler: handler.to_owned(),
         count: 1,
+        ..ObservedDelivery::default()
     };
     Observed {
         deliveries: vec![delivery],
@@ -39,6 +40,7 @@ fn followed(handler: &str, event: &str) -> Observed {
         cause_handler: handler.to_owned(),
         event: event.to_owned(),
         count: 1,
+        ..ObservedCascade::default()
     };
     Observed {
         cascades: vec![cascade],
