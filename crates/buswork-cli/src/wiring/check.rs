@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use buswork_wiring::lock::Change;
 use buswork_wiring::render::{Marker, Note, RuleText, Severity};
 use buswork_wiring::rules::{Finding, Rule, check, rules};
 
@@ -10,9 +11,12 @@ use super::lock;
 use super::read::Reading;
 use crate::failure::Failure;
 
-/// What was found, in the two forms that it is drawn in.
+/// What was found, and the two forms that it is drawn in.
 #[derive(Debug, Default)]
 pub(super) struct Found {
+    pub(super) findings: Vec<Finding>,
+    /// What changed since the lock file was written, if that is asked.
+    pub(super) changes: Option<Vec<Change>>,
     pub(super) notes: Vec<Note>,
     /// Remarks beside handlers and events in a tree.
     pub(super) markers: Vec<Marker>,
@@ -22,11 +26,18 @@ pub(super) struct Found {
 pub(super) fn findings(checking: &Checking, reading: &Reading) -> Result<Found, Failure> {
     let findings = check(&reading.wiring, &reading.config);
     let markers = findings.iter().flat_map(markers).collect();
-    let mut notes: Vec<Note> = findings.into_iter().map(note).collect();
-    if checking.locked {
-        notes.extend(lock::changes(reading)?);
-    }
-    Ok(Found { notes, markers })
+    let changes = checking
+        .locked
+        .then(|| lock::changes(reading))
+        .transpose()?;
+    let notes = findings.iter().cloned().map(note);
+    let changed = changes.iter().flatten().map(lock::note);
+    Ok(Found {
+        notes: notes.chain(changed).collect(),
+        markers,
+        findings,
+        changes,
+    })
 }
 
 /// A finding is told beside the handlers that it is about, or else beside the events; what is no

@@ -41,13 +41,13 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What changed since the file was written, as findings.
-pub(super) fn changes(reading: &Reading) -> Result<Vec<Note>, Failure> {
+/// What changed since the file was written.
+pub(super) fn changes(reading: &Reading) -> Result<Vec<Change>, Failure> {
     let path = reading.root.join(FILE);
     let text = fs::read_to_string(&path).map_err(|error| unread(&path, &error))?;
     let lock =
         parse(&text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-    Ok(compare(&lock, &reading.wiring).iter().map(note).collect())
+    Ok(compare(&lock, &reading.wiring))
 }
 
 /// What there is to say about such findings.
@@ -72,7 +72,8 @@ fn unread(path: &Path, error: &std::io::Error) -> Failure {
     }
 }
 
-fn note(change: &Change) -> Note {
+/// A change as a finding.
+pub(super) fn note(change: &Change) -> Note {
     Note {
         rule: RULE.to_owned(),
         severity: Severity::Error,
