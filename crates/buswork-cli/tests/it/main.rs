@@ -4,5 +4,6 @@ mod answer;
 mod check;
 mod code;
 mod compare;
+mod confirm;
 mod map;
 mod workplace;

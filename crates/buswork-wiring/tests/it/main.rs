@@ -10,6 +10,7 @@ mod query;
 mod render;
 mod rules;
 mod rust;
+mod shop;
 mod text;
 mod trace;
 mod wired;
