@@ -51,12 +51,12 @@ pub struct ObservedDelivery {
     pub event: String,
     /// The handler: a function of Python, the name of a subscription of Rust.
     pub handler: String,
-    /// What the handler is subscribed to, as far as that is known: a base class, a wildcard.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub subscribed: Vec<String>,
     /// Where the handler begins in Python, or where it is subscribed in Rust.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
+    /// What the handler is subscribed to, as far as that is known: a base class, a wildcard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscribed: Vec<String>,
     /// How often.
     pub count: u64,
 }
@@ -198,7 +198,10 @@ impl Confirmation {
     fn hold_deliveries(&mut self, finder: &Finder<'_>, observed: &Observed) {
         let mut deliveries: Vec<&ObservedDelivery> = observed.deliveries.iter().collect();
         deliveries.sort();
-        for same in deliveries.chunk_by(|a, b| (&a.event, &a.handler) == (&b.event, &b.handler)) {
+        let is_same = |a: &&ObservedDelivery, b: &&ObservedDelivery| {
+            (&a.event, &a.handler, &a.location) == (&b.event, &b.handler, &b.location)
+        };
+        for same in deliveries.chunk_by(is_same) {
             let mut is_found = false;
             for delivery in same {
                 for index in finder.subscriptions(delivery) {

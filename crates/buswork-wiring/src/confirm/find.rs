@@ -10,16 +10,25 @@ pub(super) struct Finder<'a> {
     wiring: &'a Wiring,
     routes: Routes,
     events: Names,
-    handlers: Names,
+    /// Ids of all handlers, of those too that are not in the code.
+    handlers: Vec<&'a str>,
+    handler_names: Names,
 }
 
 impl<'a> Finder<'a> {
     pub(super) fn of(wiring: &'a Wiring) -> Self {
+        let defined = wiring.handlers.iter().map(|handler| handler.id.as_str());
+        let subscribed = wiring.subscriptions.iter();
+        let subscribed = subscribed.map(|entry| entry.handler.as_str());
+        let mut handlers: Vec<&str> = defined.chain(subscribed).collect();
+        handlers.sort_unstable();
+        handlers.dedup();
         Self {
             wiring,
             routes: Routes::of(wiring),
             events: Names::of(wiring.events.iter().map(|event| event.id.as_str())),
-            handlers: Names::of(wiring.handlers.iter().map(|handler| handler.id.as_str())),
+            handler_names: Names::of(handlers.iter().copied()),
+            handlers,
         }
     }
 
@@ -143,12 +152,14 @@ impl<'a> Finder<'a> {
     /// Ids of the handlers that this name can mean. An object that can be called is called by its
     /// class at run time.
     fn handlers(&self, seen: &str) -> Vec<&'a str> {
-        let mut found = self.handlers.same_as(seen);
+        let mut found = self.handler_names.same_as(seen);
         if found.is_empty() {
-            found = self.handlers.same_as(&format!("{seen}.__call__"));
+            found = self.handler_names.same_as(&format!("{seen}.__call__"));
         }
-        let id = |index: usize| self.wiring.handlers[index].id.as_str();
-        found.into_iter().map(id).collect()
+        found
+            .into_iter()
+            .map(|index| self.handlers[index])
+            .collect()
     }
 
     /// Any script is `__main__`: its file tells which.

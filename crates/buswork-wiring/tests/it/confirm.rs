@@ -421,3 +421,18 @@ fn a_part_of_the_graph_keeps_its_marks() {
     assert_eq!(marks.subscriptions.iter().sum::<u64>(), 1);
     assert_eq!(marks.recall, confirmation.recall);
 }
+
+#[test]
+fn object_gets_no_topics_and_a_handler_from_elsewhere_is_found() {
+    let wired = Wired::new()
+        .event_of(EventKind::Any, "*", &[])
+        .event_of(EventKind::Topic, "orders.placed", &[])
+        .publish("orders.placed", "shop:take", 3)
+        .subscribe("*", "builtins:print");
+    let mut graph = wired.graph();
+    graph.handlers.clear();
+    let topic = graph.event("orders.placed").unwrap();
+    assert_eq!(topic.handled_by, [] as [usize; 0]);
+    let seen = confirm(&graph, &delivered("builtins.int", "builtins:print"));
+    assert_eq!(seen.subscriptions, [1]);
+}
