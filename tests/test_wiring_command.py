@@ -145,5 +145,5 @@ def test_a_script_with_handlers_of_all_kinds_is_found_edge_by_edge(tmp_path: Pat
     graph = json.loads(run([*command, "--confirm", "trace.jsonl"], tmp_path))
     confirmation = graph["confirmation"]
     assert confirmation["only_at_run_time"] == {"publishes": [], "deliveries": [], "cascades": []}
-    assert confirmation["recall"]["seen"] == 19
+    assert confirmation["recall"]["seen"] == 18
     assert confirmation["not_seen"] == []

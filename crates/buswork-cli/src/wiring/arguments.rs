@@ -128,6 +128,10 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
+    /// Read or write the lock file here, instead of wiring.lock.json in the root
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) lock_file: Option<PathBuf>,
+
     /// Read everything anew, and remember nothing
     #[arg(long, global = true)]
     pub(crate) no_cache: bool,

@@ -6,7 +6,7 @@ use buswork_wiring::lock::Change;
 use buswork_wiring::render::{Marker, Note, RuleText, Severity};
 use buswork_wiring::rules::{Finding, Rule, check, rules};
 
-use super::arguments::Checking;
+use super::arguments::{Checking, Common};
 use super::lock;
 use super::read::Reading;
 use crate::failure::Failure;
@@ -23,17 +23,23 @@ pub(super) struct Found {
 }
 
 /// The findings of the rules, and what changed since the lock file was written, if that is asked.
-pub(super) fn findings(checking: &Checking, reading: &Reading) -> Result<Found, Failure> {
+pub(super) fn findings(
+    checking: &Checking,
+    common: &Common,
+    reading: &Reading,
+) -> Result<Found, Failure> {
     let findings = check(&reading.wiring, &reading.config);
     let markers = findings.iter().flat_map(markers).collect();
     let changes = checking
         .locked
-        .then(|| lock::changes(reading))
+        .then(|| lock::changes(common, reading))
         .transpose()?;
     let notes = findings.iter().cloned().map(note);
-    let changed = changes.iter().flatten().map(lock::note);
+    let file = lock::name(common, reading);
+    let from_lock = changes.iter().flatten();
+    let from_lock = from_lock.map(|change| lock::note(change, &file));
     Ok(Found {
-        notes: notes.chain(changed).collect(),
+        notes: notes.chain(from_lock).collect(),
         markers,
         findings,
         changes,

@@ -27,7 +27,7 @@ pub(super) fn run(show: &Show, common: &Common, terminal: &Terminal) -> Result<E
     let colour = terminal.paints(output);
     let wiring = &reading.wiring;
     let found = if show.shows_findings() {
-        check::findings(&show.checking, &reading)?
+        check::findings(&show.checking, common, &reading)?
     } else {
         Found::default()
     };

@@ -6,6 +6,7 @@ use crate::graph::Wiring;
 impl Confirmation {
     /// The same for a [part](crate::query::select) of the graph: its edges with their counts. The
     /// recall, and what was seen at run time only, are those of the whole.
+    #[must_use]
     pub fn of_part(&self, whole: &Wiring, part: &Wiring) -> Self {
         Self {
             publishes: counts(&whole.publishes, &self.publishes, &part.publishes),

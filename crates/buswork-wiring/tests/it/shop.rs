@@ -63,9 +63,9 @@ fn assert_edges(wiring: &Wiring, names: [&str; 2], expected: [&[&str]; 3]) {
     let ends = wiring.publishes.iter().map(|one| one.event.as_str());
     let ends = ends.chain(wiring.subscriptions.iter().map(|one| one.event.as_str()));
     assert_eq!(events, ends.collect(), "no event besides");
-    let handlers: BTreeSet<&str> = wiring.handlers.iter().map(|one| one.id.as_str()).collect();
+    let callables: BTreeSet<&str> = wiring.handlers.iter().map(|one| one.id.as_str()).collect();
     let ends = wiring.subscriptions.iter().map(|one| one.handler.as_str());
-    assert_eq!(handlers, ends.collect(), "no handler besides");
+    assert_eq!(callables, ends.collect(), "no handler besides");
 }
 
 #[test]
