@@ -1,4 +1,4 @@
-"""Run the shop: `python -m shop [--data FILE] [--out FOLDER] [--async]`."""
+"""Run the shop: `python -m shop [--data FILE] [--out FOLDER] [--async] [--trace FILE]`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="purchases, in the form of cdnow_master.txt")
     parser.add_argument("--out", type=Path, help="folder for the mails (a temporary one if unset)")
     parser.add_argument("--async", dest="awaited", action="store_true", help="on the async bus")
+    parser.add_argument("--trace", type=Path, help="record in this file what runs")
     options = parser.parse_args()
     data: Path = options.data or (BESIDE if BESIDE.is_file() else SAMPLE)
     if not data.is_file():
@@ -36,7 +37,8 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with data.open(encoding="utf-8", errors="replace") as lines:
         run_shop = application.run_awaited if options.awaited else application.run
-        run = run_shop(progress.shown(lines, data.stat().st_size), folder / "mails.mbox")
+        purchases = progress.shown(lines, data.stat().st_size)
+        run = run_shop(purchases, folder / "mails.mbox", options.trace)
     print(report.write(run))
     return 0
 

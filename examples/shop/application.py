@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,11 +32,15 @@ class Run:
     seconds: float
 
 
-def run(lines: Iterable[str], mbox: Path) -> Run:
-    """Wire the shop and feed it purchases; the mails go to `mbox`, which is made anew."""
+def run(lines: Iterable[str], mbox: Path, trace: Path | None = None) -> Run:
+    """Wire the shop and feed it purchases; the mails go to `mbox`, which is made anew.
+
+    What runs is recorded in `trace`, if that is given.
+    """
     bus = EventBus(unhandled="raise")
     analytics = Analytics()
-    with mbox.open("w", encoding="utf-8", newline="\n") as mails:
+    tracing = bus.trace(trace) if trace else nullcontext()
+    with mbox.open("w", encoding="utf-8", newline="\n") as mails, tracing:
         for module in (Inventory(bus), Billing(bus), PostOffice(mails), analytics.handlers):
             bus.include(module)
         started = time.perf_counter()
@@ -44,11 +49,12 @@ def run(lines: Iterable[str], mbox: Path) -> Run:
     return Run(bus, analytics, mbox, seconds)
 
 
-def run_awaited(lines: Iterable[str], mbox: Path) -> Run:
+def run_awaited(lines: Iterable[str], mbox: Path, trace: Path | None = None) -> Run:
     """Do the same on an async bus."""
     bus = AsyncEventBus(unhandled="raise")
     analytics = Analytics()
-    with mbox.open("w", encoding="utf-8", newline="\n") as mails:
+    tracing = bus.trace(trace) if trace else nullcontext()
+    with mbox.open("w", encoding="utf-8", newline="\n") as mails, tracing:
         modules = (inventory.Inventory(bus), billing.Billing(bus), PostOffice(mails))
         for module in (*modules, analytics.handlers):
             bus.include(module)

@@ -3,6 +3,7 @@
 mod arguments;
 mod cache;
 mod check;
+mod confirm;
 mod diff;
 mod explain;
 mod git;

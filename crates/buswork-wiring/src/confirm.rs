@@ -4,13 +4,15 @@
 //! every result, so that nobody has to believe the graph.
 
 mod find;
+mod observed;
+mod part;
 mod same;
 mod text;
 
 use serde::{Deserialize, Serialize};
 
 use self::find::Finder;
-use crate::graph::Wiring;
+use crate::graph::{Location, Wiring};
 
 /// What was seen at run time. Events are called `module.qualname`, functions `module:qualname`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +49,14 @@ pub struct ObservedPublish {
 pub struct ObservedDelivery {
     /// The event.
     pub event: String,
-    /// The handler.
+    /// The handler: a function of Python, the name of a subscription of Rust.
     pub handler: String,
+    /// Where the handler begins in Python, or where it is subscribed in Rust.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// What the handler is subscribed to, as far as that is known: a base class, a wildcard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscribed: Vec<String>,
     /// How often.
     pub count: u64,
 }
@@ -58,6 +66,9 @@ pub struct ObservedDelivery {
 pub struct ObservedCascade {
     /// The handler.
     pub cause_handler: String,
+    /// Where the handler begins or is subscribed, if deliveries to it tell that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
     /// The event.
     pub event: String,
     /// How often.
@@ -187,14 +198,20 @@ impl Confirmation {
     fn hold_deliveries(&mut self, finder: &Finder<'_>, observed: &Observed) {
         let mut deliveries: Vec<&ObservedDelivery> = observed.deliveries.iter().collect();
         deliveries.sort();
-        for same in deliveries.chunk_by(|a, b| (&a.event, &a.handler) == (&b.event, &b.handler)) {
-            let count = same.iter().map(|delivery| delivery.count).sum();
-            let found = finder.subscriptions(&same[0].event, &same[0].handler);
-            for &index in &found {
-                self.subscriptions[index] += count;
+        let is_same = |a: &&ObservedDelivery, b: &&ObservedDelivery| {
+            (&a.event, &a.handler, &a.location) == (&b.event, &b.handler, &b.location)
+        };
+        for same in deliveries.chunk_by(is_same) {
+            let mut is_found = false;
+            for delivery in same {
+                for index in finder.subscriptions(delivery) {
+                    self.subscriptions[index] += delivery.count;
+                    is_found = true;
+                }
             }
-            self.delivery_recall.count(!found.is_empty());
-            if found.is_empty() {
+            self.delivery_recall.count(is_found);
+            if !is_found {
+                let count = same.iter().map(|delivery| delivery.count).sum();
                 self.only_at_run_time.deliveries.push(ObservedDelivery {
                     count,
                     ..same[0].clone()
@@ -210,13 +227,16 @@ impl Confirmation {
             (&a.cause_handler, &a.event) == (&b.cause_handler, &b.event)
         };
         for same in cascades.chunk_by(is_same) {
-            let count = same.iter().map(|cascade| cascade.count).sum();
-            let found = finder.cascades(&same[0].cause_handler, &same[0].event);
-            for &index in &found {
-                self.cascades[index] += count;
+            let mut is_found = false;
+            for cascade in same {
+                for index in finder.cascades(cascade, &observed.publishes) {
+                    self.cascades[index] += cascade.count;
+                    is_found = true;
+                }
             }
-            self.cascade_recall.count(!found.is_empty());
-            if found.is_empty() {
+            self.cascade_recall.count(is_found);
+            if !is_found {
+                let count = same.iter().map(|cascade| cascade.count).sum();
                 self.only_at_run_time.cascades.push(ObservedCascade {
                     count,
                     ..same[0].clone()

@@ -114,9 +114,18 @@ impl<'a> Subscribed<'a> {
                 self.add(&mut routes, &other.id, Right::Wildcard, Grade::Certain);
             }
         }
+        if event.kind == EventKind::Topic {
+            routes.retain(|route| !self.is_of_classes(route));
+        }
         routes.sort_by_key(|route| (route.subscription, route.right));
         routes.dedup_by_key(|route| route.subscription);
         routes
+    }
+
+    /// Whether this is our `object`, however the reader has called it.
+    fn is_of_classes(&self, route: &Route) -> bool {
+        let is_ours = self.wiring.subscriptions[route.subscription].adapter == "buswork";
+        is_ours && route.right == Right::Wildcard
     }
 
     fn add(&self, routes: &mut Vec<Route>, event: &str, right: Right, at_best: Grade) {

@@ -21,7 +21,7 @@ mod record;
 use std::io::Read;
 
 use edges::Counter;
-pub use files::files;
+pub use files::{files, files_of_one_trace};
 pub use lines::{Records, records};
 pub use record::{
     Cascade, Delivered, Delivery, Edges, Event, Header, Outcome, Published, Record, Verb,

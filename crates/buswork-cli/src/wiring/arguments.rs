@@ -14,6 +14,7 @@ Examples:
   buswork wiring src/ --module shop.billing      one module, or a package
   buswork wiring src/ --format mermaid           a flow chart for a README
   buswork wiring src/ --check                    look for mistakes; ends with 1 if there are any
+  buswork wiring src/ --confirm trace.jsonl      hold it against what ran
   buswork wiring explain OrderPlaced charge src/ why a handler gets an event, or why not
   buswork wiring diff main . src/                what changed since the branch main
   buswork wiring ./lock                          a folder that is called like a subcommand
@@ -21,8 +22,9 @@ Examples:
 Marks in the tree:
   ─▶ publishes   ◀ published by   (*) drawn before   ↻ leads back to itself   ! something is wrong
 
-Ends with 0 when all is well, with 1 when --check found something, and with 2 when it was asked for
-something impossible, or --check met a file that could not be read.";
+Ends with 0 when all is well, with 1 when --check found something or the recall is lower than
+--recall, and with 2 when it was asked for something impossible, or --check met a file that could not
+be read.";
 
 /// Show who publishes which event, who handles it, and what follows.
 ///
@@ -126,6 +128,10 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
+    /// Read or write the lock file here, instead of wiring.lock.json in the root
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) lock_file: Option<PathBuf>,
+
     /// Read everything anew, and remember nothing
     #[arg(long, global = true)]
     pub(crate) no_cache: bool,
@@ -140,7 +146,7 @@ pub(crate) struct Common {
 }
 
 /// The map: of what, in which form, and whether to check it.
-#[derive(Debug, Default, PartialEq, Eq, Args)]
+#[derive(Debug, Default, PartialEq, Args)]
 pub(crate) struct Show {
     /// Files and folders to read, or one JSON file that was written before [default: .]
     #[arg(value_name = "PATH")]
@@ -164,6 +170,9 @@ pub(crate) struct Show {
 
     #[command(flatten)]
     pub(crate) checking: Checking,
+
+    #[command(flatten)]
+    pub(crate) confirming: Confirming,
 }
 
 /// Which part of the map.
@@ -214,6 +223,29 @@ pub(crate) struct Checking {
     /// End with 1 for remarks too, unresolved sites among them
     #[arg(long, requires = "check")]
     pub(crate) strict: bool,
+}
+
+/// Whether to hold the map against what ran.
+#[derive(Debug, Default, PartialEq, Args)]
+#[command(next_help_heading = "What ran")]
+pub(crate) struct Confirming {
+    /// Hold the map against this trace, which a bus wrote: `bus.trace("trace.jsonl")`. Tells of
+    /// every edge whether it was seen, lists those seen at run time only, and prints the recall: how
+    /// many of the edges that were seen the map has. May be given several times; the full files of
+    /// the same trace, trace.jsonl.1 and so on, are found
+    #[arg(long, value_name = "TRACE")]
+    pub(crate) confirm: Vec<PathBuf>,
+
+    /// End with 1 if the recall is lower than this, a number from 0 to 1, or if nothing was seen
+    #[arg(long, value_name = "SHARE", requires = "confirm", value_parser = share)]
+    pub(crate) recall: Option<f64>,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok();
+    share
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "it is a number from 0 to 1: 0.95, or 1 for all".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,31 +2,48 @@
 
 use std::process::ExitCode;
 
+use buswork_wiring::lock::Change;
 use buswork_wiring::render::{Marker, Note, RuleText, Severity};
 use buswork_wiring::rules::{Finding, Rule, check, rules};
 
-use super::arguments::Checking;
+use super::arguments::{Checking, Common};
 use super::lock;
 use super::read::Reading;
 use crate::failure::Failure;
 
-/// What was found, in the two forms that it is drawn in.
+/// What was found, and the two forms that it is drawn in.
 #[derive(Debug, Default)]
 pub(super) struct Found {
+    pub(super) findings: Vec<Finding>,
+    /// What changed since the lock file was written, if that is asked.
+    pub(super) changes: Option<Vec<Change>>,
     pub(super) notes: Vec<Note>,
     /// Remarks beside handlers and events in a tree.
     pub(super) markers: Vec<Marker>,
 }
 
 /// The findings of the rules, and what changed since the lock file was written, if that is asked.
-pub(super) fn findings(checking: &Checking, reading: &Reading) -> Result<Found, Failure> {
+pub(super) fn findings(
+    checking: &Checking,
+    common: &Common,
+    reading: &Reading,
+) -> Result<Found, Failure> {
     let findings = check(&reading.wiring, &reading.config);
     let markers = findings.iter().flat_map(markers).collect();
-    let mut notes: Vec<Note> = findings.into_iter().map(note).collect();
-    if checking.locked {
-        notes.extend(lock::changes(reading)?);
-    }
-    Ok(Found { notes, markers })
+    let changes = checking
+        .locked
+        .then(|| lock::changes(common, reading))
+        .transpose()?;
+    let notes = findings.iter().cloned().map(note);
+    let file = lock::name(common, reading);
+    let from_lock = changes.iter().flatten();
+    let from_lock = from_lock.map(|change| lock::note(change, &file));
+    Ok(Found {
+        notes: notes.chain(from_lock).collect(),
+        markers,
+        findings,
+        changes,
+    })
 }
 
 /// A finding is told beside the handlers that it is about, or else beside the events; what is no

@@ -31,7 +31,7 @@ pub(super) fn run(
             problem.file, problem.message
         )));
     }
-    let path = reading.root.join(FILE);
+    let path = place(common, &reading);
     let text = write(&reading.wiring);
     if fs::read_to_string(&path).is_ok_and(|old| old == text) {
         terminal.remark(&format!("{} is up to date", from_here(&path).display()));
@@ -49,13 +49,27 @@ fn from_here(path: &Path) -> &Path {
         .unwrap_or(path)
 }
 
-/// What changed since the file was written, as findings.
-pub(super) fn changes(reading: &Reading) -> Result<Vec<Note>, Failure> {
-    let path = reading.root.join(FILE);
+/// What changed since the file was written.
+pub(super) fn changes(common: &Common, reading: &Reading) -> Result<Vec<Change>, Failure> {
+    let path = place(common, reading);
     let text = fs::read_to_string(&path).map_err(|error| unread(&path, &error))?;
     let lock =
         parse(&text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-    Ok(compare(&lock, &reading.wiring).iter().map(note).collect())
+    Ok(compare(&lock, &reading.wiring))
+}
+
+/// Where the file is: in the root, unless something else is said.
+fn place(common: &Common, reading: &Reading) -> PathBuf {
+    let default = || reading.root.join(FILE);
+    common.lock_file.clone().unwrap_or_else(default)
+}
+
+/// What the file is called in findings: its path from the root, if it is in there.
+pub(super) fn name(common: &Common, reading: &Reading) -> String {
+    let path = place(common, reading);
+    let full = path.canonicalize().unwrap_or_else(|_| path.clone());
+    let inside = full.strip_prefix(&reading.root).unwrap_or(&path);
+    inside.display().to_string().replace('\\', "/")
 }
 
 /// What there is to say about such findings.
@@ -80,13 +94,14 @@ fn unread(path: &Path, error: &std::io::Error) -> Failure {
     }
 }
 
-fn note(change: &Change) -> Note {
+/// A change as a finding.
+pub(super) fn note(change: &Change, file: &str) -> Note {
     Note {
         rule: RULE.to_owned(),
         severity: Severity::Error,
         message: change.to_string(),
         location: Some(Location {
-            file: FILE.to_owned(),
+            file: file.to_owned(),
             line: 1,
         }),
         names: vec![change.event.clone(), change.function.clone()],

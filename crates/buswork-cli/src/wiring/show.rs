@@ -1,12 +1,14 @@
 //! The map, in the form that was asked for.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 
+use buswork_wiring::confirm::Confirmation;
 use buswork_wiring::graph::Wiring;
 use buswork_wiring::query::{Direction, Focus, find, select};
 use buswork_wiring::render::Marker;
 use buswork_wiring::render::github::github;
-use buswork_wiring::render::json::json;
+use buswork_wiring::render::json::{Document, document};
 use buswork_wiring::render::mermaid::mermaid;
 use buswork_wiring::render::notes::notes;
 use buswork_wiring::render::sarif::sarif;
@@ -15,7 +17,7 @@ use buswork_wiring::render::tree::{Detail, TreeOptions, tree};
 
 use super::arguments::{Common, Format, Selection, Show};
 use super::check::Found;
-use super::{check, read};
+use super::{check, confirm, read};
 use crate::failure::Failure;
 use crate::output::Terminal;
 
@@ -25,31 +27,57 @@ pub(super) fn run(show: &Show, common: &Common, terminal: &Terminal) -> Result<E
     let colour = terminal.paints(output);
     let wiring = &reading.wiring;
     let found = if show.shows_findings() {
-        check::findings(&show.checking, &reading)?
+        check::findings(&show.checking, common, &reading)?
     } else {
         Found::default()
     };
-    let text = match show.format {
+    let confirmation = confirm::held(&show.confirming, wiring, terminal)?;
+    let confirmed = confirmation.as_ref();
+    let mut text = match show.format {
         None if show.checking.check => notes(wiring, &found.notes, colour),
-        None | Some(Format::Tree) => drawn(wiring, &found.markers, show, colour)?,
+        None | Some(Format::Tree) => drawn(wiring, &found.markers, confirmed, show, colour)?,
         Some(Format::Table) => {
             let focus = focus(&show.selection);
             let whole = (!focus.is_everything()).then_some(wiring);
             table(&select(wiring, &focus)?, whole, colour)
         }
-        Some(Format::Json) => json(&select(wiring, &focus(&show.selection))?),
+        Some(Format::Json) => {
+            let part = select(wiring, &focus(&show.selection))?;
+            let marks = confirmed.map(|confirmation| confirmation.of_part(wiring, &part));
+            document(&Document {
+                wiring: &part,
+                findings: &found.findings,
+                lock_changes: found.changes.as_deref(),
+                confirmation: marks.as_ref(),
+            })
+        }
         Some(Format::Mermaid) => mermaid(&select(wiring, &focus(&show.selection))?),
         Some(Format::Sarif) => sarif(wiring, &check::texts(), &found.notes),
         Some(Format::Github) => github(wiring, &check::texts(), &found.notes),
     };
+    if let Some(confirmation) = confirmed {
+        if show.is_for_people() {
+            let _ = write!(text, "\n{confirmation}");
+        } else {
+            terminal.remark(&confirmation.sentence());
+        }
+    }
     terminal.write(output, &text)?;
-    Ok(check::code(&show.checking, &reading, &found.notes))
+    let code = check::code(&show.checking, &reading, &found.notes);
+    if code != ExitCode::SUCCESS {
+        return Ok(code);
+    }
+    Ok(confirm::code(&show.confirming, confirmed))
 }
 
 impl Show {
     fn shows_findings(&self) -> bool {
         let format = self.format.unwrap_or(Format::Tree);
-        self.checking.check || matches!(format, Format::Tree | Format::Sarif | Format::Github)
+        self.checking.check || !matches!(format, Format::Table | Format::Mermaid)
+    }
+
+    fn is_for_people(&self) -> bool {
+        matches!(self.format, None | Some(Format::Tree | Format::Table))
     }
 }
 
@@ -72,6 +100,7 @@ fn focus(selection: &Selection) -> Focus {
 fn drawn(
     wiring: &Wiring,
     markers: &[Marker],
+    confirmation: Option<&Confirmation>,
     show: &Show,
     colour: bool,
 ) -> Result<String, Failure> {
@@ -99,12 +128,14 @@ fn drawn(
         (false, true) => Detail::Publishers,
         (false, false) => Detail::Handlers,
     };
+    let seen = confirmation.map(|confirmation| confirmation.of_part(wiring, &part));
     let options = TreeOptions {
         roots: roots.as_deref(),
         depth: selection.depth,
         invert,
         detail,
         whole: (!focus.is_everything()).then_some(wiring),
+        seen: seen.as_ref(),
         colour,
         markers,
     };

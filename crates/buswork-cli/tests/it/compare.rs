@@ -222,3 +222,29 @@ fn it_tells_why_a_handler_gets_an_event_or_why_not() {
     assert_eq!((unknown.code, unknown.out.as_str()), (Some(2), ""));
     assert!(unknown.err.contains("OrderPlaced1"), "{}", unknown.err);
 }
+
+#[test]
+fn a_lock_file_may_be_elsewhere() {
+    let place = Workplace::new();
+    place.file("map.json", &map(1));
+    place.file("shop/README.md", "");
+    let file = ["--lock-file", "shop/wiring.lock.json"];
+    let lock = place.run(&["wiring", "lock", "map.json", file[0], file[1]]);
+    assert_eq!(lock.code, Some(0), "{}", lock.err);
+    assert!(place.path().join("shop/wiring.lock.json").is_file());
+    assert!(!place.path().join("wiring.lock.json").exists());
+    let check = |map: &str| {
+        place.run(&[
+            "wiring", map, "--check", "--locked", "--format", "github", file[0], file[1],
+        ])
+    };
+    assert_eq!(check("map.json").code, Some(0));
+    place.file("other.json", &map(2));
+    let answer = check("other.json");
+    assert_eq!(answer.code, Some(1));
+    assert!(
+        answer.out.contains("file=shop/wiring.lock.json"),
+        "{}",
+        answer.out
+    );
+}

@@ -4,6 +4,7 @@ mod answer;
 mod check;
 mod code;
 mod compare;
+mod confirm;
 mod docs;
 mod map;
 mod workplace;

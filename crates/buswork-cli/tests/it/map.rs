@@ -46,7 +46,7 @@ fn every_form_has_the_coverage() {
 fn what_was_written_is_read_again() {
     let place = with_map();
     let written = place.run(&["wiring", "map.json", "--format", "json"]);
-    assert_eq!(written.out, map(3));
+    assert_eq!(graph(&written.out), graph(&map(3)));
     let part = place.run(&[
         "wiring",
         "map.json",
@@ -55,8 +55,11 @@ fn what_was_written_is_read_again() {
         "--event",
         "OrderPlaced2",
     ]);
-    let part: Wiring = serde_json::from_str(&part.out).unwrap();
-    assert_eq!(part.events.len(), 1);
+    assert_eq!(graph(&part.out).events.len(), 1);
+}
+
+fn graph(text: &str) -> Wiring {
+    serde_json::from_str(text).unwrap()
 }
 
 #[test]
@@ -66,10 +69,8 @@ fn it_writes_to_a_file() {
         "wiring", "map.json", "--format", "json", "--output", "out.json",
     ]);
     assert_eq!((answer.code, answer.out.as_str()), (Some(0), ""));
-    assert_eq!(
-        std::fs::read_to_string(place.path().join("out.json")).unwrap(),
-        map(3)
-    );
+    let written = std::fs::read_to_string(place.path().join("out.json")).unwrap();
+    assert_eq!(graph(&written), graph(&map(3)));
     let answer = place.run(&["wiring", "map.json", "--output", "missing/out.json"]);
     assert_eq!(answer.code, Some(2));
     assert!(

@@ -1,8 +1,8 @@
 //! The edges of the graph that an edge of the run time is.
 
-use super::ObservedPublish;
 use super::same::{Names, is_file};
-use crate::graph::{Event, EventKind, Location, Publish, Wiring};
+use super::{ObservedCascade, ObservedDelivery, ObservedPublish};
+use crate::graph::{Event, EventKind, Location, Publish, Subscription, Wiring};
 use crate::pattern::{templates_meet, topics_meet};
 use crate::routes::Routes;
 
@@ -10,16 +10,25 @@ pub(super) struct Finder<'a> {
     wiring: &'a Wiring,
     routes: Routes,
     events: Names,
-    handlers: Names,
+    /// Ids of all handlers, of those too that are not in the code.
+    handlers: Vec<&'a str>,
+    handler_names: Names,
 }
 
 impl<'a> Finder<'a> {
     pub(super) fn of(wiring: &'a Wiring) -> Self {
+        let defined = wiring.handlers.iter().map(|handler| handler.id.as_str());
+        let subscribed = wiring.subscriptions.iter();
+        let subscribed = subscribed.map(|entry| entry.handler.as_str());
+        let mut handlers: Vec<&str> = defined.chain(subscribed).collect();
+        handlers.sort_unstable();
+        handlers.dedup();
         Self {
             wiring,
             routes: Routes::of(wiring),
             events: Names::of(wiring.events.iter().map(|event| event.id.as_str())),
-            handlers: Names::of(wiring.handlers.iter().map(|handler| handler.id.as_str())),
+            handler_names: Names::of(handlers.iter().copied()),
+            handlers,
         }
     }
 
@@ -48,6 +57,9 @@ impl<'a> Finder<'a> {
             .flat_map(|event| event.published_by.iter().copied())
             .collect();
         places.sort_unstable();
+        if places.is_empty() {
+            return self.topics_published(seen);
+        }
         let publish = |index: usize| &self.wiring.publishes[index];
         let exact: Vec<usize> = places
             .iter()
@@ -69,37 +81,108 @@ impl<'a> Finder<'a> {
         places
     }
 
+    /// The topics that are published at this very line.
+    fn topics_published(&self, seen: &ObservedPublish) -> Vec<usize> {
+        let publishes = &self.wiring.publishes;
+        (0..publishes.len())
+            .filter(|&index| is_line(&publishes[index], seen))
+            .filter(|&index| self.is_named_by_topic(&publishes[index].event))
+            .collect()
+    }
+
     /// The subscriptions that bring this event to this handler.
-    pub(super) fn subscriptions(&self, event: &str, handler: &str) -> Vec<usize> {
-        let handlers = self.handlers.same_as(handler);
-        let is_handler = |id: &str| {
-            handlers
-                .iter()
-                .any(|&index| self.wiring.handlers[index].id == id)
+    pub(super) fn subscriptions(&self, seen: &ObservedDelivery) -> Vec<usize> {
+        let mut ways = self.ways(&seen.event);
+        for subscribed in &seen.subscribed {
+            ways.extend(self.ways_as(subscribed));
+        }
+        ways.sort_unstable();
+        ways.dedup();
+        let (handlers, location) = (self.handlers(&seen.handler), seen.location.as_ref());
+        let entry = |index: &usize| &self.wiring.subscriptions[*index];
+        let named: Vec<usize> = ways
+            .iter()
+            .copied()
+            .filter(|index| handlers.contains(&entry(index).handler.as_str()))
+            .filter(|index| self.can_be(&entry(index).handler, &seen.handler, location))
+            .collect();
+        let Some(location) = location else {
+            return named;
         };
-        let mut found = Vec::new();
+        // Lambdas of one function have one name, and in Rust a name may be any text.
+        let candidates = if named.is_empty() { &ways } else { &named };
+        let here: Vec<usize> = candidates
+            .iter()
+            .copied()
+            .filter(|index| self.stands_at(entry(index), location))
+            .collect();
+        if here.is_empty() { named } else { here }
+    }
+
+    /// The subscriptions that get this event; those of wildcards, if the code that was read does not
+    /// define it.
+    fn ways(&self, event: &str) -> Vec<usize> {
         let events = self.events(event);
-        for event in &events {
+        if events.is_empty() {
+            return self.wildcards().collect();
+        }
+        let routes = events.iter().flat_map(|event| {
             let index = self
                 .wiring
                 .events
                 .partition_point(|other| other.id < event.id);
-            for route in self.routes.to(index) {
-                if is_handler(&self.wiring.subscriptions[route.subscription].handler) {
-                    found.push(route.subscription);
-                }
-            }
+            self.routes.to(index)
+        });
+        routes.map(|route| route.subscription).collect()
+    }
+
+    /// The subscriptions to this very event: a base class, say, of one that is made at run time.
+    fn ways_as(&self, subscribed: &str) -> Vec<usize> {
+        if subscribed == "builtins.object" {
+            return self.wildcards().collect();
         }
-        if events.is_empty() {
-            // An event that the code read does not define can still get to a wildcard.
-            found.extend(
-                self.wildcards()
-                    .filter(|&index| is_handler(&self.wiring.subscriptions[index].handler)),
-            );
+        let events = self.events(subscribed);
+        let is_it = |index: &usize| {
+            let event = &self.wiring.subscriptions[*index].event;
+            events.iter().any(|known| known.id == *event)
+        };
+        (0..self.wiring.subscriptions.len()).filter(is_it).collect()
+    }
+
+    /// Ids of the handlers that this name can mean. An object that can be called is called by its
+    /// class at run time.
+    fn handlers(&self, seen: &str) -> Vec<&'a str> {
+        let mut found = self.handler_names.same_as(seen);
+        if found.is_empty() {
+            found = self.handler_names.same_as(&format!("{seen}.__call__"));
         }
-        found.sort_unstable();
-        found.dedup();
         found
+            .into_iter()
+            .map(|index| self.handlers[index])
+            .collect()
+    }
+
+    /// Any script is `__main__`: its file tells which.
+    fn can_be(&self, handler: &str, seen: &str, location: Option<&Location>) -> bool {
+        let known = self.wiring.handler(handler);
+        let known = known.and_then(|handler| handler.location.as_ref());
+        match (known, location) {
+            (Some(known), Some(location)) if seen.starts_with("__main__:") => {
+                is_file(&location.file, &known.file)
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether this is where it is subscribed, or where its handler begins. Python has a function
+    /// begin with its decorators.
+    fn stands_at(&self, entry: &Subscription, location: &Location) -> bool {
+        let handler = self.wiring.handler(&entry.handler);
+        let places = handler.and_then(|handler| handler.location.as_ref());
+        places
+            .into_iter()
+            .chain([&entry.location])
+            .any(|place| place.line == location.line && is_file(&location.file, &place.file))
     }
 
     fn wildcards(&self) -> impl Iterator<Item = usize> {
@@ -112,24 +195,66 @@ impl<'a> Finder<'a> {
             .filter(move |&index| is_any(&self.wiring.subscriptions[index].event))
     }
 
-    /// The cascades from this handler to this event.
-    pub(super) fn cascades(&self, handler: &str, event: &str) -> Vec<usize> {
-        let handlers = self.handlers.same_as(handler);
-        let events = self.events(event);
-        (0..self.wiring.cascades.len())
-            .filter(|&index| {
-                let cascade = &self.wiring.cascades[index];
-                let is_handler = |&index: &usize| self.wiring.handlers[index].id == cascade.handler;
-                handlers.iter().any(is_handler)
-                    && events.iter().any(|event| event.id == cascade.event)
-            })
+    /// The cascades from this handler to this event, or to what the code calls by a topic: there, a
+    /// place of the path that was seen to publish tells that it is the one.
+    pub(super) fn cascades(&self, seen: &ObservedCascade, sites: &[ObservedPublish]) -> Vec<usize> {
+        let handlers = self.causes(seen);
+        let (wiring, events) = (self.wiring, self.events(&seen.event));
+        let of_handler = |index: &usize| {
+            let cascade = &wiring.cascades[*index];
+            handlers.contains(&cascade.handler.as_str())
+        };
+        let ours: Vec<usize> = (0..wiring.cascades.len()).filter(of_handler).collect();
+        let is_event = |index: &usize| {
+            let cascade = &wiring.cascades[*index];
+            events.iter().any(|event| event.id == cascade.event)
+        };
+        let named: Vec<usize> = ours.iter().copied().filter(is_event).collect();
+        if !named.is_empty() {
+            return named;
+        }
+        let was_seen = |index: &usize| {
+            let cascade = &wiring.cascades[*index];
+            let end = cascade.path.last().map(|step| &step.location);
+            self.is_named_by_topic(&cascade.event)
+                && end.is_some_and(|end| {
+                    let mut sites = sites.iter().filter(|site| site.event == seen.event);
+                    sites.any(|site| is_place(end, site))
+                })
+        };
+        ours.into_iter().filter(was_seen).collect()
+    }
+
+    /// Ids of the handlers that published it: by the name, or else by the place.
+    fn causes(&self, seen: &ObservedCascade) -> Vec<&'a str> {
+        let location = seen.location.as_ref();
+        let mut named = self.handlers(&seen.cause_handler);
+        named.retain(|handler| self.can_be(handler, &seen.cause_handler, location));
+        let (true, Some(location)) = (named.is_empty(), location) else {
+            return named;
+        };
+        let entries = self.wiring.subscriptions.iter();
+        entries
+            .filter(|entry| self.stands_at(entry, location))
+            .map(|entry| entry.handler.as_str())
             .collect()
+    }
+
+    /// Whether the run time knows this event by another name: by the class of what is published to
+    /// a topic.
+    fn is_named_by_topic(&self, event: &str) -> bool {
+        let event = self.wiring.event(event);
+        event.is_some_and(|event| matches!(event.kind, EventKind::Topic | EventKind::Template))
     }
 }
 
 fn is_line(publish: &Publish, seen: &ObservedPublish) -> bool {
-    let is_it = |place: &Location| place.line == seen.line && is_file(&seen.file, &place.file);
-    is_it(&publish.location) || publish.through.iter().any(|step| is_it(&step.location))
+    let mut through = publish.through.iter().map(|step| &step.location);
+    is_place(&publish.location, seen) || through.any(|place| is_place(place, seen))
+}
+
+fn is_place(place: &Location, seen: &ObservedPublish) -> bool {
+    place.line == seen.line && is_file(&seen.file, &place.file)
 }
 
 fn is_function(publish: &Publish, seen: &ObservedPublish) -> bool {

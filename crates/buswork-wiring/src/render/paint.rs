@@ -15,6 +15,8 @@ pub(super) enum Role {
     Faint,
     /// Something less than certain.
     Doubt,
+    /// Something that was seen to be so.
+    Seen,
     /// Something wrong.
     Wrong,
 }
@@ -28,6 +30,7 @@ impl Role {
             Self::Heading => "1",
             Self::Faint => "2",
             Self::Doubt => "33",
+            Self::Seen => "32",
             Self::Wrong => "1;31",
         }
     }

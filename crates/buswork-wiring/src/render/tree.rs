@@ -11,11 +11,13 @@
 
 mod downstream;
 mod drawing;
+mod seen;
 mod upstream;
 
 use self::drawing::Drawing;
 use super::figures::write_footer;
 use super::note::Marker;
+use crate::confirm::Confirmation;
 use crate::graph::Wiring;
 
 /// How many steps from event to event are drawn at most: a page is not wider.
@@ -47,6 +49,8 @@ pub struct TreeOptions<'a> {
     pub detail: Detail,
     /// The graph that this is a part of, if it is one: how much there is, is told of the whole.
     pub whole: Option<&'a Wiring>,
+    /// Tells of each edge how often it was seen at run time.
+    pub seen: Option<&'a Confirmation>,
     /// Paints.
     pub colour: bool,
     /// Remarks on events and handlers.

@@ -4,6 +4,8 @@ use buswork_wiring::confirm::{
     Confirmation, Observed, ObservedCascade, ObservedDelivery, ObservedPublish, confirm,
 };
 use buswork_wiring::graph::{EventKind, Step};
+use buswork_wiring::query::{Focus, select};
+use buswork_wiring::trace::read;
 use insta::assert_snapshot;
 
 use crate::wired::{Wired, at, shop};
@@ -27,6 +29,7 @@ fn delivered(event: &str, handler: &str) -> Observed {
         event: event.to_owned(),
         handler: handler.to_owned(),
         count: 1,
+        ..ObservedDelivery::default()
     };
     Observed {
         deliveries: vec![delivery],
@@ -39,6 +42,7 @@ fn followed(handler: &str, event: &str) -> Observed {
         cause_handler: handler.to_owned(),
         event: event.to_owned(),
         count: 1,
+        ..ObservedCascade::default()
     };
     Observed {
         cascades: vec![cascade],
@@ -271,4 +275,164 @@ fn a_subscription_said_never_to_run_that_ran_is_refuted() {
             .to_string()
             .contains("said never to run did run")
     );
+}
+
+fn at_run_time(event: &str, handler: &str, place: (&str, u32)) -> Observed {
+    let mut observed = delivered(event, handler);
+    observed.deliveries[0].location = Some(at(place.0, place.1));
+    observed
+}
+
+#[test]
+fn an_object_that_can_be_called_is_known_by_its_class_at_run_time() {
+    let wired = shop().subscribe(PLACED, "shop.fraud:Check.__call__");
+    let seen = held(wired, &delivered(PLACED, "shop.fraud:Check"));
+    assert_eq!(seen.delivery_recall.found, 1);
+}
+
+#[test]
+fn a_handler_with_a_name_of_its_own_is_found_by_its_place() {
+    let wired = || {
+        shop().subscription_with(|entry| {
+            entry.location = at("shop/post.py", 29);
+        })
+    };
+    let seen = |place| {
+        let delivery = at_run_time(TAKEN, "the thanks", place);
+        held(wired(), &delivery).delivery_recall.found
+    };
+    assert_eq!(seen(("/srv/shop/post.py", 29)), 1);
+    assert_eq!(seen(("/srv/shop/post.py", 31)), 0);
+    assert_eq!(seen(("/srv/other/post.py", 29)), 0);
+}
+
+#[test]
+fn lambdas_of_one_function_are_told_apart_by_their_lines() {
+    let wired = shop()
+        .subscribe(TAKEN, "shop.app:wire.<locals>.<lambda>")
+        .subscription_with(|entry| entry.location = at("shop/app.py", 5))
+        .subscribe(TAKEN, "shop.app:wire.<locals>.<lambda>")
+        .subscription_with(|entry| entry.location = at("shop/app.py", 6));
+    let lambda = "shop.app:wire.<locals>.<lambda>";
+    let seen = held(wired, &at_run_time(TAKEN, lambda, ("/srv/shop/app.py", 6)));
+    assert_eq!(seen.subscriptions.iter().sum::<u64>(), 1);
+    let not_seen = seen.not_seen.iter().filter(|edge| edge.to == lambda);
+    assert_eq!(
+        not_seen.map(|edge| &*edge.place).collect::<Vec<_>>(),
+        ["shop/app.py:5"]
+    );
+}
+
+#[test]
+fn scripts_are_told_apart_by_their_files() {
+    let wired = || {
+        Wired::new()
+            .event("one.Placed", &[])
+            .subscribe("one.Placed", "one:note")
+    };
+    let seen = |file| {
+        let delivery = at_run_time("__main__.Placed", "__main__:note", (file, 0));
+        held(wired(), &delivery).delivery_recall.found
+    };
+    assert_eq!(seen("/srv/one.py"), 1);
+    assert_eq!(seen("/srv/two.py"), 0);
+}
+
+#[test]
+fn an_event_that_is_made_at_run_time_is_found_by_what_its_handler_is_subscribed_to() {
+    let mut observed = delivered("shop.made.Order17", BILL);
+    let seen = |observed: &Observed| held(shop(), observed).delivery_recall.found;
+    assert_eq!(seen(&observed), 0);
+    observed.deliveries[0].subscribed = vec![PLACED.to_owned()];
+    assert_eq!(seen(&observed), 1);
+}
+
+#[test]
+fn what_is_published_to_a_topic_is_found_by_its_place() {
+    let wired = Wired::new()
+        .event_of(EventKind::Topic, "orders.eu.placed", &[])
+        .event_of(EventKind::Topic, "orders.eu.paid", &[])
+        .event_of(EventKind::Topic, "orders.*.placed", &[])
+        .publish("orders.eu.placed", "shop.orders:take", 4)
+        .subscribe("orders.*.placed", "shop.billing:bill")
+        .cascade("shop.billing:bill", "orders.eu.paid", 40);
+    let mut observed = all([
+        published(
+            "builtins.dict",
+            "shop.orders:take",
+            ("/srv/shop/orders.py", 4),
+        ),
+        published(
+            "builtins.dict",
+            "shop.billing:bill",
+            ("/srv/shop/billing.py", 40),
+        ),
+        delivered("builtins.dict", "shop.billing:bill"),
+        followed("shop.billing:bill", "builtins.dict"),
+    ]);
+    observed.deliveries[0].subscribed = vec!["orders.*.placed".to_owned()];
+    let seen = held(wired, &observed);
+    assert_eq!(seen.publishes, [1, 1]);
+    assert_eq!(
+        (&seen.subscriptions[..], &seen.cascades[..]),
+        (&[1][..], &[1][..])
+    );
+}
+
+#[test]
+fn a_trace_tells_where_the_handlers_of_its_cascades_are() {
+    let text = concat!(
+        r#"{"type":"trace","schema":"buswork-trace/1","#,
+        r#""trace":"00000000000000000000000000000001"}"#,
+        "\n",
+        r#"{"type":"edges","deliveries":[{"event":"shop.Placed","handler":"billing","#,
+        r#""name":"billing","file":"src/billing.rs","line":12,"count":2}],"#,
+        r#""cascades":[{"handler":"billing","event":"shop.Paid","count":2}]}"#,
+    );
+    let observed = Observed::from(&read(text.as_bytes()));
+    assert_eq!(
+        observed.cascades[0].location,
+        Some(at("src/billing.rs", 12))
+    );
+    assert_eq!(
+        observed.deliveries[0].location,
+        observed.cascades[0].location
+    );
+}
+
+#[test]
+fn a_part_of_the_graph_keeps_its_marks() {
+    let whole = shop().graph();
+    let observed = all([delivered(PLACED, BILL), followed(BILL, TAKEN)]);
+    let confirmation = confirm(&whole, &observed);
+    let focus = Focus {
+        events: vec!["OrderPlaced".to_owned()],
+        depth: Some(0),
+        ..Focus::default()
+    };
+    let part = select(&whole, &focus).unwrap();
+    let marks = confirmation.of_part(&whole, &part);
+    assert_eq!(marks.subscriptions.len(), part.subscriptions.len());
+    let bill = part
+        .subscriptions
+        .iter()
+        .position(|one| one.handler == BILL);
+    assert_eq!(marks.subscriptions[bill.unwrap()], 1);
+    assert_eq!(marks.subscriptions.iter().sum::<u64>(), 1);
+    assert_eq!(marks.recall, confirmation.recall);
+}
+
+#[test]
+fn object_gets_no_topics_and_a_handler_from_elsewhere_is_found() {
+    let wired = Wired::new()
+        .event_of(EventKind::Any, "*", &[])
+        .event_of(EventKind::Topic, "orders.placed", &[])
+        .publish("orders.placed", "shop:take", 3)
+        .subscribe("*", "builtins:print");
+    let mut graph = wired.graph();
+    graph.handlers.clear();
+    let topic = graph.event("orders.placed").unwrap();
+    assert_eq!(topic.handled_by, [] as [usize; 0]);
+    let seen = confirm(&graph, &delivered("builtins.int", "builtins:print"));
+    assert_eq!(seen.subscriptions, [1]);
 }

@@ -11,6 +11,7 @@ mod query;
 mod render;
 mod rules;
 mod rust;
+mod shop;
 mod text;
 mod trace;
 mod wired;

@@ -3,7 +3,9 @@
 use std::fs;
 
 use buswork_wiring::graph::{Location, SCHEMA, Step, Wiring};
-use buswork_wiring::trace::{Outcome, Record, Verb, files, read, read_all, records};
+use buswork_wiring::trace::{
+    Outcome, Record, Verb, files, files_of_one_trace, read, read_all, records,
+};
 
 const HEADER: &str = r#"{"type":"trace","schema":"buswork-trace/1","trace":"000000000000000000000000000000aa","process":7,"began":5}"#;
 const OTHER: &str =
@@ -234,4 +236,21 @@ fn what_a_python_bus_says_of_its_subscriptions_is_a_graph() {
     let mut finished = wiring.clone();
     finished.finish();
     assert_eq!(finished, wiring);
+}
+
+#[test]
+fn full_files_of_an_earlier_trace_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.jsonl");
+    let full = |number: u32| folder.path().join(format!("trace.jsonl.{number}"));
+    fs::write(&path, HEADER).unwrap();
+    fs::write(full(1), lines(&[HEADER, EVENT])).unwrap();
+    fs::write(full(2), lines(&[OTHER, EVENT])).unwrap();
+    assert_eq!(files(&path), [full(2), full(1), path.clone()]);
+    assert_eq!(files_of_one_trace(&path), [full(1), path.clone()]);
+    fs::write(&path, "").unwrap();
+    let missing = folder.path().join("missing");
+    for alone in [path, missing] {
+        assert_eq!(files_of_one_trace(&alone), std::slice::from_ref(&alone));
+    }
 }

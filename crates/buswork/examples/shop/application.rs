@@ -21,10 +21,16 @@ pub struct Run {
     pub elapsed: Duration,
 }
 
-/// Wires the shop and feeds it purchases; the mails go to `mbox`, which is made anew.
-pub fn run(purchases: impl BufRead, mbox: PathBuf) -> Result<Run, Box<dyn Error>> {
+/// Wires the shop and feeds it purchases; the mails go to `mbox`, which is made anew. What runs is
+/// recorded in `trace`, if that is given.
+pub fn run(
+    purchases: impl BufRead,
+    mbox: PathBuf,
+    trace: Option<&Path>,
+) -> Result<Run, Box<dyn Error>> {
     let mails = create(&mbox)?;
     let bus = EventBus::builder().unhandled(Unhandled::Raise).build();
+    let tracing = trace.map(|path| bus.trace(path)).transpose()?;
     // Nobody has to act on it, and an observer is no handler.
     bus.set_unhandled::<StockReordered>(Unhandled::Ignore);
 
@@ -41,6 +47,7 @@ pub fn run(purchases: impl BufRead, mbox: PathBuf) -> Result<Run, Box<dyn Error>
     // else would end that circle. No `?` stands between it and the wiring, so that a failed run is
     // freed too.
     bus.clear();
+    drop(tracing);
     taken?;
     post_office.flush()?;
     Ok(Run {

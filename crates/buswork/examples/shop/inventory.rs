@@ -48,6 +48,7 @@ impl Inventory {
     fn reorder(&self, low: &StockLow) -> Result<(), Error> {
         let discs = FULL - low.discs_left;
         self.discs.fetch_add(discs, Ordering::Relaxed);
+        // buswork: ignore[BW001] nobody has to act on it: an observer counts it
         self.bus.publish(&StockReordered { discs })
     }
 }

@@ -1,6 +1,6 @@
 //! A small modular shop. Its modules know the bus and the events, and not each other.
 //!
-//! Run it: `cargo run --release --example shop -- [--data FILE] [--out FOLDER]`.
+//! Run it: `cargo run --release --example shop -- [--data FILE] [--out FOLDER] [--trace FILE]`.
 
 mod analytics;
 mod application;
@@ -41,16 +41,16 @@ fn main() -> ExitCode {
             &format!("there is no file {data}: name the purchases by --data"),
         );
     }
-    end(run(&data, options.out))
+    end(run(&data, options.out, options.trace.as_deref()))
 }
 
-fn run(data: &Path, out: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
+fn run(data: &Path, out: Option<PathBuf>, trace: Option<&Path>) -> Result<(), Box<dyn Error>> {
     say(&introduced(data))?;
     let folder = out.map_or_else(temporary_folder, created)?;
     let purchases = File::open(data).map_err(|error| format!("{}: {error}", data.display()))?;
     let size = purchases.metadata()?.len();
     let purchases = BufReader::new(Progress::new(purchases, size));
-    let run = application::run(purchases, folder.join("mails.mbox"))?;
+    let run = application::run(purchases, folder.join("mails.mbox"), trace)?;
     say(&report::write(&run))?;
     Ok(())
 }

@@ -3,16 +3,18 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-pub const USAGE: &str = "usage: shop [--data FILE] [--out FOLDER]
+pub const USAGE: &str = "usage: shop [--data FILE] [--out FOLDER] [--trace FILE]
 
   --data FILE    purchases, in the form of cdnow_master.txt
-  --out FOLDER   folder for the mails (a temporary one if unset)";
+  --out FOLDER   folder for the mails (a temporary one if unset)
+  --trace FILE   record in this file what runs";
 
 /// What was asked for.
 #[derive(Default)]
 pub struct Options {
     pub data: Option<PathBuf>,
     pub out: Option<PathBuf>,
+    pub trace: Option<PathBuf>,
     pub help: bool,
 }
 
@@ -24,6 +26,7 @@ impl Options {
             let wanted = match argument.to_str() {
                 Some("--data") => &mut options.data,
                 Some("--out") => &mut options.out,
+                Some("--trace") => &mut options.trace,
                 Some("--help" | "-h") => {
                     options.help = true;
                     continue;

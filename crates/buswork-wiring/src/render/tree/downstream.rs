@@ -39,7 +39,10 @@ impl<'a> Drawing<'a> {
                 .and(function(&publish.function), Role::Plain),
             Cell::new(publish.location.to_string(), Role::Faint),
             Cell::default(),
-            with_doubt(how, publish.grade).and(self.reason(&publish.reason), Role::Faint),
+            self.seen_publish(
+                with_doubt(how, publish.grade).and(self.reason(&publish.reason), Role::Faint),
+                publish,
+            ),
         ]);
     }
 
@@ -66,6 +69,7 @@ impl<'a> Drawing<'a> {
             route.grade,
         );
         how = how.and(self.reason(&subscription.reason), Role::Faint);
+        how = self.seen_subscription(how, subscription);
         let why = never(self.wiring, subscription);
         if let Some(why) = why.filter(|why| !remarks.contains(why.as_str())) {
             how = how.and(format!("   ! {why}"), Role::Wrong);
@@ -105,6 +109,7 @@ impl<'a> Drawing<'a> {
         }
         let at = cascade.path.last().map(|step| &step.location);
         let mut how = grade(cascade.grade).and(through(cascade), Role::Faint);
+        how = self.seen_cascade(how, cascade);
         if !self.is_handled(&cascade.event) {
             how = how.and("  no handler", Role::Doubt);
         }

@@ -61,9 +61,11 @@ impl<'a> Drawing<'a> {
             name,
             Cell::new(place(at), Role::Faint),
             Cell::default(),
-            grade(cascade.grade)
-                .and(through(cascade), Role::Faint)
-                .and(self.remarks(id), Role::Wrong),
+            self.seen_cascade(
+                grade(cascade.grade).and(through(cascade), Role::Faint),
+                cascade,
+            )
+            .and(self.remarks(id), Role::Wrong),
         ]);
         if self.is_too_deep(away) {
             return;
@@ -90,7 +92,7 @@ impl<'a> Drawing<'a> {
         if let Branch::Cut(why) = branch {
             name = name.and(format!(" {why}"), Role::Faint);
         }
-        let mut how = grade(subscription.grade);
+        let mut how = self.seen_subscription(grade(subscription.grade), subscription);
         if event.published_by.is_empty() {
             how = how.and("  no publish site", Role::Doubt);
         }
