@@ -17,6 +17,9 @@ const MOST_CALLERS: usize = 4_000;
 /// A name that is called in more files than this says nothing about a parameter.
 const MOST_FILES: usize = 24;
 
+/// A method with more namesakes than this is not found by its name alone.
+const MOST_NAMESAKES: usize = 2;
+
 /// A call of a function, found by its name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caller {
@@ -572,7 +575,7 @@ impl<'p> Evaluator<'p> {
         if candidates.len() > MOST_CALLERS {
             return Vec::new();
         }
-        let is_only = self.project.count_named(own) == 1;
+        let is_only = self.project.count_named(own) <= MOST_NAMESAKES;
         let callers = candidates.into_iter();
         callers
             .filter_map(|call| self.caller(call, function, class, is_only))

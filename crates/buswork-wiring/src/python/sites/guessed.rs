@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 
 use super::super::conventional::{Says, is_bus_name, is_handler_name, only_subscribes, says};
 use super::super::evaluate::{Context, Fact, Value};
-use super::super::facts::{ExpressionKind, ParameterKind, ScopeKind};
+use super::super::facts::{ExpressionKind, NOTHING, ParameterKind, ScopeKind, StatementKind};
 use super::super::homemade::KeyOf;
 use super::super::parse::speaks_of_handlers;
 use super::super::project::{ExpressionRef, ScopeRef};
@@ -80,15 +80,29 @@ impl Finder<'_, '_> {
             let mut site = Site::new(kind, at, &name, protocol);
             site.grade = Grade::Inferred;
             let event = (method.function, method.event);
-            match method.handler {
-                None => {
+            match (method.says, method.handler) {
+                (Says::Publishes, _) => {
                     self.callers_of(&site, method.function, method.event, protocol);
                 }
-                Some(handler) => {
+                (Says::Subscribes, Some(handler)) => {
                     let handler = (method.function, handler);
                     self.subscribers(&site, method.function, Some(event), Some(handler));
                 }
+                (Says::Subscribes, None) => self.decorators(&site, event),
             }
+        }
+    }
+
+    /// Goes on at the calls of a method that gives a decorator for an event.
+    fn decorators(&mut self, site: &Site, (function, event): (ScopeRef, usize)) {
+        for caller in self.evaluator.callers(function).iter() {
+            let Some(argument) = self.evaluator.argument_for(caller, function, event) else {
+                continue;
+            };
+            let mut next = site.clone();
+            next.at = caller.call;
+            next.event = Operand::one(argument);
+            self.apply(next);
         }
     }
 
@@ -111,23 +125,20 @@ impl Finder<'_, '_> {
             .iter()
             .find(|(_, name)| !is_handler_name(name))
             .map(|(index, _)| *index)?;
-        match says {
-            Says::Subscribes => {
-                let handler = Some(handler?);
-                Some(Method {
-                    function,
-                    says,
-                    event,
-                    handler,
-                })
-            }
-            Says::Publishes => Some(Method {
-                function,
-                says,
-                event,
-                handler: None,
-            }),
+        // One that takes no handler gives a decorator, if it gives anything.
+        let gives = scope.statements.iter().any(
+            |statement| matches!(statement.kind, StatementKind::Return(value) if value != NOTHING),
+        );
+        if says == Says::Subscribes && handler.is_none() && !(gives && plain.len() == 1) {
+            return None;
         }
+        let handler = handler.filter(|_| says == Says::Subscribes);
+        Some(Method {
+            function,
+            says,
+            event,
+            handler,
+        })
     }
 
     /// Calls on something unknown that look like subscribing: an event and a function, by a name that
