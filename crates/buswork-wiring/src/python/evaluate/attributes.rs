@@ -151,9 +151,9 @@ impl Evaluator<'_> {
                             matches!(fact.value, Value::ExternalObject(..) | Value::External(_))
                         });
                         if is_field {
-                            result.extend(self.typed(*annotation, &inner))
+                            result.extend(self.typed(*annotation, &inner));
                         } else {
-                            result.extend(found.iter().cloned())
+                            result.extend(found.iter().cloned());
                         }
                     }
                     Binding::Annotated {
