@@ -72,9 +72,10 @@ pub enum Key {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Verb {
-    /// A method's name, or the dotted path of a function.
+    /// A method's name, `"*"` for any, or the dotted path of a function.
     pub call: String,
-    /// Where the event stands: the index of an argument, `"all"` arguments, or the `"receiver"`.
+    /// Where the event stands: the index of an argument, `"all"` arguments, the `"receiver"`,
+    /// or the `"method"`, which is the event by its name.
     #[serde(default)]
     pub event: Place,
     /// The keyword that may name the event instead.
@@ -110,10 +111,12 @@ pub enum Special {
     All,
     /// The object that the method is called on.
     Receiver,
-    /// The function under the decorator.
+    /// The function under the decorator; for an event, the function's name.
     Decorated,
     /// The annotation of the handler's parameter.
     Annotation,
+    /// The name of the called method itself: `manager.hook.order_placed(order)`.
+    Method,
 }
 
 impl Default for Place {
@@ -136,6 +139,7 @@ const PRESETS: &[&str] = &[
     include_str!("presets/buswork.toml"),
     include_str!("presets/blinker.toml"),
     include_str!("presets/pyee.toml"),
+    include_str!("presets/pluggy.toml"),
     include_str!("presets/psygnal.toml"),
     include_str!("presets/bubus.toml"),
     include_str!("presets/django.toml"),

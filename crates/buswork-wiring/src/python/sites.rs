@@ -59,6 +59,8 @@ pub(crate) enum Operand {
     Expressions(Vec<ExpressionRef>, Context),
     /// The function under a decorator.
     Scope(ScopeRef),
+    /// This name.
+    Name(Rc<str>),
     /// The annotation of the handler's first parameter.
     Annotation,
 }

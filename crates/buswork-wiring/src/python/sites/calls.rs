@@ -21,6 +21,8 @@ struct Verbs<'a> {
     /// Those of adapters that are known by the names of receivers only: with these.
     guessed: FxHashSet<&'a str>,
     receivers: Vec<&'a str>,
+    /// Receivers of which every method is a verb.
+    every_of: Vec<&'a str>,
 }
 
 impl<'a> Verbs<'a> {
@@ -29,8 +31,16 @@ impl<'a> Verbs<'a> {
             names: FxHashSet::default(),
             guessed: FxHashSet::default(),
             receivers: Vec::new(),
+            every_of: Vec::new(),
         };
         for adapter in adapters {
+            if adapter.publish.iter().any(|verb| verb.call == "*") {
+                let buses = adapter
+                    .buses
+                    .iter()
+                    .filter_map(|bus| bus.rsplit('.').next());
+                verbs.every_of.extend(buses);
+            }
             let calls = adapter
                 .publish
                 .iter()
@@ -52,6 +62,7 @@ impl<'a> Verbs<'a> {
     /// Whether a call of this last name on a receiver of this last name may be one.
     fn may_be(&self, receiver: Option<&str>, name: &str) -> bool {
         self.names.contains(name)
+            || receiver.is_some_and(|receiver| self.every_of.contains(&receiver))
             || (self.guessed.contains(name)
                 && receiver.is_some_and(|receiver| {
                     self.receivers
@@ -150,7 +161,15 @@ impl Finder<'_, '_> {
             SiteKind::Publish => &adapter.publish[found.verb],
             SiteKind::Subscribe => &adapter.subscribe[found.verb],
         };
-        let name = verb.call.rsplit('.').next().unwrap_or_default();
+        let called = self
+            .evaluator
+            .project
+            .facts(callee.file)
+            .last_name(callee.id);
+        let name = match verb.call.rsplit('.').next() {
+            Some("*") | None => called.unwrap_or_default(),
+            Some(name) => name,
+        };
         let mut site = Site::new(found.kind, at, name, &self.protocols[found.adapter]);
         site.grade = found.grade;
         let arguments = self.evaluator.arguments(at);
@@ -231,6 +250,12 @@ impl Finder<'_, '_> {
                     })),
                     _ => None,
                 }
+            }
+            Place::Special(Special::Method) => {
+                let facts = self.evaluator.project.facts(callee.file);
+                facts
+                    .last_name(callee.id)
+                    .map(|name| Operand::Name(name.into()))
             }
             Place::Special(_) => Some(Operand::Annotation),
         }
@@ -357,7 +382,7 @@ impl Finder<'_, '_> {
                 if verb.call.contains('.') {
                     verb.call == path || matches_ending(&verb.call, path)
                 } else {
-                    is_bus && verb.call == method
+                    is_bus && (verb.call == method || verb.call == "*")
                 }
             };
             if let Some(found) = find_verb(adapter, index, fits) {

@@ -191,6 +191,7 @@ impl Finder<'_, '_> {
                     this: None,
                 })]
             }
+            Operand::Name(name) => vec![Fact::certain(Value::Text(name.clone()))],
             Operand::Annotation => match &site.handler {
                 Some(Operand::Scope(scope)) => self.annotation_of(*scope),
                 _ => Vec::new(),

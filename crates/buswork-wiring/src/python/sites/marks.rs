@@ -1,12 +1,13 @@
 //! Methods that are handlers by a mark or by their name.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::super::evaluate::{Context, Fact, Value};
 use super::super::facts::{ExpressionKind, ScopeKind};
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::{EventId, Finder, FoundSubscription, HandlerId, Operand, Site};
-use crate::adapters::{Convention, Verb};
+use crate::adapters::{Convention, Place, Special, Verb};
 use crate::graph::{Grade, SiteKind};
 
 impl Finder<'_, '_> {
@@ -15,7 +16,10 @@ impl Finder<'_, '_> {
         for index in 0..self.adapters.len() {
             let adapter = &self.adapters[index];
             for verb in &adapter.marks {
-                self.start_mark(index, verb);
+                match verb.event {
+                    Place::Special(Special::Decorated) => self.start_named_mark(index, verb),
+                    _ => self.start_mark(index, verb),
+                }
             }
             for convention in &adapter.conventions {
                 self.start_convention(index, convention);
@@ -43,6 +47,54 @@ impl Finder<'_, '_> {
                 }
             }
         }
+    }
+
+    /// Marks made by a call, which name the event by the function under them:
+    /// `hookimpl = HookimplMarker("shop")`.
+    fn start_named_mark(&mut self, index: usize, verb: &Verb) {
+        let project = self.evaluator.project;
+        let maker = verb.call.rsplit('.').next().unwrap_or_default();
+        let mut names = BTreeSet::new();
+        for &file in project.calling(maker) {
+            let made = project.calls_of(file, maker);
+            names.extend(
+                made.into_iter()
+                    .filter_map(|at| self.evaluator.name_bound_to(at)),
+            );
+        }
+        for name in names {
+            for &file in project.calling(&name) {
+                let facts = project.facts(file);
+                for (id, scope) in (0..).zip(&facts.scopes) {
+                    for &decorator in &scope.decorators {
+                        let at = ExpressionRef {
+                            file,
+                            id: decorator,
+                        };
+                        if facts.last_name(decorator) == Some(&name)
+                            && self.is_made_by(at, &verb.call)
+                        {
+                            self.named_mark(index, &name, at, ScopeRef { file, id });
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_made_by(&self, decorator: ExpressionRef, path: &str) -> bool {
+        let mark = self.evaluator.callee(decorator).unwrap_or(decorator);
+        let found = self.evaluator.evaluate(mark, &Context::default());
+        found
+            .iter()
+            .any(|fact| matches!(&fact.value, Value::ExternalObject(maker, _) if **maker == *path))
+    }
+
+    fn named_mark(&mut self, index: usize, name: &str, at: ExpressionRef, function: ScopeRef) {
+        let mut site = Site::new(SiteKind::Subscribe, at, name, &self.protocols[index]);
+        site.event = Operand::Name(self.evaluator.name_of(function).into());
+        site.handler = Some(Operand::Scope(function));
+        self.pending.push(site);
     }
 
     fn is_mark(&self, decorator: ExpressionRef, path: &str) -> bool {

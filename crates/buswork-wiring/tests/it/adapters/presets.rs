@@ -207,3 +207,17 @@ fn every_preset_has_a_fixture() {
         assert!(file.exists(), "{} has none", preset.name);
     }
 }
+
+#[test]
+fn pluggy() {
+    assert_eq!(
+        fixture("pluggy"),
+        [
+            "shop:place -order_placed-> order_placed",
+            "shop:Warehouse.order_placed -stock_low-> stock_low",
+            "order_placed -hookimpl-> shop:Billing.order_placed",
+            "order_placed -hookimpl-> shop:Warehouse.order_placed",
+            "shop:Warehouse.order_placed leads to stock_low",
+        ]
+    );
+}
