@@ -161,13 +161,13 @@ impl Finder<'_, '_> {
             SiteKind::Publish => &adapter.publish[found.verb],
             SiteKind::Subscribe => &adapter.subscribe[found.verb],
         };
-        let called = self
+        let written = self
             .evaluator
             .project
             .facts(callee.file)
             .last_name(callee.id);
         let name = match verb.call.rsplit('.').next() {
-            Some("*") | None => called.unwrap_or_default(),
+            Some("*") | None => written.unwrap_or_default(),
             Some(name) => name,
         };
         let mut site = Site::new(found.kind, at, name, &self.protocols[found.adapter]);
