@@ -8,6 +8,7 @@ mod graphs;
 mod lock;
 mod query;
 mod render;
+mod robust;
 mod rules;
 mod rust;
 mod shop;
