@@ -22,6 +22,10 @@ MODULES = sorted((ROOT / "python" / "buswork").glob("*.py"))
 BLOCK = re.compile(r"^```(?P<language>[a-z]+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 #: A passage of a file that has its own tests: "```python examples/recipes/flask_app.py".
 PASSAGE = re.compile(r"^```[a-z]+ (?P<file>\S+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+#: A file that a page shows, and on which the tests of the command run what the page runs:
+#: "```python file: shop/orders.py".
+SHOWN = re.compile(r"^```python file: (?P<file>\S+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)#:\s]+)(?:#[^)]*)?\)")
 
 
@@ -61,6 +65,12 @@ def test_a_passage_of_a_file_is_as_in_the_file(page: Path) -> None:
         assert f"\n{passage['code']}" in f"\n{file}", f"another one than in {passage['file']}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_file_that_a_page_shows_is_python(page: Path) -> None:
+    for shown in SHOWN.finditer(page.read_text()):
+        compile(shown["code"], f"{page.name}, {shown['file']}", "exec", dont_inherit=True)
+
+
 def test_every_recipe_is_shown() -> None:
     shown = {passage["file"] for passage in PASSAGE.finditer(RECIPES.read_text())}
     recipes = {path.name for path in (ROOT / "examples" / "recipes").iterdir()}
@@ -77,7 +87,8 @@ def test_there_are_snippets_to_run() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
-    targets = [match["target"] for match in LINK.finditer(page.read_text())]
+    prose = CODE.sub("", page.read_text())
+    targets = [match["target"] for match in LINK.finditer(prose)]
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 

@@ -142,6 +142,7 @@ const PRESETS: &[&str] = &[
     include_str!("presets/pydispatch.toml"),
     include_str!("presets/pymitter.toml"),
     include_str!("presets/lato.toml"),
+    include_str!("presets/qt.toml"),
 ];
 
 /// The adapters that come with the tool. Buses that a project wrote by hand need none: they are

@@ -1,5 +1,6 @@
 //! `buswork wiring lock`, and `--locked`: the wiring as a file to commit.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,12 +35,19 @@ pub(super) fn run(
     let path = place(common, &reading);
     let text = write(&reading.wiring);
     if fs::read_to_string(&path).is_ok_and(|old| old == text) {
-        terminal.remark(&format!("{} is up to date", path.display()));
+        terminal.remark(&format!("{} is up to date", from_here(&path).display()));
         return Ok(ExitCode::SUCCESS);
     }
     terminal.write(Some(&path), &text)?;
-    terminal.remark(&format!("{} is written", path.display()));
+    terminal.remark(&format!("{} is written", from_here(&path).display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The path as one would type it.
+fn from_here(path: &Path) -> &Path {
+    let here = env::current_dir().ok();
+    here.and_then(|here| path.strip_prefix(here).ok())
+        .unwrap_or(path)
 }
 
 /// What changed since the file was written.

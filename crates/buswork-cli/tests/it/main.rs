@@ -5,5 +5,6 @@ mod check;
 mod code;
 mod compare;
 mod confirm;
+mod docs;
 mod map;
 mod workplace;

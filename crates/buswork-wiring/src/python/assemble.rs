@@ -3,10 +3,12 @@
 mod details;
 mod names;
 
+use std::collections::BTreeMap;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::constructed;
-use super::evaluate::{Ancestor, Context, Evaluator};
+use super::evaluate::{Ancestor, Evaluator};
 use super::flow::Flow;
 use super::project::{ExpressionRef, ScopeRef};
 use super::reach::Reach;
@@ -17,7 +19,7 @@ use crate::graph::{
 };
 
 /// Makes the graph of what was found.
-pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: Sites, reach: &Reach) -> Wiring {
+pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: &Sites, reach: &Reach) -> Wiring {
     let mut assembly = Assembly {
         evaluator,
         reach,
@@ -26,12 +28,12 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: Sites, reach: &Reach) -
         handlers: FxHashMap::default(),
         sent: FxHashMap::default(),
     };
-    assembly.publishes(&sites);
-    assembly.subscriptions(&sites);
-    assembly.constructed(&sites);
+    assembly.publishes(sites);
+    assembly.subscriptions(sites);
+    assembly.constructed(sites);
     assembly.family();
-    assembly.unresolved(&sites);
-    assembly.cascades(&sites);
+    assembly.unresolved(sites);
+    assembly.cascades(sites);
     assembly.finish()
 }
 
@@ -127,6 +129,8 @@ impl Assembly<'_, '_> {
             let never = self.never(found, sites);
             let scope = self.evaluator.scope_of(found.site.at);
             let options = self.options(&found.site);
+            let is_class = matches!(found.event, EventId::Class(_) | EventId::Outside(_));
+            let is_exact = is_class && !found.site.adapter.bases;
             let exact = options
                 .iter()
                 .any(|(name, value)| name == "exact" && value == "True");
@@ -146,7 +150,7 @@ impl Assembly<'_, '_> {
                 grade: found.grade,
                 reason: found.reason.clone(),
                 options,
-                exact: exact || !found.site.adapter.bases,
+                exact: exact || is_exact,
                 never,
             });
         }
@@ -256,6 +260,9 @@ impl Assembly<'_, '_> {
 
     fn unresolved(&mut self, sites: &Sites) {
         for (site, reason) in &sites.unresolved {
+            if site.kind == SiteKind::Publish && self.publish_declared(site) {
+                continue;
+            }
             let scope = self.evaluator.scope_of(site.at);
             self.wiring.unresolved.push(Unresolved {
                 site: site.kind,
@@ -266,6 +273,40 @@ impl Assembly<'_, '_> {
                 reason: reason.clone(),
             });
         }
+    }
+
+    /// A publish that cannot be told, but says in a comment what it is: `# wiring: publishes A, B`,
+    /// on its line or the one above.
+    fn publish_declared(&mut self, site: &Site) -> bool {
+        let location = self.site_location(site);
+        let comments = &self.evaluator.project.file(site.at.file).summary.comments;
+        let lines = [location.line, location.line.saturating_sub(1)];
+        let said = comments.iter().filter(|(line, _)| lines.contains(line));
+        let names: Vec<String> = said
+            .filter_map(|(_, text)| details::declared_names(text))
+            .flatten()
+            .collect();
+        let scope = self.evaluator.scope_of(site.at);
+        let awaited = self.evaluator.is_awaited(site.at);
+        for name in &names {
+            let event = self.event_called(site.at.file, name);
+            let event = self.event(&event);
+            self.note_sent(scope, &event, Grade::Inferred, site.at, awaited);
+            self.wiring.publishes.push(Publish {
+                event,
+                function: self.evaluator.function_path(scope),
+                module: self.evaluator.project.file(site.at.file).module.clone(),
+                location: location.clone(),
+                verb: site.verb.clone(),
+                adapter: site.adapter.name.clone(),
+                grade: Grade::Inferred,
+                reason: "a comment says so".to_owned(),
+                through: site.through.clone(),
+                made_at: Vec::new(),
+                awaited,
+            });
+        }
+        !names.is_empty()
     }
 
     fn cascades(&mut self, sites: &Sites) {
@@ -297,7 +338,15 @@ impl Assembly<'_, '_> {
                     });
                 }
             }
-            let details = self.handler_details(&id, of, &reached, &flow);
+            let mut details = self.handler_details(&id, of, &reached, &flow);
+            // Only some buses hand over the event as the one argument that a handler takes.
+            let takes_event = self.wiring.subscriptions.iter().any(|one| {
+                one.handler == handler && matches!(&*one.adapter, "buswork" | "table" | "bubus")
+            });
+            if !takes_event {
+                details.misfit.clear();
+                details.accepts.clear();
+            }
             self.wiring.handlers.push(details);
         }
         // The shortest way of the surest is shown.
@@ -345,7 +394,7 @@ impl Assembly<'_, '_> {
     }
 
     fn coverage(&mut self) {
-        let mut publishes: FxHashMap<&Location, Grade> = FxHashMap::default();
+        let mut publishes: BTreeMap<&Location, Grade> = BTreeMap::new();
         for publish in self
             .wiring
             .publishes
@@ -355,29 +404,29 @@ impl Assembly<'_, '_> {
             let grade = publishes.entry(&publish.location).or_insert(publish.grade);
             *grade = (*grade).max(publish.grade);
         }
-        let mut subscriptions: FxHashMap<&Location, Grade> = FxHashMap::default();
+        let mut subscriptions: BTreeMap<&Location, Grade> = BTreeMap::new();
         for subscription in &self.wiring.subscriptions {
             let grade = subscriptions
                 .entry(&subscription.location)
                 .or_insert(subscription.grade);
             *grade = (*grade).max(subscription.grade);
         }
-        let mut published = Coverage::default();
-        let mut subscribed = Coverage::default();
-        publishes
-            .values()
-            .for_each(|grade| published.count(Some(*grade)));
-        subscriptions
-            .values()
-            .for_each(|grade| subscribed.count(Some(*grade)));
+        let mut coverage_of_publishes = Coverage::default();
+        let mut coverage_of_subscriptions = Coverage::default();
+        for grade in publishes.into_values() {
+            coverage_of_publishes.count(Some(grade));
+        }
+        for grade in subscriptions.into_values() {
+            coverage_of_subscriptions.count(Some(grade));
+        }
         for unresolved in &self.wiring.unresolved {
             match unresolved.site {
-                SiteKind::Publish => published.count(None),
-                SiteKind::Subscribe => subscribed.count(None),
+                SiteKind::Publish => coverage_of_publishes.count(None),
+                SiteKind::Subscribe => coverage_of_subscriptions.count(None),
             }
         }
-        self.wiring.publish_coverage = published;
-        self.wiring.subscribe_coverage = subscribed;
+        self.wiring.publish_coverage = coverage_of_publishes;
+        self.wiring.subscribe_coverage = coverage_of_subscriptions;
     }
 
     fn modules(&mut self) {
@@ -408,9 +457,5 @@ impl Assembly<'_, '_> {
                 reached: self.reach.is_imported(id),
             });
         self.wiring.modules = modules.collect();
-    }
-
-    pub(super) fn context(&self) -> Context {
-        Context::default()
     }
 }

@@ -36,6 +36,7 @@ pub(crate) fn find(
         }
     }
     let mut result = Vec::new();
+    let mut collectors = FxHashSet::default();
     for &class in classes {
         let name = evaluator.name_of(class);
         let mut calls = Vec::new();
@@ -43,7 +44,11 @@ pub(crate) fn find(
             calls.extend(evaluator.project.calls_of(file, &name));
         }
         for at in calls {
-            if covered.contains(&at) || !is_built(evaluator, at, class) {
+            if !is_built(evaluator, at, class) {
+                continue;
+            }
+            collectors.extend(collectors_of(evaluator, at));
+            if covered.contains(&at) {
                 continue;
             }
             if let Some(grade) = goes_somewhere(evaluator, at, class, &sites.subscriptions) {
@@ -51,7 +56,68 @@ pub(crate) fn find(
             }
         }
     }
+    let mut collectors: Vec<_> = collectors.into_iter().collect();
+    collectors.sort_unstable();
+    let known: FxHashSet<_> = result.iter().map(|one| one.at).chain(covered).collect();
+    for function in collectors
+        .into_iter()
+        .filter(|function| !sites.inside.contains(function))
+    {
+        result.extend(collected(evaluator, function, &known));
+    }
     result
+}
+
+/// Methods that an event is handed to where it is made, to be put aside: `self.record(Placed())`.
+fn collectors_of(evaluator: &Evaluator<'_>, at: ExpressionRef) -> Vec<ScopeRef> {
+    let mut found = Vec::new();
+    for call in evaluator.calls_with(at.file, at.id) {
+        let Some(callee) = evaluator.callee(call) else {
+            continue;
+        };
+        let facts = evaluator.project.facts(call.file);
+        let name = facts
+            .last_name(callee.id)
+            .unwrap_or_default()
+            .to_lowercase();
+        if !name.contains("event") && !name.contains("record") && !name.contains("raise") {
+            continue;
+        }
+        for fact in evaluator.evaluate(callee, &Context::default()).iter() {
+            if let Value::Function { scope, .. } = fact.value {
+                found.push(scope);
+            }
+        }
+    }
+    found
+}
+
+/// Other objects that are handed to such a method: they are events, too.
+fn collected(
+    evaluator: &Evaluator<'_>,
+    function: ScopeRef,
+    known: &FxHashSet<ExpressionRef>,
+) -> Vec<Constructed> {
+    let index = usize::from(evaluator.class_of_method(function).is_some());
+    let mut found = Vec::new();
+    for caller in evaluator.callers(function).iter() {
+        let Some(argument) = evaluator.argument_for(caller, function, index) else {
+            continue;
+        };
+        for fact in evaluator.evaluate(argument, &Context::default()).iter() {
+            if let (Value::Object(class), Some(at)) = (&fact.value, fact.made)
+                && !known.contains(&at)
+            {
+                let grade = fact.grade.max(Grade::Inferred);
+                found.push(Constructed {
+                    class: *class,
+                    at,
+                    grade,
+                });
+            }
+        }
+    }
+    found
 }
 
 fn is_built(evaluator: &Evaluator<'_>, at: ExpressionRef, class: ScopeRef) -> bool {

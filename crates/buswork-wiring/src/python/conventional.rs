@@ -22,11 +22,11 @@ pub(crate) fn says(name: &str) -> Option<Says> {
         {
             Some(Says::Publishes)
         }
-        "on" | "once" | "subscribe" | "listen" | "observe" => Some(Says::Subscribes),
-        "register" | "add" | "connect" | "attach" | "bind" if is_about_handlers => {
+        "register" | "add" | "connect" | "attach" | "bind" if !is_about_handlers => None,
+        "on" | "once" | "subscribe" | "listen" | "observe" | "register" | "add" | "connect"
+        | "attach" | "bind" | "addListener" | "addEventListener" | "registerHandler" => {
             Some(Says::Subscribes)
         }
-        "addListener" | "addEventListener" | "registerHandler" => Some(Says::Subscribes),
         _ => None,
     }
 }
@@ -38,9 +38,10 @@ pub(crate) fn only_subscribes(name: &str) -> bool {
         .split_once('_')
         .map_or((name, ""), |(first, rest)| (first, rest));
     match first {
-        "subscribe" | "on" | "once" => true,
         "add" | "register" | "attach" => super::parse::speaks_of_handlers(rest),
-        "addListener" | "addEventListener" | "registerHandler" => true,
+        "subscribe" | "on" | "once" | "addListener" | "addEventListener" | "registerHandler" => {
+            true
+        }
         _ => false,
     }
 }

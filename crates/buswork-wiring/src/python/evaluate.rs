@@ -31,13 +31,16 @@ const DEEPEST: u32 = 48;
 /// Alternatives kept of one expression.
 const MOST: usize = 48;
 
+/// A variable, by its scope and name, and the value that it is held at.
+pub(crate) type Held = ((ScopeRef, u32), ExpressionRef);
+
 /// What is known where an expression is evaluated.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Context {
     /// The class of `self`, where that is a subclass of the one that the code stands in.
     pub(crate) this: Option<ScopeRef>,
     /// Values of loop variables that are held still, by scope and name.
-    pub(crate) fixed: Option<Rc<Vec<((ScopeRef, u32), ExpressionRef)>>>,
+    pub(crate) fixed: Option<Rc<Vec<Held>>>,
     /// Whether parameters come out as themselves: for following an argument back to the callers.
     pub(crate) parameters: bool,
 }
@@ -150,7 +153,7 @@ impl<'p> Evaluator<'p> {
         let facts = self.project.facts(at.file);
         let there = |id| ExpressionRef { file: at.file, id };
         match facts.kind(at.id) {
-            ExpressionKind::Nothing | ExpressionKind::None => Vec::new(),
+            ExpressionKind::Nothing | ExpressionKind::None | ExpressionKind::Other(_) => Vec::new(),
             ExpressionKind::Name(name) => self.name(at, *name, context),
             ExpressionKind::Attribute(of, name) => {
                 self.attribute_of(there(*of), *name, at, context)
@@ -180,7 +183,7 @@ impl<'p> Evaluator<'p> {
                     .map(|&part| self.evaluate(there(part), context));
                 let found: Vec<_> = found.filter(|found| !found.is_empty()).collect();
                 let grade = if found.len() > 1 {
-                    Grade::Inferred
+                    Grade::Possible
                 } else {
                     Grade::Certain
                 };
@@ -213,7 +216,6 @@ impl<'p> Evaluator<'p> {
             ExpressionKind::Await(value)
             | ExpressionKind::Assign(_, value)
             | ExpressionKind::Starred(value) => self.evaluate(there(*value), context).to_vec(),
-            ExpressionKind::Other(_) => Vec::new(),
         }
     }
 

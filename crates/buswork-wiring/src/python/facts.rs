@@ -29,6 +29,10 @@ pub(crate) struct Facts {
 
 /// What is known of a file at a glance: enough to tell whether its [`Facts`] are needed.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a hint of its own, and they make no state"
+)]
 pub(crate) struct Summary {
     /// Lines in the file.
     pub(crate) lines: u32,
@@ -51,6 +55,10 @@ pub(crate) struct Summary {
     pub(crate) dispatched_by_type: Words,
     /// Whether a table is written down whose name speaks of handlers.
     pub(crate) has_tables: bool,
+    /// Whether a function within a function sets an attribute of something it gets.
+    pub(crate) has_marks: bool,
+    /// Whether something of a type like `Handler[Event]` is said in a call.
+    pub(crate) has_handler_types: bool,
     /// Whether it has a test `__name__ == "__main__"`.
     pub(crate) is_program: bool,
     /// Syntax errors and the like, with their lines.

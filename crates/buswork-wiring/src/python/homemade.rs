@@ -104,7 +104,8 @@ impl Homemade {
     }
 }
 
-fn is_event_name(name: &str) -> bool {
+/// Whether a name speaks of events.
+pub(crate) fn is_event_name(name: &str) -> bool {
     let name = name.to_lowercase();
     ["event", "signal", "topic", "message", "command"]
         .iter()
@@ -157,12 +158,12 @@ impl Evaluator<'_> {
             let ExpressionKind::Attribute(of, name) = facts.kind(*function) else {
                 continue;
             };
-            let added = arguments.iter().filter_map(|argument| match argument {
+            let mut added = arguments.iter().filter_map(|argument| match argument {
                 Argument::Positional(value) => Some(*value),
                 _ => None,
             });
             let added = match facts.text(*name) {
-                "append" | "add" | "appendleft" | "push" => added.last(),
+                "append" | "add" | "appendleft" | "push" => added.next_back(),
                 "insert" => { added }.nth(1),
                 _ => None,
             };
@@ -177,7 +178,7 @@ impl Evaluator<'_> {
                 at: there(call),
                 replaces: false,
             };
-            into.extend(self.registration(entry, wanted));
+            into.extend(self.registration(&entry, wanted));
         }
         for statement in &here.statements {
             let StatementKind::Bind { target, value } = statement.kind else {
@@ -198,11 +199,11 @@ impl Evaluator<'_> {
                 at: there(target),
                 replaces,
             };
-            into.extend(self.registration(entry, wanted));
+            into.extend(self.registration(&entry, wanted));
         }
     }
 
-    fn registration(&self, entry: Entry, wanted: &FxHashSet<&Table>) -> Option<Registration> {
+    fn registration(&self, entry: &Entry, wanted: &FxHashSet<&Table>) -> Option<Registration> {
         let tables = self.tables(entry.table);
         if !tables.iter().any(|table| wanted.contains(table)) {
             return None;
@@ -210,7 +211,7 @@ impl Evaluator<'_> {
         let handler = self.handler_in(entry.value)?;
         let Entry {
             key, at, replaces, ..
-        } = entry;
+        } = *entry;
         Some(Registration {
             tables,
             key,
@@ -421,7 +422,8 @@ impl Evaluator<'_> {
             if !by_any_key && key != KeyOf::Class {
                 continue;
             }
-            if !self.is_called(at, scope) {
+            let is_given = speaks_of_handlers(name) && self.is_given_back(at, scope);
+            if !is_given && !self.is_called(at, scope) {
                 continue;
             }
             let tables = self.tables(table);
@@ -492,6 +494,25 @@ impl Evaluator<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Whether a function gives back what it looks up, for its callers to call.
+    fn is_given_back(&self, looked_up: ExpressionRef, scope: ScopeRef) -> bool {
+        let facts = self.project.facts(scope.file);
+        facts
+            .scope(scope.id)
+            .statements
+            .iter()
+            .any(|statement| match statement.kind {
+                StatementKind::Return(value) => {
+                    let value = ExpressionRef {
+                        file: scope.file,
+                        id: value,
+                    };
+                    self.comes_from(value, looked_up, 0)
+                }
+                _ => false,
+            })
     }
 
     /// Whether what is looked up is called: itself, an element of it, or handed on to be called.

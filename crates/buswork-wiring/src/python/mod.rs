@@ -91,7 +91,7 @@ pub(crate) fn link(
     let evaluator = evaluate::Evaluator::new(&project);
     let sites = sites::find(&evaluator, adapters);
     let reach = reach::Reach::of(&project, entry_points);
-    let mut wiring = assemble::assemble(&evaluator, sites, &reach);
+    let mut wiring = assemble::assemble(&evaluator, &sites, &reach);
     wiring.scope.python_files = count;
     wiring.scope.lines = lines;
     wiring.problems = problems;

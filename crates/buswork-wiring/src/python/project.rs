@@ -53,7 +53,7 @@ struct Names {
     /// Other names of things, by their last names: of `register = self.register_listener` and
     /// `from shop import emit as send`, the second by the first.
     aliases: FxHashMap<Name, Vec<Name>>,
-    names: FxHashMap<String, Name>,
+    by_text: FxHashMap<String, Name>,
 }
 
 /// All files, and the index over them.
@@ -224,7 +224,7 @@ impl Project {
 
     /// A name in a file's table of names; none if the file never says it.
     pub(crate) fn name_in(&self, file: FileId, name: &str) -> Option<Name> {
-        self.names(file).names.get(name).copied()
+        self.names(file).by_text.get(name).copied()
     }
 
     /// Indices of the statements of a scope that bind a name, in order.
@@ -236,7 +236,7 @@ impl Project {
     /// All calls in a file of something of this last name, under that or another name.
     pub(crate) fn calls_of(&self, file: FileId, name: &str) -> Vec<ExpressionRef> {
         let there = self.names(file);
-        let Some(&name) = there.names.get(name) else {
+        let Some(&name) = there.by_text.get(name) else {
             return Vec::new();
         };
         let aliases = there.aliases.get(&name).into_iter().flatten();
@@ -351,7 +351,7 @@ impl Names {
             stars,
             calls,
             aliases,
-            names,
+            by_text: names,
         }
     }
 }

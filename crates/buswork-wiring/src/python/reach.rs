@@ -140,9 +140,9 @@ fn uses(evaluator: &Evaluator<'_>, file: FileId, class: ScopeRef, name: &str) ->
     let facts = evaluator.project.facts(file);
     let annotations: FxHashSet<u32> = annotations(facts);
     (0..).zip(&facts.expressions).any(|(id, expression)| {
-        let named = match expression.kind {
-            ExpressionKind::Name(found) | ExpressionKind::Attribute(_, found) => found,
-            _ => return false,
+        let (ExpressionKind::Name(named) | ExpressionKind::Attribute(_, named)) = expression.kind
+        else {
+            return false;
         };
         if facts.text(named) != name || annotations.contains(&id) {
             return false;
@@ -229,9 +229,8 @@ fn imported(project: &Project, file: FileId, import: &str) -> Vec<FileId> {
     let level = u32::try_from(level).unwrap_or_default();
     let mut result = Vec::new();
     let mut end = 0;
-    let parts: Vec<&str> = dotted.split('.').collect();
-    for index in 0..parts.len() {
-        end = end + parts[index].len() + usize::from(index > 0);
+    for (index, part) in dotted.split('.').enumerate() {
+        end = end + part.len() + usize::from(index > 0);
         result.extend(project.import(file, level, &dotted[..end]));
     }
     if level > 0 {

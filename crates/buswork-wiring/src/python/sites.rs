@@ -6,7 +6,9 @@ mod follow;
 mod guessed;
 mod identity;
 mod marks;
+mod reflected;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -121,6 +123,9 @@ pub(crate) fn find(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Sites {
     finder.start_named_classes();
     finder.work_off();
     finder.start_unknown();
+    finder.start_containers();
+    finder.work_off();
+    finder.start_reflected();
     finder.work_off();
     finder.start_unknown_publishes();
     finder.work_off();
@@ -169,15 +174,18 @@ fn spoken(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Vec<Adapter> {
     result
 }
 
+/// A call that was gone back to, for a parameter of what it calls.
+type Passed = (ExpressionRef, SiteKind, Option<(ScopeRef, usize)>);
+
 struct Finder<'a, 'p> {
     evaluator: &'a Evaluator<'p>,
     adapters: &'a [Adapter],
     protocols: Vec<Rc<Protocol>>,
     found: Sites,
     pending: Vec<Site>,
-    seen: FxHashSet<(ExpressionRef, SiteKind, Option<(ScopeRef, usize)>)>,
+    seen: FxHashSet<Passed>,
     /// By file: the function under each decorator.
-    decorated: FxHashMap<u32, Rc<FxHashMap<u32, ScopeRef>>>,
+    decorated: FxHashMap<u32, Rc<BTreeMap<u32, ScopeRef>>>,
 }
 
 impl Finder<'_, '_> {
@@ -186,7 +194,7 @@ impl Finder<'_, '_> {
         while let Some(site) = self.pending.pop() {
             match site.kind {
                 SiteKind::Publish => self.publish(site),
-                SiteKind::Subscribe => self.subscribe(site),
+                SiteKind::Subscribe => self.subscribe(&site),
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The wiring, through its public face; a file a theme.
 
+mod adapters;
 mod config;
 mod confirm;
 mod diff;

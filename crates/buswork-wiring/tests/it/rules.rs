@@ -3,6 +3,7 @@
 mod crossing;
 mod cycles;
 mod handlers;
+mod page;
 mod registered;
 mod suppressed;
 mod table;

@@ -1,6 +1,6 @@
 //! What is told of an event and of a handler besides their edges.
 
-use super::super::evaluate::{Ancestor, Evaluator, Value};
+use super::super::evaluate::{Ancestor, Context, Evaluator, Value};
 use super::super::facts::{ExpressionKind, ParameterKind, ScopeKind, StatementKind};
 use super::super::flow::{Flow, Reached};
 use super::super::project::{ExpressionRef, ScopeRef};
@@ -60,9 +60,8 @@ impl Assembly<'_, '_> {
             _ => path.to_owned(),
         };
         let kind = match id {
-            EventId::Class(_) => EventKind::Class,
             EventId::Outside(path) if path.contains("signal") => EventKind::Signal,
-            EventId::Outside(_) => EventKind::Class,
+            EventId::Class(_) | EventId::Outside(_) => EventKind::Class,
             EventId::Signal(..) => EventKind::Signal,
             EventId::Name(_) => EventKind::Name,
             EventId::Template(_) => EventKind::Template,
@@ -246,7 +245,7 @@ impl Assembly<'_, '_> {
             let Some(list) = self.evaluator.arguments(at).named("publishes") else {
                 continue;
             };
-            let found = self.evaluator.elements(list, &self.context());
+            let found = self.evaluator.elements(list, &Context::default());
             let names = declared.get_or_insert_default();
             names.extend(found.iter().filter_map(|fact| match &fact.value {
                 Value::Class(class) => Some(self.evaluator.dotted_path_of(*class)),
@@ -256,22 +255,29 @@ impl Assembly<'_, '_> {
         }
         let comments = &self.evaluator.project.file(function.file).summary.comments;
         for (line, text) in comments {
-            let Some(list) = text.strip_prefix("wiring:").map(str::trim) else {
+            if !(scope.line..=scope.end).contains(line) {
                 continue;
-            };
-            let Some(list) = list.strip_prefix("publishes") else {
-                continue;
-            };
-            if (scope.line..=scope.end).contains(line) {
+            }
+            if let Some(given) = declared_names(text) {
                 let names = declared.get_or_insert_default();
-                let given = list
-                    .split(',')
-                    .map(str::trim)
-                    .filter(|name| !name.is_empty());
-                names.extend(given.map(|name| self.event_named(function.file, name)));
+                names.extend(
+                    given
+                        .iter()
+                        .map(|name| self.event_named(function.file, name)),
+                );
             }
         }
         declared
+    }
+
+    /// The event that a name means in a file.
+    pub(super) fn event_called(&self, file: u32, name: &str) -> EventId {
+        let found = self.evaluator.member_of_module(file, name);
+        let class = found.iter().find_map(|fact| match fact.value {
+            Value::Class(class) => Some(EventId::Class(class)),
+            _ => None,
+        });
+        class.unwrap_or_else(|| EventId::Name(name.into()))
     }
 
     fn event_named(&self, file: u32, name: &str) -> String {
@@ -347,6 +353,19 @@ impl Assembly<'_, '_> {
         }
         result
     }
+}
+
+/// The names of `wiring: publishes A, B`.
+pub(super) fn declared_names(comment: &str) -> Option<Vec<String>> {
+    let list = comment
+        .strip_prefix("wiring:")?
+        .trim_start()
+        .strip_prefix("publishes")?;
+    let names = list
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    Some(names.map(str::to_owned).collect())
 }
 
 /// What is wrong with the parameters of a handler, if it cannot take one event.

@@ -23,6 +23,9 @@ enum Assignment {
     Annotation(ExpressionRef),
 }
 
+/// Classes below another that are asked for a method that it lacks.
+const MOST_BELOW: usize = 12;
+
 /// Something added to a collection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Added {
@@ -89,18 +92,20 @@ impl Evaluator<'_> {
                 )]
             }
             Value::Class(class) => self.class_attribute(*class, name, context),
-            Value::Object(class) => self.object_attribute(*class, name, context),
             Value::Member(..) if matches!(name, "value" | "name") => {
                 vec![Fact::certain(of.clone())]
             }
-            Value::Member(class, _) => self.object_attribute(*class, name, context),
+            Value::Object(class) | Value::Member(class, _) => {
+                self.object_attribute(*class, name, context)
+            }
             _ => Vec::new(),
         }
     }
 
     fn class_attribute(&self, class: ScopeRef, name: &str, context: &Context) -> Vec<Fact> {
         let Some((owner, bindings)) = self.member(class, name) else {
-            return self.outside_attribute(class, name);
+            let found = self.assigned_attribute(class, name, context);
+            return found.unwrap_or_else(|| self.outside_attribute(class, name));
         };
         let context = context.within(Some(class));
         let mut result = Vec::new();
@@ -128,20 +133,9 @@ impl Evaluator<'_> {
 
     fn object_attribute(&self, class: ScopeRef, name: &str, context: &Context) -> Vec<Fact> {
         let inner = context.within(Some(class));
-        let mut result = Vec::new();
-        for ancestor in self.ancestors(class).iter() {
-            let Ancestor::Here(ancestor) = ancestor else {
-                continue;
-            };
-            let assigned = self.assigned(*ancestor);
-            for assignment in assigned.values.get(name).into_iter().flatten() {
-                let found = match assignment {
-                    Assignment::Value(value) => self.evaluate(*value, &inner).to_vec(),
-                    Assignment::Annotation(annotation) => self.typed(*annotation, &inner),
-                };
-                result.extend(found.iter().map(|fact| fact.at_most(Grade::Inferred)));
-            }
-        }
+        let assigned = self.assigned_attribute(class, name, context);
+        let is_assigned = assigned.is_some();
+        let mut result = assigned.unwrap_or_default();
         if let Some((_, bindings)) = self.member(class, name) {
             for binding in &bindings {
                 match binding {
@@ -156,9 +150,10 @@ impl Evaluator<'_> {
                         let is_field = found.iter().all(|fact| {
                             matches!(fact.value, Value::ExternalObject(..) | Value::External(_))
                         });
-                        match is_field {
-                            true => result.extend(self.typed(*annotation, &inner)),
-                            false => result.extend(found.iter().cloned()),
+                        if is_field {
+                            result.extend(self.typed(*annotation, &inner))
+                        } else {
+                            result.extend(found.iter().cloned())
                         }
                     }
                     Binding::Annotated {
@@ -180,8 +175,56 @@ impl Evaluator<'_> {
         if !telling.is_empty() {
             return telling;
         }
-        let outside = self.outside_attribute(class, name);
-        if result.is_empty() { outside } else { result }
+        if result.is_empty() && !is_assigned {
+            let below = self.attribute_below(class, name);
+            return if below.is_empty() {
+                self.outside_attribute(class, name)
+            } else {
+                below
+            };
+        }
+        result
+    }
+
+    /// A method that a class lacks, but classes below it have: what is known of the object is less
+    /// than the code knows.
+    fn attribute_below(&self, class: ScopeRef, name: &str) -> Vec<Fact> {
+        let below = self.descendants(class);
+        if below.len() > MOST_BELOW {
+            return Vec::new();
+        }
+        let methods = below.into_iter().skip(1).filter_map(|class| {
+            let scope = self.method(class, name)?;
+            let this = Some(Box::new(class));
+            Some(Fact::of(Value::Function { scope, this }, Grade::Possible))
+        });
+        methods.collect()
+    }
+
+    /// What methods assign to an attribute of `self` or `cls`; none if nothing does.
+    fn assigned_attribute(
+        &self,
+        class: ScopeRef,
+        name: &str,
+        context: &Context,
+    ) -> Option<Vec<Fact>> {
+        let inner = context.within(Some(class));
+        let mut result = None;
+        for ancestor in self.ancestors(class).iter() {
+            let Ancestor::Here(ancestor) = ancestor else {
+                continue;
+            };
+            let assigned = self.assigned(*ancestor);
+            for assignment in assigned.values.get(name).into_iter().flatten() {
+                let found = match assignment {
+                    Assignment::Value(value) => self.evaluate(*value, &inner).to_vec(),
+                    Assignment::Annotation(annotation) => self.typed(*annotation, &inner),
+                };
+                let list: &mut Vec<Fact> = result.get_or_insert_default();
+                list.extend(found.iter().map(|fact| fact.at_most(Grade::Inferred)));
+            }
+        }
+        result
     }
 
     pub(crate) fn is_property(&self, method: ScopeRef) -> bool {

@@ -455,7 +455,7 @@ impl Evaluator<'_> {
                 let elements = Value::Elements(found.into());
                 return vec![Fact::of(elements, Grade::Inferred)];
             }
-            if found.iter().any(|fact| fact.is_telling()) {
+            if found.iter().any(super::values::Fact::is_telling) {
                 return found;
             }
         }
@@ -467,7 +467,7 @@ impl Evaluator<'_> {
             let found = self.evaluate(there(default), &Context::default());
             result.extend(found.iter().map(|fact| fact.at_most(Grade::Inferred)));
         }
-        result.extend(self.from_callers(function, index));
+        result.extend(self.handed_over_by_callers(function, index));
         if result.is_empty() {
             result.push(Fact::of(Value::Parameter(function, index), Grade::Inferred));
         }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::super::conventional::{is_bus_name, says};
 use super::super::facts::{
     Argument, ExpressionKind, Facts, NOTHING, ParameterKind, ScopeKind, StatementKind, Yield,
 };
@@ -15,6 +16,9 @@ const MOST_CALLERS: usize = 4_000;
 
 /// A name that is called in more files than this says nothing about a parameter.
 const MOST_FILES: usize = 24;
+
+/// A method with more namesakes than this is not found by its name alone.
+const MOST_NAMESAKES: usize = 2;
 
 /// A call of a function, found by its name.
 #[derive(Debug, Clone, Copy)]
@@ -419,6 +423,7 @@ impl<'p> Evaluator<'p> {
                 let found = handed(first);
                 let classes = found.iter().filter_map(|fact| match fact.value {
                     Value::Object(class) => Some(Fact::of(Value::Class(class), fact.grade)),
+                    Value::Parameter(..) => Some(fact.clone()),
                     _ => None,
                 });
                 classes.collect()
@@ -444,9 +449,9 @@ impl<'p> Evaluator<'p> {
             scope.id = facts.scope(scope.id).parent;
         }
         let above = self.ancestors(scope);
-        let above = above.iter().skip(1).find_map(|ancestor| match ancestor {
-            Ancestor::Here(class) => Some(Value::Object(*class)),
-            Ancestor::Outside(path) => Some(Value::ExternalObject(path.clone(), None)),
+        let above = above.get(1).map(|ancestor| match ancestor {
+            Ancestor::Here(class) => Value::Object(*class),
+            Ancestor::Outside(path) => Value::ExternalObject(path.clone(), None),
         });
         above.map(Fact::certain).into_iter().collect()
     }
@@ -485,14 +490,15 @@ impl<'p> Evaluator<'p> {
             return Some(found);
         }
         match parameter.kind {
-            ParameterKind::Plain => arguments.positional(index.checked_sub(caller.bound.into())?),
-            ParameterKind::Rest => arguments.positional(index.checked_sub(caller.bound.into())?),
+            ParameterKind::Plain | ParameterKind::Rest => {
+                arguments.positional(index.checked_sub(caller.bound.into())?)
+            }
             ParameterKind::KeywordOnly | ParameterKind::KeywordRest => None,
         }
     }
 
     /// What callers hand over for a parameter.
-    pub(super) fn from_callers(&self, function: ScopeRef, index: usize) -> Vec<Fact> {
+    pub(super) fn handed_over_by_callers(&self, function: ScopeRef, index: usize) -> Vec<Fact> {
         let name = self.name_of(function);
         let called = match self.class_of_method(function) {
             Some(class) if name == "__init__" => self.name_of(class),
@@ -569,7 +575,7 @@ impl<'p> Evaluator<'p> {
         if candidates.len() > MOST_CALLERS {
             return Vec::new();
         }
-        let is_only = self.project.count_named(own) == 1;
+        let is_only = self.project.count_named(own) <= MOST_NAMESAKES;
         let callers = candidates.into_iter();
         callers
             .filter_map(|call| self.caller(call, function, class, is_only))
@@ -596,23 +602,27 @@ impl<'p> Evaluator<'p> {
                         bound,
                     });
                 }
-                Value::Class(built) if class.is_some() => {
-                    if self.method(*built, "__init__") == Some(function) {
-                        return Some(Caller {
-                            call,
-                            grade: fact.grade,
-                            bound: true,
-                        });
-                    }
+                Value::Class(built)
+                    if class.is_some() && self.method(*built, "__init__") == Some(function) =>
+                {
+                    return Some(Caller {
+                        call,
+                        grade: fact.grade,
+                        bound: true,
+                    });
                 }
                 _ => {}
             }
         }
         let is_known = found.iter().any(Fact::is_telling);
-        let is_method_call = matches!(
-            self.project.facts(callee.file).kind(callee.id),
-            ExpressionKind::Attribute(..)
-        );
+        let facts = self.project.facts(callee.file);
+        let is_method_call = match facts.kind(callee.id) {
+            // `button.connect(…)`: a name that buses share with everything is not enough.
+            ExpressionKind::Attribute(of, name) => {
+                says(facts.text(*name)).is_none() || facts.last_name(*of).is_some_and(is_bus_name)
+            }
+            _ => false,
+        };
         (!is_known && is_only && class.is_some() && is_method_call).then_some(Caller {
             call,
             grade: Grade::Possible,

@@ -16,6 +16,10 @@ impl Reader {
         self.deeper(NOTHING, |reader| reader.shallow(node))
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a flat table: a kind of expression, and what is kept of it"
+    )]
     fn shallow(&mut self, node: &Expr) -> ExpressionId {
         let kind = match node {
             Expr::Name(name) => ExpressionKind::Name(self.intern(&name.id)),

@@ -68,6 +68,10 @@ struct Look<'a> {
 }
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a hint of its own, and they make no state"
+)]
 struct Glance<'a> {
     /// The last name of the receiver, empty without one, and that of what is called.
     called: Vec<(&'a str, &'a str)>,
@@ -92,6 +96,8 @@ struct Glance<'a> {
     global: FxHashSet<&'a str>,
     functions_deep: u32,
     has_tables: bool,
+    has_marks: bool,
+    has_handler_types: bool,
     is_program: bool,
     depth: u32,
     too_deep: bool,
@@ -140,6 +146,8 @@ impl<'a> Glance<'a> {
             added: distinct(self.added).into_iter().collect(),
             set: distinct(self.set).into_iter().collect(),
             has_tables: self.has_tables,
+            has_marks: self.has_marks,
+            has_handler_types: self.has_handler_types,
             is_program: self.is_program,
             ..Summary::default()
         }
@@ -183,7 +191,10 @@ impl<'a> Glance<'a> {
                 }
             }
         }
+        let mut given = call.arguments.args.iter();
+        self.has_handler_types |= given.any(is_handler_type);
         for keyword in &call.arguments.keywords {
+            self.has_handler_types |= is_handler_type(&keyword.value);
             let is_named = keyword
                 .arg
                 .as_deref()
@@ -235,6 +246,11 @@ impl<'a> Glance<'a> {
                 self.flows.extend(variable(value).map(|from| (name, from)));
             }
             _ => {}
+        }
+        if let Expr::Attribute(attribute) = target
+            && let Expr::Name(of) = &*attribute.value
+        {
+            self.has_marks |= self.functions_deep > 1 && of.id.as_str() != "self";
         }
         if let Expr::Dict(_) = value {
             self.has_tables |= last_name(target).is_some_and(super::speaks_of_handlers);
@@ -362,6 +378,14 @@ impl<'a> Visitor<'a> for Glance<'a> {
                     self.assigned(&node.target, value);
                 }
             }
+            Stmt::Return(node) => {
+                let look = node
+                    .value
+                    .as_deref()
+                    .and_then(|value| self.looked_up(value));
+                let is_named = |look: &Look<'_>| super::speaks_of_handlers(look.table);
+                self.dispatched.extend(look.filter(is_named));
+            }
             Stmt::For(node) => self.iterated(&node.target, &node.iter),
             Stmt::If(node) => self.is_program |= is_main_test(&node.test),
             Stmt::Import(_) | Stmt::ImportFrom(_) => return self.import(statement),
@@ -446,6 +470,14 @@ fn entry(expression: &Expr) -> Option<&Expr> {
         Expr::BoolOp(operation) => operation.values.iter().find_map(entry),
         _ => None,
     }
+}
+
+/// Whether this is `Handler[Event]`.
+fn is_handler_type(expression: &Expr) -> bool {
+    let Expr::Subscript(subscript) = expression else {
+        return false;
+    };
+    last_name(&subscript.value).is_some_and(super::speaks_of_handlers)
 }
 
 /// Whether this is `type(x)`, `x.__class__` or the like.

@@ -26,6 +26,10 @@ impl Reader {
         });
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a flat table: a kind of statement, and what is kept of it"
+    )]
     fn statement(&mut self, statement: &Stmt) {
         match statement {
             Stmt::FunctionDef(function) => self.function(function),

@@ -1,9 +1,10 @@
 //! Where sites begin: calls and decorators that an adapter knows, tables that are written down, and
 //! the functions of a homemade bus.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use super::super::evaluate::{Context, Fact, Value};
 use super::super::facts::{ExpressionKind, Facts};
@@ -293,10 +294,10 @@ impl Finder<'_, '_> {
         })
     }
 
-    fn decorated(&mut self, file: u32) -> Rc<FxHashMap<u32, ScopeRef>> {
+    fn decorated(&mut self, file: u32) -> Rc<BTreeMap<u32, ScopeRef>> {
         let facts = self.evaluator.project.facts(file);
         let entry = self.decorated.entry(file).or_insert_with(|| {
-            let mut map = FxHashMap::default();
+            let mut map = BTreeMap::new();
             for (id, scope) in (0..).zip(&facts.scopes) {
                 for &decorator in &scope.decorators {
                     map.insert(decorator, ScopeRef { file, id });

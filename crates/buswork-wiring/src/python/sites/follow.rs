@@ -36,12 +36,15 @@ impl Finder<'_, '_> {
             return;
         }
         for fact in self.annotated(&site.event) {
+            if self.is_any_of_several(&fact) {
+                continue;
+            }
             if let Some(event) = self.evaluator.published_event(&fact, &site.adapter) {
                 is_resolved = true;
                 self.add_publish(&site, event, &fact.at_most(Grade::Inferred));
             }
         }
-        if !is_resolved && site.through.is_empty() {
+        if !is_resolved && site.grade != Grade::Possible {
             let reason = self.reason(&site.event, handed_on);
             self.found.unresolved.push((site, reason));
         }
@@ -257,6 +260,16 @@ impl Finder<'_, '_> {
         found.filter(Fact::is_telling).collect()
     }
 
+    /// Whether all that is known of an event is that its class is one of those below a base.
+    fn is_any_of_several(&self, fact: &Fact) -> bool {
+        match fact.value {
+            Value::Object(class) if fact.made.is_none() => {
+                self.evaluator.descendants(class).len() > 1
+            }
+            _ => false,
+        }
+    }
+
     fn reason(&self, operand: &Operand, handed_on: Option<(ScopeRef, usize)>) -> String {
         if let Some((function, index)) = handed_on {
             let facts = self.evaluator.project.facts(function.file);
@@ -279,22 +292,22 @@ impl Finder<'_, '_> {
     }
 
     /// Works a subscribing site out.
-    pub(super) fn subscribe(&mut self, site: Site) {
-        for row in self.rows(&site) {
-            self.subscribe_row(row);
+    pub(super) fn subscribe(&mut self, site: &Site) {
+        for row in self.rows(site) {
+            self.subscribe_row(&row);
         }
     }
 
-    fn subscribe_row(&mut self, site: Site) {
+    fn subscribe_row(&mut self, site: &Site) {
         let Some(handler_operand) = site.handler.clone() else {
             return;
         };
-        let events = self.values(&site.event, &site);
-        let handlers = self.values(&handler_operand, &site);
+        let events = self.values(&site.event, site);
+        let handlers = self.values(&handler_operand, site);
         let event_parameter = parameter_in(&events);
         let handler_parameter = parameter_in(&handlers);
         if let Some(function) = self.wrapper(event_parameter, handler_parameter)
-            && self.subscribers(&site, function, event_parameter, handler_parameter)
+            && self.subscribers(site, function, event_parameter, handler_parameter)
         {
             return;
         }
@@ -336,10 +349,10 @@ impl Finder<'_, '_> {
             has_event = true;
             for (handler_fact, (handler, of)) in &resolved {
                 is_resolved = true;
-                self.add_subscription(&site, &event, fact, handler, handler_fact, *of);
+                self.add_subscription(site, &event, fact, handler, handler_fact, *of);
             }
         }
-        if !is_resolved && site.through.is_empty() {
+        if !is_resolved && site.grade != Grade::Possible {
             let reason = if has_event {
                 self.reason(&handler_operand, handler_parameter)
             } else {
@@ -347,7 +360,7 @@ impl Finder<'_, '_> {
             };
             self.found
                 .unresolved
-                .push((site, reason.replace("with an event", "with any")));
+                .push((site.clone(), reason.replace("with an event", "with any")));
         }
     }
 

@@ -1,14 +1,16 @@
 //! Buses that are known by the names of their methods only: classes that have one to subscribe and
 //! one to publish, and calls on objects of which nothing is known.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use super::super::conventional::{Says, is_bus_name, is_handler_name, only_subscribes, says};
 use super::super::evaluate::{Context, Fact, Value};
-use super::super::facts::{ExpressionKind, ParameterKind, ScopeKind};
+use super::super::facts::{ExpressionKind, NOTHING, ParameterKind, ScopeKind, StatementKind};
 use super::super::homemade::KeyOf;
+use super::super::parse::speaks_of_handlers;
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::{EventId, Finder, Operand, Protocol, Site};
 use crate::adapters::Key;
@@ -23,7 +25,7 @@ struct Method {
 }
 
 impl Finder<'_, '_> {
-    fn by_name_protocol() -> Rc<Protocol> {
+    pub(super) fn by_name_protocol() -> Rc<Protocol> {
         Rc::new(Protocol {
             name: "by name".to_owned(),
             events: Key::Any,
@@ -78,15 +80,29 @@ impl Finder<'_, '_> {
             let mut site = Site::new(kind, at, &name, protocol);
             site.grade = Grade::Inferred;
             let event = (method.function, method.event);
-            match method.handler {
-                None => {
+            match (method.says, method.handler) {
+                (Says::Publishes, _) => {
                     self.callers_of(&site, method.function, method.event, protocol);
                 }
-                Some(handler) => {
+                (Says::Subscribes, Some(handler)) => {
                     let handler = (method.function, handler);
                     self.subscribers(&site, method.function, Some(event), Some(handler));
                 }
+                (Says::Subscribes, None) => self.decorators(&site, event),
             }
+        }
+    }
+
+    /// Goes on at the calls of a method that gives a decorator for an event.
+    fn decorators(&mut self, site: &Site, (function, event): (ScopeRef, usize)) {
+        for caller in self.evaluator.callers(function).iter() {
+            let Some(argument) = self.evaluator.argument_for(caller, function, event) else {
+                continue;
+            };
+            let mut next = site.clone();
+            next.at = caller.call;
+            next.event = Operand::one(argument);
+            self.apply(next);
         }
     }
 
@@ -109,23 +125,20 @@ impl Finder<'_, '_> {
             .iter()
             .find(|(_, name)| !is_handler_name(name))
             .map(|(index, _)| *index)?;
-        match says {
-            Says::Subscribes => {
-                let handler = Some(handler?);
-                Some(Method {
-                    function,
-                    says,
-                    event,
-                    handler,
-                })
-            }
-            Says::Publishes => Some(Method {
-                function,
-                says,
-                event,
-                handler: None,
-            }),
+        // One that takes no handler gives a decorator, if it gives anything.
+        let gives = scope.statements.iter().any(
+            |statement| matches!(statement.kind, StatementKind::Return(value) if value != NOTHING),
+        );
+        if says == Says::Subscribes && handler.is_none() && !(gives && plain.len() == 1) {
+            return None;
         }
+        let handler = handler.filter(|_| says == Says::Subscribes);
+        Some(Method {
+            function,
+            says,
+            event,
+            handler,
+        })
     }
 
     /// Calls on something unknown that look like subscribing: an event and a function, by a name that
@@ -173,11 +186,17 @@ impl Finder<'_, '_> {
             _ => false,
         });
         let events = self.evaluator.evaluate(event, &Context::default());
-        let is_event = events.iter().any(|fact| {
-            matches!(
-                fact.value,
-                Value::Class(_) | Value::Text(_) | Value::Template(_) | Value::Member(..)
-            )
+        // A name may be the key of any registry; a class with a handler is told by both.
+        let by_name = !speaks_of_handlers(name)
+            || name.contains("listener")
+            || name.contains("Listener")
+            || self
+                .receiver_name(at)
+                .is_some_and(|receiver| is_bus_name(&receiver));
+        let is_event = events.iter().any(|fact| match fact.value {
+            Value::Class(_) => true,
+            Value::Text(_) | Value::Template(_) | Value::Member(..) => by_name,
+            _ => false,
         });
         if !is_handler || !is_event {
             return None;
@@ -209,10 +228,12 @@ impl Finder<'_, '_> {
 
     /// Calls on something unknown that look like publishing an event that somebody subscribes to.
     pub(super) fn start_unknown_publishes(&mut self) {
-        let mut known: FxHashMap<EventId, ()> = FxHashMap::default();
-        for subscription in &self.found.subscriptions {
-            known.insert(subscription.event.clone(), ());
-        }
+        let events = self
+            .found
+            .subscriptions
+            .iter()
+            .map(|subscription| subscription.event.clone());
+        let known: BTreeSet<EventId> = events.collect();
         if known.is_empty() {
             return;
         }
@@ -241,7 +262,7 @@ impl Finder<'_, '_> {
     fn unknown_publish(
         &self,
         at: ExpressionRef,
-        known: &FxHashMap<EventId, ()>,
+        known: &BTreeSet<EventId>,
         protocol: &Rc<Protocol>,
     ) -> Option<Site> {
         let name = self.unknown_method(at)?;
@@ -252,13 +273,13 @@ impl Finder<'_, '_> {
         let found = self.evaluator.evaluate(event, &Context::default());
         let is_known = |fact: &Fact| {
             match fact.value {
-            Value::Object(class) => known.keys().any(|event| {
+            Value::Object(class) => known.iter().any(|event| {
                 matches!(event, EventId::Class(known) if self.evaluator.is_subclass(class, *known))
             }),
             Value::Text(_) | Value::Member(..) => {
                 let receiver = self.receiver_name(at).unwrap_or_default();
                 let event = self.evaluator.published_event(fact, protocol);
-                event.is_some_and(|event| known.contains_key(&event))
+                event.is_some_and(|event| known.contains(&event))
                     && (is_bus_name(&receiver) || name == "emit")
             }
             _ => false,

@@ -132,9 +132,8 @@ impl Evaluator<'_> {
                 Some(EventId::Any)
             }
             Value::Text(text) if protocol.name == "buswork" => Some(EventId::Topic(text.clone())),
-            Value::Text(text) => Some(EventId::Name(text.clone())),
+            Value::Text(text) | Value::Literal(text) => Some(EventId::Name(text.clone())),
             Value::Template(text) => Some(EventId::Template(text.clone())),
-            Value::Literal(text) => Some(EventId::Name(text.clone())),
             Value::Member(class, name) => {
                 let path = format!("{}.{name}", self.name_of(*class));
                 Some(EventId::Name(path.into()))
@@ -216,14 +215,17 @@ impl Evaluator<'_> {
             .scope(expression.scope)
             .statements
             .get(expression.at as usize)?;
-        let (target, bound) = match statement.kind {
-            StatementKind::Bind { target, value } => (target, value),
-            StatementKind::Annotated {
-                target,
-                value: Some(value),
-                ..
-            } => (target, value),
-            _ => return None,
+        let (StatementKind::Bind {
+            target,
+            value: bound,
+        }
+        | StatementKind::Annotated {
+            target,
+            value: Some(bound),
+            ..
+        }) = statement.kind
+        else {
+            return None;
         };
         let is_it = bound == at.id
             || matches!(facts.kind(bound), ExpressionKind::Call(_, list) if list.len() == 1);

@@ -1,0 +1,209 @@
+use std::fs;
+use std::path::Path;
+
+use buswork_wiring::config::Config;
+
+use super::{edges, read};
+
+fn fixture(name: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/adapters");
+    let text = fs::read_to_string(folder.join(format!("{name}.py"))).unwrap();
+    let wiring = read(&[("shop.py", &text)], &Config::default());
+    assert_eq!(wiring.unresolved, [], "{name}");
+    assert_eq!(wiring.problems, [], "{name}");
+    let adapters = wiring.publishes.iter().map(|publish| &publish.adapter);
+    let mut adapters = adapters.chain(
+        wiring
+            .subscriptions
+            .iter()
+            .map(|subscription| &subscription.adapter),
+    );
+    let preset = if name == "abxbus" { "bubus" } else { name };
+    assert!(
+        adapters.all(|adapter| adapter == preset),
+        "{name}: {:?}",
+        wiring.subscriptions
+    );
+    edges(&wiring)
+}
+
+#[test]
+fn buswork() {
+    assert_eq!(
+        fixture("buswork"),
+        [
+            "shop:charge -post-> shop.InvoicePaid",
+            "shop:place -publish-> shop.OrderPlaced",
+            "shop:Warehouse.reserve -deliver-> shop.StockLow",
+            "shop:place -publish-> stock.low",
+            "shop.Event -subscribe-> shop:write_down",
+            "shop.InvoicePaid -on-> shop:tell",
+            "shop.OrderPlaced -handles-> shop:Warehouse.reserve",
+            "shop.OrderPlaced -on-> shop:charge",
+            "shop.StockLow -on-> shop:tell",
+            "stock.* -subscribe-> shop:by_topic",
+            "shop:Warehouse.reserve leads to shop.StockLow",
+            "shop:charge leads to shop.InvoicePaid",
+        ]
+    );
+}
+
+#[test]
+fn blinker() {
+    assert_eq!(
+        fixture("blinker"),
+        [
+            "shop:charge -send-> shop.invoice_paid",
+            "shop:place -send-> shop.order_placed",
+            "shop:place -send_async-> shop.stock_low",
+            "shop.invoice_paid -connect-> shop:send_receipt",
+            "shop.order_placed -connect-> shop:charge",
+            "shop.order_placed -connect_via-> shop:thank",
+            "shop.stock_low -connect-> shop:Warehouse.reorder",
+            "shop:charge leads to shop.invoice_paid",
+        ]
+    );
+}
+
+#[test]
+fn pyee() {
+    assert_eq!(
+        fixture("pyee"),
+        [
+            "shop:charge -emit-> invoice-paid",
+            "shop:place -emit-> order-placed",
+            "shop:Warehouse.take -emit-> stock-low",
+            "invoice-paid -add_listener-> shop:send_receipt",
+            "invoice-paid -on-> shop:send_receipt",
+            "order-placed -once-> shop:celebrate",
+            "order-placed -on-> shop:charge",
+            "stock-low -on-> shop:Warehouse.reorder",
+            "shop:charge leads to invoice-paid",
+        ]
+    );
+}
+
+#[test]
+fn psygnal() {
+    assert_eq!(
+        fixture("psygnal"),
+        [
+            "shop:Billing.charge -emit-> shop.Order.paid",
+            "shop:Order.place -emit-> shop.Order.placed",
+            "shop.Order.paid -connect-> shop:send_receipt",
+            "shop.Order.placed -connect-> shop:Billing.charge",
+            "shop:Billing.charge leads to shop.Order.paid",
+        ]
+    );
+}
+
+#[test]
+fn bubus() {
+    assert_eq!(
+        fixture("bubus"),
+        [
+            "shop:charge -dispatch-> shop.InvoicePaid",
+            "shop:place -dispatch-> shop.OrderPlaced",
+            "* -on-> shop:write_down",
+            "shop.InvoicePaid -on-> shop:send_receipt",
+            "shop.OrderPlaced -on-> shop:charge",
+            "shop:charge leads to shop.InvoicePaid",
+        ]
+    );
+}
+
+#[test]
+fn abxbus() {
+    assert_eq!(
+        fixture("abxbus"),
+        [
+            "shop:charge -emit-> shop.InvoicePaid",
+            "shop:place -emit-> shop.OrderPlaced",
+            "* -on-> shop:write_down",
+            "shop.InvoicePaid -on-> shop:send_receipt",
+            "shop.OrderPlaced -on-> shop:charge",
+            "shop:charge leads to shop.InvoicePaid",
+        ]
+    );
+}
+
+#[test]
+fn django() {
+    assert_eq!(
+        fixture("django"),
+        [
+            "shop:charge -send-> shop.invoice_paid",
+            "shop:place -asend_robust-> shop.order_placed",
+            "django.db.models.signals.post_save -receiver-> shop:index",
+            "shop.invoice_paid -connect-> shop:send_receipt",
+            "shop.order_placed -receiver-> shop:charge",
+            "shop:charge leads to shop.invoice_paid",
+        ]
+    );
+}
+
+#[test]
+fn pydispatch() {
+    assert_eq!(
+        fixture("pydispatch"),
+        [
+            "shop:charge -send-> invoice-paid",
+            "shop:place -send-> order-placed",
+            "invoice-paid -connect-> shop:send_receipt",
+            "order-placed -connect-> shop:charge",
+            "shop:charge leads to invoice-paid",
+        ]
+    );
+}
+
+#[test]
+fn pymitter() {
+    assert_eq!(
+        fixture("pymitter"),
+        [
+            "shop:charge -emit-> invoice.paid",
+            "shop:place -emit_async-> order.placed",
+            "invoice.paid -once-> shop:send_receipt",
+            "invoice.paid -many-> shop:send_receipt",
+            "order.placed -on-> shop:charge",
+            "shop:charge leads to invoice.paid",
+        ]
+    );
+}
+
+#[test]
+fn lato() {
+    assert_eq!(
+        fixture("lato"),
+        [
+            "shop:place_order -publish-> shop.OrderPlaced",
+            "shop: -execute-> shop.PlaceOrder",
+            "shop.OrderPlaced -handler-> shop:charge",
+            "shop.PlaceOrder -handler-> shop:place_order",
+            "shop:place_order leads to shop.OrderPlaced",
+        ]
+    );
+}
+
+#[test]
+fn qt() {
+    assert_eq!(
+        fixture("qt"),
+        [
+            "shop:Billing.charge -emit-> shop.Billing.paid",
+            "shop:Order.place -emit-> shop.Order.placed",
+            "shop.Billing.paid -connect-> shop:send_receipt",
+            "shop.Order.placed -connect-> shop:Billing.charge",
+            "shop:Billing.charge leads to shop.Billing.paid",
+        ]
+    );
+}
+
+#[test]
+fn every_preset_has_a_fixture() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/adapters");
+    for preset in buswork_wiring::adapters::presets() {
+        let file = folder.join(format!("{}.py", preset.name));
+        assert!(file.exists(), "{} has none", preset.name);
+    }
+}
