@@ -139,6 +139,9 @@ fn load(content: Vec<u8>) -> Option<FxHashMap<Hash, Known>> {
     Some(known.collect())
 }
 
+/// How many files were written.
+static WRITERS: AtomicU64 = AtomicU64::new(0);
+
 /// Writes a file beside, and renames it into place. The folder says of itself that it is a cache.
 fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -151,7 +154,6 @@ fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
         )?;
     }
     // A name of its own for each writer, in this process and in others.
-    static WRITERS: AtomicU64 = AtomicU64::new(0);
     let number = WRITERS.fetch_add(1, Ordering::Relaxed);
     let beside = path.with_extension(format!("{}-{number}.new", std::process::id()));
     let written = fs::File::create(&beside).and_then(|mut file| file.write_all(content));

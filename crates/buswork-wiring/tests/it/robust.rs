@@ -162,9 +162,8 @@ fn code_that_is_nested_very_deep_is_told_or_read() {
             format!("import buswork\nx = {}1\n", "not ".repeat(depth)),
         );
         if depth <= 1_000 {
-            let blocks: String = (0..depth)
-                .map(|level| format!("{}if x:\n", " ".repeat(level)))
-                .collect();
+            let block = |level| format!("{}if x:\n", " ".repeat(level));
+            let blocks = (0..depth).map(block).collect::<Vec<_>>().concat();
             let end = " ".repeat(depth);
             project.file("blocks.py", format!("import buswork\n{blocks}{end}pass\n"));
         }
