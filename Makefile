@@ -1,7 +1,7 @@
 # The commands of this project. Each sets up what it needs in the checkout, and is quick the second
 # time. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: demo test lint bench soak wheel clean help
+.PHONY: demo test lint bench wiring-score soak wheel clean help
 
 target:
 	@mkdir -p target
@@ -18,7 +18,10 @@ lint: target ## Run every lint and type checker
 bench: target ## Measure against the hand-written bus and the other libraries
 	@bench/run
 
-soak: target ## Run the long tests: memory over millions of events, thousands of random programs
+wiring-score: target ## Score the map against code labelled by hand: make wiring-score [CORPORA=folder]
+	@bench/wiring/score $(if $(CORPORA),"$(abspath $(CORPORA))")
+
+soak: target ## Run the long tests: memory over millions of events, thousands of random programs, damaged code
 	@scripts/soak
 
 wheel: target ## Build a wheel for each Python found, into dist/
@@ -28,4 +31,4 @@ clean: ## Remove what the other commands made
 	rm -rf target dist .venv-*
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile

@@ -1,29 +1,27 @@
-"""Hold the static map of real code bases against labels that were made by hand.
+"""Hold the map of real code bases against labels that were made by hand.
 
-    python score.py COMMAND CORPORA [NAME…]
+    python score.py COMMAND CORPORA [--labels FOLDER] [--misses] [NAME…]
 
-COMMAND prints the graph as JSON when it is given a root and paths; CORPORA is a folder with a
-checkout of each labelled code base under the name of its label file. For each kind of edge the table
-gives precision (how much of what is shown is right) and recall (how much of what is there is shown).
-
-A label that is `doubtful`, or an edge that is listed under `cascade_maybe`, counts neither way.
+COMMAND is `buswork`; CORPORA is a folder with a checkout of each labelled code base under the name
+of its label file. Where one is missing, the commands that get it are printed. For each kind of edge
+the table gives precision (how much of what is shown is right) and recall (how much of what is there
+is shown).
 """
 
 from __future__ import annotations
 
-import fnmatch
+import argparse
 import json
-import shlex
 import subprocess
 import sys
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import os
-LABELS = Path(os.environ.get('LABELS', Path(__file__).with_name('labels')))
-Edge = tuple[str, str]
+from labelled import Ends, Events, Functions, Labels
+
+LABELS = Path(__file__).with_name("labels")
+CERTAIN = "certain edges"
 
 
 @dataclass
@@ -35,201 +33,206 @@ class Row:
     found: set[Any] = field(default_factory=set)
     #: Neither right nor wrong.
     open: set[Any] = field(default_factory=set)
+    hard: set[Any] = field(default_factory=set)
 
     @property
     def right(self) -> set[Any]:
-        """What was found and is there."""
-        return self.found & self.wanted
+        return (self.found & self.wanted) - self.open
 
     @property
     def wrong(self) -> set[Any]:
-        """What was found and is not there."""
         return self.found - self.wanted - self.open
 
     @property
     def missed(self) -> set[Any]:
-        """What is there and was not found."""
         return self.wanted - self.found - self.open
 
-    def figures(self) -> tuple[float | None, float | None]:
-        """Precision and recall; none where there is nothing to divide by."""
-        judged = len(self.right - self.open) + len(self.wrong)
-        wanted = len(self.wanted - self.open)
-        precision = len(self.right - self.open) / judged if judged else None
-        recall = len(self.right - self.open) / wanted if wanted else None
-        return precision, recall
+
+@dataclass
+class Figures:
+    """Counts, which can be added over code bases."""
+
+    right: int = 0
+    wrong: int = 0
+    missed: int = 0
+    #: Of the right and the missed ones, those that are hard.
+    hard_right: int = 0
+    hard_missed: int = 0
+
+    @classmethod
+    def of(cls, row: Row) -> Figures:
+        right, missed, hard = row.right, row.missed, row.hard
+        return cls(len(right), len(row.wrong), len(missed), len(right & hard), len(missed & hard))
+
+    def __add__(self, other: Figures) -> Figures:
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Figures(*(mine + theirs for mine, theirs in pairs))
+
+    def line(self, what: str) -> str:
+        right, missed = self.right, self.missed
+        easy = right - self.hard_right, missed - self.hard_missed
+        has_hard = self.hard_right or self.hard_missed
+        cells = [
+            f"{right + missed:>7}{right + self.wrong:>7}{right:>7}",
+            f"{share(right, self.wrong):>11}",
+            f"{'' if what == CERTAIN else share(right, missed):>8}",
+            f"{share(*easy) if has_hard and what != CERTAIN else '':>14}",
+        ]
+        return f"  {what:16}{''.join(cells)}".rstrip()
 
 
-def listed(value: str | list[str]) -> list[str]:
-    """One or several, as a list."""
-    return [value] if isinstance(value, str) else value
+def share(part: int, rest: int) -> str:
+    # Never 1.00 for what is not all.
+    return f"{100 * part // (part + rest) / 100:.2f}" if part + rest else "-"
 
 
-def short(name: str, known: set[str]) -> str:
-    """A name as the labels have it, when theirs has more or fewer folders in front."""
-    if name in known:
-        return name
-    for other in known:
-        if name.endswith("." + other) or other.endswith("." + name):
-            return other
-    return name
+HEAD = (
+    f"  {'':16}{'there':>7}{'shown':>7}{'right':>7}{'precision':>11}{'recall':>8}{'but hard':>14}"
+)
 
 
-def score(labels: dict[str, Any], graph: dict[str, Any]) -> list[Row]:
+def score(labels: Labels, graph: dict[str, Any]) -> list[Row]:
     """Compare one graph with its labels."""
-    excluded = labels.get("exclude", [])
+    events = Events(labels, graph)
+    certain = Row(CERTAIN)
 
-    #: Last parts of the names of a framework's own signals: neither right nor wrong.
-    foreign = set(labels.get("foreign", []))
-
-    def counts(place: dict[str, Any]) -> bool:
-        return not any(fnmatch.fnmatch(place["file"], pattern) for pattern in excluded)
-
-    events = set(labels["events"])
-    alternatives: dict[str, str] = {}
-    for edge in [*labels.get("publish", []), *labels.get("handler", [])]:
-        for other in listed(edge.get("alt_event", [])):
-            alternatives[other] = edge["event"]
-
-    def event_of(name: str) -> str:
-        return short(alternatives.get(name, name), events)
-
-    functions = {edge["function"] for edge in labels.get("publish", [])}
-    handlers = {edge["handler"] for edge in labels.get("handler", [])}
-
-    def function_of(name: str, known: set[str]) -> str:
-        module, _, qualname = name.partition(":")
-        for other in known:
-            other_module, _, other_qualname = other.partition(":")
-            if qualname == other_qualname and (
-                module == other_module
-                or module.endswith("." + other_module)
-                or other_module.endswith("." + module)
-            ):
-                return other
-        return name
-
-    published = Row("publish edges")
-    certain = Row("  certain ones")
-    for edge in labels.get("publish", []):
-        pair = (edge["event"], edge["function"])
-        published.wanted.add(pair)
-        if edge.get("doubtful"):
-            published.open.add(pair)
-    also: dict[Edge, Edge] = {}
-    for edge in labels.get("publish", []):
-        for other in listed(edge.get("alt_function", [])):
-            also[edge["event"], other] = (edge["event"], edge["function"])
-    def is_ours(name: str) -> bool:
-        return event_of(name) in events or name.rsplit(".", 1)[-1] not in foreign
-
-    shown = [one for one in graph["publishes"] if counts(one["location"]) and is_ours(one["event"])]
-    for one in shown:
-        names = functions | {other for _, other in also}
-        pair = (event_of(one["event"]), function_of(one["function"], names))
-        pair = also.get(pair, pair)
-        published.found.add(pair)
-        if one["grade"] == "certain":
-            certain.found.add(pair)
-
-    heard = Row("handler edges")
-    also_handlers: dict[Edge, Edge] = {}
-    for edge in labels.get("handler", []):
-        pair = (edge["event"], edge["handler"])
-        heard.wanted.add(pair)
-        if edge.get("doubtful"):
-            heard.open.add(pair)
-        for other in listed(edge.get("alt_handler", [])):
-            also_handlers[edge["event"], other] = pair
-            handlers.add(other)
-    for one in graph["subscriptions"]:
-        if counts(one["location"]) and is_ours(one["event"]):
-            pair = (event_of(one["event"]), function_of(one["handler"], handlers))
-            pair = also_handlers.get(pair, pair)
-            heard.found.add(pair)
+    def edges(what: str, kind: str, end: str, shown: list[dict[str, Any]]) -> Row:
+        ends = Ends(labels, kind, end)
+        row = Row(what, ends.wanted, set(), ends.open, ends.hard)
+        for one in shown:
+            bases = events.bases(one["event"]) if kind == "handler" else []
+            meant = ends.meant(events.name(one["event"]), one[end], bases)
+            row.found |= meant
             if one["grade"] == "certain":
-                certain.found.add(pair)
-    certain.wanted = published.wanted | heard.wanted
-    certain.open = published.open | heard.open
+                certain.found |= {(kind, *edge) for edge in meant}
+        certain.wanted |= {(kind, *edge) for edge in row.wanted}
+        certain.open |= {(kind, *edge) for edge in row.open}
+        return row
 
-    followed = Row("cascade edges")
-    sources = {edge["handler"] for edge in labels.get("cascade", [])} | handlers
-    followed.wanted = {(edge["handler"], edge["event"]) for edge in labels.get("cascade", [])}
-    followed.open = {(edge["handler"], edge["event"]) for edge in labels.get("cascade_maybe", [])}
-    followed.found = {
-        (function_of(one["handler"], sources), event_of(one["event"]))
+    def shown(key: str) -> list[dict[str, Any]]:
+        sites: list[dict[str, Any]] = graph[key]
+        return [
+            one for one in sites if labels.counts(one["location"]) and events.is_ours(one["event"])
+        ]
+
+    publishes, subscriptions = shown("publishes"), shown("subscriptions")
+    published = edges("publish edges", "publish", "function", publishes)
+    heard = edges("handler edges", "handler", "handler", subscriptions)
+    known = Row("events", events.known, open=labels.names("unused"))
+    known.found = {events.name(one["event"]) for one in [*publishes, *subscriptions]}
+    return [
+        known,
+        published,
+        heard,
+        certain,
+        followed(labels, graph, events),
+        *loose_ends(labels, graph, events, published, heard),
+    ]
+
+
+def followed(labels: Labels, graph: dict[str, Any], events: Events) -> Row:
+    """Compare the cascades."""
+    wanted = {(edge["handler"], edge["event"]) for edge in labels.edges("cascade")}
+    handlers = {handler for handler, _ in wanted}
+    for edge in labels.edges("handler"):
+        others = edge.get("alt_handler", [])
+        handlers |= {edge["handler"], *([others] if isinstance(others, str) else others)}
+    functions = Functions(handlers)
+    row = Row("cascade edges", wanted)
+    row.open = {(edge["handler"], edge["event"]) for edge in labels.edges("cascade_maybe")}
+    row.open |= {
+        (edge["handler"], edge["event"]) for edge in labels.edges("cascade") if edge.get("doubtful")
+    }
+    row.hard = {
+        (edge["handler"], edge["event"]) for edge in labels.edges("cascade") if edge.get("hard")
+    }
+    row.found = {
+        (functions.name(one["handler"]), events.name(one["event"]))
         for one in graph["cascades"]
-        if is_ours(one["event"])
+        if events.is_ours(one["event"])
     }
+    return row
 
-    known = Row("events")
-    known.wanted = events
-    used = {one["event"] for one in shown}
-    used |= {
-        one["event"]
-        for one in graph["subscriptions"]
-        if counts(one["location"]) and is_ours(one["event"])
-    }
-    known.found = {event_of(name) for name in used}
-    known.open = set(labels.get("unused", []))
 
-    external = set(labels.get("external", []))
+def loose_ends(
+    labels: Labels, graph: dict[str, Any], events: Events, published: Row, heard: Row
+) -> list[Row]:
+    """Compare what nobody handles, and what nobody publishes."""
+    external = labels.names("external")
     sent = {event for event, _ in published.found}
     received = {event for event, _ in heard.found}
-    handled = {
-        event_of(one["id"]) for one in graph["events"] if one["handled_by"]
-    } | received
-    unhandled = Row("unhandled")
-    unhandled.wanted = set(labels["unhandled"])
-    unhandled.found = sent - handled
-    unhandled.open = set(labels.get("unhandled_maybe", [])) | external
-    dead = Row("dead")
-    dead.wanted = set(labels["dead"])
-    dead.found = {event for event in received if event not in sent} - external
-    dead.open = external
-    return [known, published, heard, certain, followed, unhandled, dead]
+    handled = {events.name(one["id"]) for one in graph["events"] if one["handled_by"]} | received
+    unhandled = Row("unhandled", labels.names("unhandled"), sent - handled)
+    unhandled.open = labels.names("unhandled_maybe") | external
+    dead = Row("dead", labels.names("dead"), received - sent - external, external)
+    return [unhandled, dead]
+
+
+def graph_of(command: list[str], folder: Path, paths: list[str]) -> dict[str, Any]:
+    arguments = ["wiring", "--format", "json", "--no-cache", "--quiet", "--root", str(folder)]
+    run = [*command, *arguments, *(str(folder / path) for path in paths)]
+    graph: dict[str, Any] = json.loads(subprocess.run(run, check=True, capture_output=True).stdout)
+    return graph
+
+
+def show(labels: Labels, graph: dict[str, Any], rows: list[Row], *, misses: bool) -> None:
+    print(f"\n{labels.folder} ({labels.data['name']})\n{HEAD}")
+    for row in rows:
+        print(Figures.of(row).line(row.what))
+        if misses:
+            missed = [] if row.what == CERTAIN else sorted(row.missed, key=str)
+            print(*(f"      missed  {edge}" for edge in missed), sep="\n", end="\n" * bool(missed))
+            wrong = sorted(row.wrong, key=str)
+            print(*(f"      wrong   {edge}" for edge in wrong), sep="\n", end="\n" * bool(wrong))
+    print(f"  sites not resolved: {unresolved(graph)[0]} of {unresolved(graph)[1]}")
+
+
+def unresolved(graph: dict[str, Any]) -> tuple[int, int]:
+    both = [graph[key] for key in ("publish_coverage", "subscribe_coverage")]
+    return sum(one["unresolved"] for one in both), sum(one["sites"] for one in both)
+
+
+def missing(corpora: Path, labels: Labels) -> str:
+    name, commit, folder = labels.data["name"], labels.data["commit"], corpora / labels.folder
+    return (
+        f"  git clone --quiet https://github.com/{name} {folder}\n"
+        f"  git -C {folder} checkout --quiet {commit}"
+    )
 
 
 def main() -> int:
-    """Print the table."""
-    command, corpora = shlex.split(sys.argv[1]), Path(sys.argv[2])
-    names = sys.argv[3:] or sorted(path.stem for path in LABELS.glob("*.toml"))
-    verbose = "--misses" in names
-    names = [name for name in names if name != "--misses"]
-    if not names:
-        names = sorted(path.stem for path in LABELS.glob("*.toml"))
-    for name in names:
-        labels = tomllib.loads((LABELS / f"{name}.toml").read_text(encoding="utf-8"))
-        folder = corpora / name
-        if not folder.is_dir():
-            print(f"{name}: no {folder}; check out {labels['name']} at {labels['commit']} there")
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description="Score the map against labels made by hand.")
+    parser.add_argument("command", type=Path, help="the buswork command")
+    parser.add_argument("corpora", type=Path, help="a folder with the checkouts")
+    parser.add_argument("names", nargs="*", help="which of them; all for none")
+    parser.add_argument("--labels", type=Path, default=LABELS, help="a folder with label files")
+    parser.add_argument("--misses", action="store_true", help="list what is missed and wrong")
+    options = parser.parse_args()
+    all_labels = [Labels.read(path) for path in sorted(options.labels.glob("*.toml"))]
+    if options.names:
+        all_labels = [labels for labels in all_labels if labels.folder in options.names]
+    absent = [labels for labels in all_labels if not (options.corpora / labels.folder).is_dir()]
+    if absent:
+        print("To be scored as well, check these out:")
+        print(*(missing(options.corpora, labels) for labels in absent), sep="\n")
+    totals: dict[str, Figures] = {}
+    sites = (0, 0)
+    for labels in all_labels:
+        if labels in absent:
             continue
-        out = subprocess.run(  # noqa: S603 - the command is the caller's
-            [*command, str(folder), *labels["paths"]], check=True, capture_output=True
-        ).stdout
-        graph = json.loads(out)
+        folder = options.corpora / labels.folder
+        graph = graph_of([str(options.command)], folder, labels.data["paths"])
         rows = score(labels, graph)
-        print(f"\n{name} ({labels['name']})")
-        print(f"  {'':16}{'there':>7}{'shown':>7}{'right':>7}{'precision':>11}{'recall':>8}")
+        show(labels, graph, rows, misses=options.misses)
         for row in rows:
-            precision, recall = row.figures()
-            figures = [f"{value:.2f}" if value is not None else "-" for value in (precision, recall)]
-            if row.what.strip() == "certain ones":
-                figures[1] = ""
-            print(
-                f"  {row.what:16}{len(row.wanted):>7}{len(row.found):>7}{len(row.right):>7}"
-                f"{figures[0]:>11}{figures[1]:>8}"
-            )
-            if verbose:
-                for edge in sorted(row.missed, key=str):
-                    if row.what.strip() != "certain ones":
-                        print(f"      missed  {edge}")
-                for edge in sorted(row.wrong, key=str):
-                    print(f"      wrong   {edge}")
-        sites = [graph[key] for key in ("publish_coverage", "subscribe_coverage")]
-        total = sum(one["sites"] for one in sites)
-        unresolved = sum(one["unresolved"] for one in sites)
-        print(f"  sites not resolved: {unresolved} of {total}")
+            totals[row.what] = totals.get(row.what, Figures()) + Figures.of(row)
+        one = unresolved(graph)
+        sites = (sites[0] + one[0], sites[1] + one[1])
+    if len(all_labels) - len(absent) > 1:
+        print(f"\nall\n{HEAD}")
+        print(*(figures.line(what) for what, figures in totals.items()), sep="\n")
+        print(f"  sites not resolved: {sites[0]} of {sites[1]}")
     return 0
 
 

@@ -32,7 +32,8 @@ from buswork._buswork import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import os
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Any, Literal, Self, TypeVar, overload
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     _Scope = Literal["bus", "context"]
     _Verb = Literal["publish", "deliver", "post"]
 
-__all__ = ["Mute", "Recorded", "Recorder", "mute", "record"]
+__all__ = ["Mute", "Recorded", "Recorder", "assert_wiring", "mute", "record"]
 
 #: Held while a bus is given its watch, or takes leave of it. A collection may come by then, and end
 #: a generator that leaves a recorder: in the same thread.
@@ -127,6 +128,76 @@ def mute(bus: Bus, *types_or_handlers: Any, scope: _Scope = "bus") -> Mute:
     heard
     """
     return Mute(bus, types_or_handlers, scope)
+
+
+def assert_wiring(
+    bus: Bus,
+    expected: Mapping[Any, Iterable[Any]] | None = None,
+    *,
+    lock: str | os.PathLike[str] | None = None,
+    missing_ok: bool = False,
+    more_ok: bool = False,
+) -> None:
+    """Assert that what is subscribed to a bus is what should be.
+
+    Parameters
+    ----------
+    bus
+        An `EventBus` or `AsyncEventBus`.
+    expected
+        Events, each with its handlers. An event is a class, `A | B`, or a string: a topic, or the
+        name of a class, `module.qualname`. A handler is the callable itself, or its name,
+        `module:qualname`.
+    lock
+        A lock file, which `buswork wiring lock` writes, instead.
+    missing_ok
+        Whether some of it may be missing: where a lock file is about several buses.
+    more_ok
+        Whether there may be more.
+
+    Raises
+    ------
+    AssertionError
+        When the two differ. It lists each difference.
+    OSError, ValueError
+        When the lock file cannot be read, or is none.
+    TypeError
+        When not exactly one of the two is given, or something in it is no event or no handler.
+
+    Notes
+    -----
+    Compared are the keys that handlers are subscribed to, not their subclasses, and the names of
+    handlers, not the objects that methods are bound to. Neither order nor options are compared.
+    A handler that is subscribed twice is expected twice, but by a lock file, which tells that once.
+
+    Examples
+    --------
+    >>> from buswork import EventBus
+    >>> from buswork.testing import assert_wiring
+    >>> bus = EventBus()
+    >>> _ = bus.subscribe(str, print)
+    >>> assert_wiring(bus, {str: [print]})
+    >>> assert_wiring(bus, {str: [print], int: [print]})
+    Traceback (most recent call last):
+        ...
+    AssertionError: the bus is not wired as expected:
+      missing: builtins.int → builtins:print
+    """
+    __tracebackhide__ = True
+    # Only here: it needs the bus itself, and most tests record only.
+    from buswork import _wired  # noqa: PLC0415
+
+    if (expected is None) == (lock is None):
+        raise TypeError("give either what is expected, or a lock file")
+    if lock is not None:
+        edges, wanted = _wired.locked(lock), f"{lock} says"
+    else:
+        edges, wanted = _wired.expected_of(expected or {}), "expected"
+    lines = _wired.differences(
+        bus, edges, missing_ok=missing_ok, more_ok=more_ok, once=lock is not None
+    )
+    if lines:
+        raise AssertionError("\n  ".join([f"the bus is not wired as {wanted}:", *lines]))
 
 
 class Recorded:

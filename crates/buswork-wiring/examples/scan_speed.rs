@@ -1,8 +1,8 @@
 //! How long a scan takes beside the bare parse of the same files: `scan_speed FOLDER [ROUNDS]`.
 //!
-//! Prints lines, seconds and ratios, medians of some rounds that alternate: the bare parse on one
-//! thread, a first scan on one thread without a cache, and a second scan that finds everything in
-//! the cache.
+//! Prints lines, and a table of seconds and ratios in Markdown, medians of some rounds that
+//! alternate: the bare parse on one thread, a first scan on one thread without a cache, and a second
+//! scan that finds everything in the cache.
 
 use std::error::Error;
 use std::io::Write;
@@ -37,25 +37,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     let _ = std::fs::remove_dir_all(&cache);
     let (bare, cold, warm) = (median(bare), median(cold), median(warm));
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{} files, {lines} lines", files.len())?;
+    writeln!(out, "{} files, {lines} lines.\n", files.len())?;
+    writeln!(out, "| what | seconds | |\n| --- | ---: | --- |")?;
     writeln!(
         out,
-        "bare parse, one thread   {:>8.3} s",
+        "| bare parse, one thread | {:.2} | |",
         bare.as_secs_f64()
     )?;
     let ratio = cold.as_secs_f64() / bare.as_secs_f64();
     writeln!(
         out,
-        "first scan, one thread   {:>8.3} s   {ratio:.2} x the bare parse",
+        "| first scan, one thread | {:.2} | {ratio:.2}× the bare parse |",
         cold.as_secs_f64()
     )?;
     let ratio = cold.as_secs_f64() / warm.as_secs_f64();
     writeln!(
         out,
-        "second scan, from cache  {:>8.3} s   {ratio:.1} x quicker",
+        "| second scan, from its cache | {:.2} | {ratio:.1}× quicker |",
         warm.as_secs_f64()
     )?;
-    writeln!(out, "most memory of all this  {:>8} MiB", peak() / 1024)?;
+    writeln!(out, "\nMost memory of all this: {} MiB.", peak() / 1024)?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -138,6 +139,9 @@ fn load(content: Vec<u8>) -> Option<FxHashMap<Hash, Known>> {
     Some(known.collect())
 }
 
+/// How many files were written.
+static WRITERS: AtomicU64 = AtomicU64::new(0);
+
 /// Writes a file beside, and renames it into place. The folder says of itself that it is a cache.
 fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -149,11 +153,13 @@ fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
             "Signature: 8a477f597d28d172789f06886806bc55\n# Made by buswork wiring; it can be deleted.\n",
         )?;
     }
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = fs::File::create(&beside)?;
-    file.write_all(content)?;
-    drop(file);
-    fs::rename(&beside, path).inspect_err(|_| {
-        let _ = fs::remove_file(&beside);
-    })
+    // A name of its own for each writer, in this process and in others.
+    let number = WRITERS.fetch_add(1, Ordering::Relaxed);
+    let beside = path.with_extension(format!("{}-{number}.new", std::process::id()));
+    let written = fs::File::create(&beside).and_then(|mut file| file.write_all(content));
+    written
+        .and_then(|()| fs::rename(&beside, path))
+        .inspect_err(|_| {
+            let _ = fs::remove_file(&beside);
+        })
 }

@@ -313,6 +313,16 @@ pub struct Problem {
     pub message: String,
 }
 
+/// What the message of a [`Problem`] is when a file is in an old encoding, and was read all the same.
+pub const READ_AS_LATIN: &str = "is not UTF-8; it was read as Latin-1";
+
+impl Problem {
+    /// Whether something was left out because of it: not for a file in an old encoding.
+    pub fn is_loss(&self) -> bool {
+        self.message != READ_AS_LATIN
+    }
+}
+
 /// A comment that asks to overlook a rule: `# buswork: ignore[BW001] heard by the billing service`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IgnoreComment {

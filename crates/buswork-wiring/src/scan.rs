@@ -27,6 +27,8 @@ pub struct Options<'a> {
     pub threads: usize,
     /// Told now and then how many files are read, and how many there are.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
+    /// Told what takes nothing from the result: that the cache could not be written.
+    pub remark: Option<&'a (dyn Fn(&str) + Sync)>,
 }
 
 impl fmt::Debug for Options<'_> {
@@ -92,9 +94,11 @@ pub fn scan_with(root: &Path, paths: &[PathBuf], config: &Config, options: &Opti
     let mut wiring = linked.wiring;
     if keeps && (read.parsed > 0 || linked.unpacked > 0 || cache.len() > read.hashes.len()) {
         let known = read.hashes.into_iter().zip(linked.known).collect();
-        if let Err(error) = cache.store(known) {
-            let text = format!("the cache was not written: {error}");
-            problems.push(sources::problem(&cache.shown(), &text));
+        if let (Err(error), Some(remark)) = (cache.store(known), options.remark) {
+            remark(&format!(
+                "the cache {} was not written: {error}",
+                cache.shown()
+            ));
         }
     }
     let (rust_sources, more) = read_rust_files(root, &found.rust);

@@ -28,7 +28,8 @@ pub(crate) struct Found {
 }
 
 /// Finds the files at or below some paths. What version control ignores is left out, hidden folders
-/// and virtual environments too; a symbolic link is followed only where it stays within the root.
+/// and virtual environments too. No symbolic link is followed, and a path that leads out of the root
+/// by one is not read.
 pub(crate) fn find(root: &Path, paths: &[PathBuf], exclude: &[String]) -> Found {
     let mut found = Found::default();
     let mut overrides = ignore::overrides::OverrideBuilder::new(root);
@@ -53,6 +54,11 @@ pub(crate) fn find(root: &Path, paths: &[PathBuf], exclude: &[String]) -> Found 
                 &relative(root, &path),
                 "there is no such file or folder",
             ));
+            continue;
+        }
+        if leads_out(root, &path) {
+            let text = "not read: a symbolic link leads out of the root here";
+            found.problems.push(problem(&relative(root, &path), text));
             continue;
         }
         let mut walk = WalkBuilder::new(&path);
@@ -84,6 +90,14 @@ pub(crate) fn find(root: &Path, paths: &[PathBuf], exclude: &[String]) -> Found 
     found
 }
 
+/// Whether a path below the root is really elsewhere. One that is asked for outside of it is no trap.
+fn leads_out(root: &Path, path: &Path) -> bool {
+    let (Ok(true_root), Ok(true_path)) = (root.canonicalize(), path.canonicalize()) else {
+        return false;
+    };
+    path.starts_with(root) && !true_path.starts_with(true_root)
+}
+
 fn take(root: &Path, path: &Path, found: &mut Found) {
     let Some(extension) = path.extension().and_then(|extension| extension.to_str()) else {
         return;
@@ -94,11 +108,14 @@ fn take(root: &Path, path: &Path, found: &mut Found) {
     let Ok(about) = fs::symlink_metadata(path) else {
         return;
     };
-    if about.is_symlink() {
-        // A link to a file within the root is read once, as what it points to.
+    if about.is_symlink() || about.is_dir() {
+        // What a link within the root points to is read there, once.
         return;
     }
     if !about.is_file() {
+        // A pipe would have the scan wait for ever.
+        let text = "not read: it is no ordinary file";
+        found.problems.push(problem(&relative(root, path), text));
         return;
     }
     if about.len() > LARGEST {
@@ -145,7 +162,7 @@ pub(crate) fn text_of(bytes: Vec<u8>) -> (String, bool) {
 }
 
 /// What is said of a file that is not UTF-8.
-pub(crate) const LATIN: &str = "is not UTF-8; it was read as Latin-1";
+pub(crate) const LATIN: &str = crate::graph::READ_AS_LATIN;
 
 pub(crate) fn problem(file: &str, message: &str) -> Problem {
     Problem {

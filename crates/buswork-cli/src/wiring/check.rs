@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use buswork_wiring::graph::Problem;
 use buswork_wiring::lock::Change;
 use buswork_wiring::render::{Marker, Note, RuleText, Severity};
 use buswork_wiring::rules::{Finding, Rule, check, rules};
@@ -82,7 +83,7 @@ pub(super) fn code(checking: &Checking, reading: &Reading, notes: &[Note]) -> Ex
     if !checking.check {
         return ExitCode::SUCCESS;
     }
-    if !reading.wiring.problems.is_empty() {
+    if reading.wiring.problems.iter().any(Problem::is_loss) {
         return ExitCode::from(2);
     }
     let fails = |note: &Note| checking.strict || note.severity >= Severity::Warning;

@@ -25,7 +25,8 @@ pub(super) fn run(
     terminal: &Terminal,
 ) -> Result<ExitCode, Failure> {
     let reading = read::read(paths, common, terminal)?;
-    if let Some(problem) = reading.wiring.problems.first() {
+    let mut problems = reading.wiring.problems.iter();
+    if let Some(problem) = problems.find(|problem| problem.is_loss()) {
         return Err(Failure::new(format!(
             "{} could not be read, and what is in it would be missing from {FILE}: {}",
             problem.file, problem.message

@@ -84,9 +84,11 @@ pub(super) fn from_code(
 ) -> Wiring {
     let progress = Progress::begin(terminal.shows_progress());
     let tell = |done, all| progress.tell(done, all);
+    let remark = |text: &str| terminal.remark(text);
     let options = Options {
         cache,
         progress: Some(&tell),
+        remark: Some(&remark),
         ..Options::default()
     };
     scan_with(root, paths, config, &options)

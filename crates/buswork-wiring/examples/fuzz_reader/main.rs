@@ -105,6 +105,7 @@ fn fill(heap: &Path, sources: &[PathBuf], seed: u64) -> std::io::Result<()> {
         bytes.truncate(usize::try_from(LARGEST).unwrap_or(usize::MAX));
         (path.clone(), bytes)
     };
+    let mut modules = Vec::new();
     for number in 0..=random.below(FILES) {
         let (path, mut bytes) = read(&mut random);
         let (_, other) = read(&mut random);
@@ -119,7 +120,20 @@ fn fill(heap: &Path, sources: &[PathBuf], seed: u64) -> std::io::Result<()> {
             2 => format!("{stem}.{extension}"),
             _ => format!("file{number}.{extension}"),
         };
+        let module = name.trim_end_matches(".py").replace('/', ".");
+        modules.push((name.clone(), module));
         fs::write(heap.join(name), bytes)?;
+    }
+    for _ in 0..random.below(4) {
+        let (_, module) = &modules[random.below(modules.len())];
+        let (name, _) = &modules[random.below(modules.len())];
+        let path = heap.join(name);
+        let import = format!(
+            "from {module} import {}\n",
+            random.one_of(&["*", "bus", "Event"])
+        );
+        let rest = fs::read(&path)?;
+        fs::write(path, [import.as_bytes(), &rest].concat())?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ mod graphs;
 mod lock;
 mod query;
 mod render;
+mod robust;
 mod rules;
 mod rust;
 mod shop;
