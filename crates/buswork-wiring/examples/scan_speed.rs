@@ -15,7 +15,7 @@ use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let folder = PathBuf::from(arguments.next().ok_or("name a folder")?);
+    let folder = PathBuf::from(arguments.next().ok_or("name a folder")?).canonicalize()?;
     let rounds: usize = arguments.next().map_or(Ok(5), |text| text.parse())?;
     let cache = folder.join(".scan-speed-cache");
     let mut files = Vec::new();
