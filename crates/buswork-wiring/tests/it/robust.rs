@@ -224,6 +224,16 @@ fn modules_that_import_all_of_each_other_end() {
 }
 
 #[test]
+#[ignore = "the evaluator looks for what is in the list in the list, until the stack is full"]
+fn a_list_that_is_extended_by_itself_ends() {
+    let project = Project::new();
+    let code = "from shop import bus\nqueue = []\nqueue.extend(queue)\nqueue += queue\n\
+                for event in queue: bus.publish(event)\n";
+    project.file("queue.py", code);
+    assert_shop_is_read(&project.scan());
+}
+
+#[test]
 fn one_module_in_two_folders_is_read_twice() {
     let project = Project::new();
     project.file("src/pack/__init__.py", SHOP);
