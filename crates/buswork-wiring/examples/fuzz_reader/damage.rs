@@ -67,7 +67,7 @@ const DEEP: [(&str, &str); 10] = [
 /// The bytes, damaged in one way.
 pub fn damaged(mut bytes: Vec<u8>, other: &[u8], random: &mut Random) -> Vec<u8> {
     let at = random.below(bytes.len() + 1);
-    match random.below(11) {
+    match random.below(14) {
         0 => bytes.truncate(at),
         1 => drop(bytes.drain(..at)),
         2 => {
@@ -91,7 +91,8 @@ pub fn damaged(mut bytes: Vec<u8>, other: &[u8], random: &mut Random) -> Vec<u8>
         7 => bytes = lines_swapped(&bytes, random),
         8 => bytes = names_swapped(&bytes, random),
         9 => splice(&mut bytes, at, &deep(random)),
-        _ => bytes = indented(&bytes, random),
+        10 => bytes = indented(&bytes, random),
+        _ => bytes = entangled(&bytes, random),
     }
     bytes
 }
@@ -128,6 +129,47 @@ fn names_swapped(bytes: &[u8], random: &mut Random) -> Vec<u8> {
     }
     let (old, new) = (random.one_of(&names), random.one_of(&names));
     text.replace(old, new).into_bytes()
+}
+
+/// Statements that go round in circles, of names that the file has.
+fn entangled(bytes: &[u8], random: &mut Random) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let is_apart = |character: char| !character.is_alphanumeric() && character != '_';
+    let names: Vec<&str> = text.split(is_apart).filter(|name| name.len() > 2).collect();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    if names.is_empty() {
+        return bytes.to_vec();
+    }
+    // Few names, so that they meet.
+    let few: Vec<&str> = (0..3).map(|_| random.one_of(&names)).collect();
+    for _ in 0..=random.below(8) {
+        let at = random.below(lines.len() + 1);
+        let next = lines.get(at).map_or("", String::as_str);
+        let indent = next[..next.len() - next.trim_start().len()].to_owned();
+        let (one, other) = (random.one_of(&few), random.one_of(&few));
+        let statement = match random.below(16) {
+            0 => format!("{one} = {other}"),
+            1 => format!("{one}.extend({other})"),
+            2 => format!("{one} += {other}"),
+            3 => format!("{one}.append({other})"),
+            4 => format!("{one}.{other} = {one}"),
+            5 => format!("self.{one} = self.{other}"),
+            6 => format!("self.{one}.extend(self.{other})"),
+            7 => format!("class {one}({other}): {other} = {one}"),
+            8 => format!("for {one} in {other}: bus.publish({one})"),
+            9 => format!("def {one}({other}): return {other}({one})"),
+            10 => format!("{one} = [{other}, *{one}]"),
+            11 => format!("{one} = {{**{other}, {one}: {one}}}"),
+            12 => format!("{one} = lambda {other}: {one}({other})"),
+            13 => format!("bus.subscribe({one}, {other})"),
+            14 => format!("bus.publish({one}({other}))"),
+            _ => format!(
+                "@{one}.on({other})\n{indent}def {other}(self, {one}: {other}): {one}.publish({other})"
+            ),
+        };
+        lines.insert(at, format!("{indent}{statement}"));
+    }
+    lines.join("\n").into_bytes()
 }
 
 fn deep(random: &mut Random) -> Vec<u8> {
