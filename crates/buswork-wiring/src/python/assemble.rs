@@ -30,6 +30,7 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: &Sites, reach: &Reach) 
     };
     assembly.publishes(sites);
     assembly.subscriptions(sites);
+    assembly.drop_tables_of_loops();
     assembly.constructed(sites);
     assembly.family();
     assembly.unresolved(sites);
@@ -154,6 +155,20 @@ impl Assembly<'_, '_> {
                 never,
             });
         }
+    }
+
+    /// A table whose rows are subscribed in a loop stands there twice; the loop is what subscribes.
+    fn drop_tables_of_loops(&mut self) {
+        let list = &self.wiring.subscriptions;
+        let subscribed: FxHashSet<(String, String)> = list
+            .iter()
+            .filter(|one| one.adapter != "table")
+            .map(|one| (one.event.clone(), one.handler.clone()))
+            .collect();
+        self.wiring.subscriptions.retain(|one| {
+            one.adapter != "table"
+                || !subscribed.contains(&(one.event.clone(), one.handler.clone()))
+        });
     }
 
     fn options(&self, site: &Site) -> Vec<(String, String)> {
@@ -318,10 +333,12 @@ impl Assembly<'_, '_> {
             .collect();
         handlers.sort();
         for (id, of) in handlers {
+            let handler = self.handler_id(&id);
             let HandlerId::Function(function) = id else {
+                let details = self.handler_details(&id, of, &[], &flow);
+                self.wiring.handlers.push(details);
                 continue;
             };
-            let handler = self.handler_id(&id);
             let reached = flow.reached(function, of);
             for reached in &reached {
                 for (event, grade, at, awaited) in

@@ -7,6 +7,7 @@
 mod annotations;
 mod attributes;
 mod bindings;
+mod builtins;
 mod calls;
 mod classes;
 mod elements;
@@ -23,7 +24,7 @@ pub(crate) use classes::Ancestor;
 pub(crate) use values::{Fact, Found, Value};
 
 use super::facts::{ExpressionKind, ScopeKind};
-use super::project::{ExpressionRef, Project, ScopeRef};
+use super::project::{ExpressionRef, FileId, Project, ScopeRef};
 use crate::graph::Grade;
 
 /// Evaluations within evaluations; beyond that, what comes out is unknown.
@@ -53,6 +54,8 @@ pub(crate) struct Evaluator<'p> {
     /// What came out while something was cut short: it holds within the evaluation under way, and is
     /// worked out again by the next one.
     provisional: RefCell<FxHashMap<(ExpressionRef, Context), Found>>,
+    /// Names that are being looked for in modules that star each other.
+    starring: RefCell<FxHashSet<(FileId, String)>>,
     provisional_callers: RefCell<FxHashMap<ScopeRef, Rc<[Caller]>>>,
     /// How often an evaluation was cut short: at itself, or for being too deep.
     cuts: Cell<u64>,
@@ -88,6 +91,7 @@ impl<'p> Evaluator<'p> {
             project,
             known: RefCell::default(),
             provisional: RefCell::default(),
+            starring: RefCell::default(),
             provisional_callers: RefCell::default(),
             cuts: Cell::new(0),
             under_way: RefCell::default(),

@@ -21,6 +21,8 @@ const MOST_OVERRIDES: usize = 24;
 pub(crate) struct Reached {
     pub(crate) function: ScopeRef,
     pub(crate) grade: Grade,
+    /// Whether it is handed to something that runs it elsewhere: a thread, an executor.
+    pub(crate) elsewhere: bool,
     /// The calls on the way, from the start.
     pub(crate) path: Vec<Step>,
 }
@@ -32,6 +34,7 @@ struct Called {
     this: Option<ScopeRef>,
     at: ExpressionRef,
     grade: Grade,
+    elsewhere: bool,
 }
 
 /// Follows calls, and remembers what each function calls.
@@ -59,6 +62,7 @@ impl<'a, 'p> Flow<'a, 'p> {
         let first = Reached {
             function: start,
             grade: Grade::Certain,
+            elsewhere: false,
             path: Vec::new(),
         };
         seen.insert((start, this));
@@ -76,9 +80,11 @@ impl<'a, 'p> Flow<'a, 'p> {
                         path.push(self.step(called.at));
                     }
                     let grade = reached.grade.max(called.grade).max(Grade::Inferred);
+                    let elsewhere = reached.elsewhere || called.elsewhere;
                     let next = Reached {
                         function: called.function,
                         grade,
+                        elsewhere,
                         path,
                     };
                     queue.push_back((next, called.this));
@@ -144,6 +150,7 @@ impl<'a, 'p> Flow<'a, 'p> {
                     this,
                     at,
                     grade: Grade::Inferred,
+                    elsewhere: false,
                 });
             }
         }
@@ -177,6 +184,7 @@ impl<'a, 'p> Flow<'a, 'p> {
                     this,
                     at,
                     grade,
+                    elsewhere: false,
                 });
                 if let Some(class) = this {
                     into.extend(self.overrides(*scope, class, at));
@@ -190,6 +198,7 @@ impl<'a, 'p> Flow<'a, 'p> {
                             this: Some(*class),
                             at,
                             grade,
+                            elsewhere: false,
                         });
                     }
                 }
@@ -201,6 +210,7 @@ impl<'a, 'p> Flow<'a, 'p> {
                         this: Some(*class),
                         at,
                         grade,
+                        elsewhere: false,
                     });
                 }
             }
@@ -230,6 +240,7 @@ impl<'a, 'p> Flow<'a, 'p> {
                 this: Some(class),
                 at,
                 grade: Grade::Inferred,
+                elsewhere: false,
             })
             .collect()
     }
@@ -280,6 +291,7 @@ impl<'a, 'p> Flow<'a, 'p> {
                         this,
                         at,
                         grade: Grade::Inferred,
+                        elsewhere: true,
                     });
                 }
             }
@@ -310,6 +322,7 @@ impl<'a, 'p> Flow<'a, 'p> {
             this: Some(this),
             at,
             grade: Grade::Possible,
+            elsewhere: false,
         })
     }
 

@@ -338,7 +338,7 @@ impl Assembly<'_, '_> {
         flow: &Flow<'_, '_>,
     ) -> Vec<Blocking> {
         let mut result: Vec<Blocking> = Vec::new();
-        for reached in reached {
+        for reached in reached.iter().filter(|reached| !reached.elsewhere) {
             for (path, at) in flow.outside_calls(reached.function, of) {
                 let blocks = BLOCKING.iter().any(|known| {
                     path == *known || (known.ends_with('.') && path.starts_with(known))

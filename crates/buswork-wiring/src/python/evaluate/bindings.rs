@@ -4,6 +4,7 @@ use super::super::facts::{
     ExpressionId, ExpressionKind, Facts, MODULE, Name, ParameterKind, ScopeKind, StatementKind,
 };
 use super::super::project::{ExpressionRef, FileId, ScopeRef};
+use super::builtins::is_builtin;
 use super::{Context, Evaluator, Fact, Value};
 use crate::graph::Grade;
 
@@ -89,7 +90,7 @@ impl Evaluator<'_> {
                 Value::Object(is) if classes.iter().any(|class| self.is_subclass(is, *class)) => {
                     result.push(fact);
                 }
-                Value::Parameter(..) => result.push(fact),
+                Value::Parameter(..) if context.parameters => result.push(fact),
                 _ => {}
             }
         }
@@ -105,8 +106,12 @@ impl Evaluator<'_> {
         if let Some(found) = self.starred(at.file, facts.text(name)) {
             return found;
         }
+        let name = facts.text(name);
+        if !is_builtin(name) {
+            return Vec::new();
+        }
         vec![Fact::certain(Value::External(
-            format!("builtins.{}", facts.text(name)).into(),
+            format!("builtins.{name}").into(),
         ))]
     }
 
@@ -125,7 +130,13 @@ impl Evaluator<'_> {
             if other == file {
                 continue;
             }
+            let key = (other, name.to_owned());
+            if !self.starring.borrow_mut().insert(key.clone()) {
+                self.cut();
+                continue;
+            }
             let found = self.member_of_module(other, name);
+            self.starring.borrow_mut().remove(&key);
             if !found.is_empty() {
                 return Some(found);
             }

@@ -222,15 +222,20 @@ impl<'p> Evaluator<'p> {
                 result.extend(self.evaluate(there(value), context).iter().cloned());
             }
         }
-        if result.iter().any(Fact::is_telling) {
+        // What comes from outside tells less than an annotation that names a class of the project.
+        let is_outside = |fact: &Fact| {
+            matches!(fact.value, Value::ExternalObject(..) | Value::External(_))
+                || !fact.is_telling()
+        };
+        if result.iter().any(|fact| !is_outside(fact)) {
             return distinct(result);
         }
         let annotated = annotated();
-        if annotated.is_empty() {
-            result
-        } else {
-            annotated
+        let is_better = annotated.iter().any(|fact| !is_outside(fact));
+        if is_better || !result.iter().any(Fact::is_telling) && !annotated.is_empty() {
+            return annotated;
         }
+        distinct(result)
     }
 
     /// What `with value as name` gives.

@@ -316,6 +316,18 @@ impl Finder<'_, '_> {
             .iter()
             .filter_map(|fact| Some((fact.clone(), self.evaluator.handler(fact)?)))
             .collect();
+        if let (Operand::Expressions(list, context), true, None) =
+            (&handler_operand, resolved.is_empty(), handler_parameter)
+        {
+            // `warehouse.reserve` of a parameter: by its annotation, or by what callers hand over.
+            let found = list
+                .iter()
+                .flat_map(|&at| self.evaluator.evaluate(at, context).to_vec());
+            resolved.extend(found.filter_map(|fact| {
+                let handler = self.evaluator.handler(&fact)?;
+                Some((fact, handler))
+            }));
+        }
         if let Operand::Expressions(list, context) = &handler_operand {
             let is_plain = resolved.iter().any(|(_, (id, _))| match id {
                 HandlerId::Function(scope) => !self.is_anonymous(*scope),
