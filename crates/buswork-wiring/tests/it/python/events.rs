@@ -1,0 +1,224 @@
+//! What an event is named by.
+
+use super::{assert_lines, read_shop, shop};
+use buswork_wiring::graph::EventKind;
+
+#[test]
+fn a_class_is_published_and_subscribed() {
+    let code = "
+def charge(order): ...
+
+bus.subscribe(OrderPlaced, charge)
+
+def take():
+    bus.publish(OrderPlaced())
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "handle events.OrderPlaced by shop:charge certain",
+            "publish events.OrderPlaced by shop:take certain",
+        ],
+    );
+}
+
+#[test]
+fn all_verbs_of_the_bus_publish() {
+    let code = "
+async def take():
+    bus.publish(OrderPlaced())
+    await bus.deliver(event=InvoicePaid())
+    bus.post(MailSent())
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "publish events.InvoicePaid by shop:take certain",
+            "publish events.MailSent by shop:take certain",
+            "publish events.OrderPlaced by shop:take certain",
+        ],
+    );
+}
+
+#[test]
+fn a_string_is_an_event_of_its_own() {
+    let code = "
+def charge(order): ...
+
+bus.subscribe('order placed', charge)
+
+def take():
+    bus.publish('order placed')
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "handle order placed by shop:charge certain",
+            "publish order placed by shop:take certain",
+        ],
+    );
+}
+
+#[test]
+fn a_constant_is_the_string_that_it_holds() {
+    let code = "
+PLACED = 'order placed'
+
+class Names:
+    PAID = 'invoice ' + 'paid'
+
+def take():
+    bus.publish(PLACED)
+    bus.publish(Names.PAID)
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "publish invoice paid by shop:take certain",
+            "publish order placed by shop:take certain",
+        ],
+    );
+}
+
+#[test]
+fn a_member_of_an_enumeration_is_an_event() {
+    let code = "
+from enum import Enum
+
+class Event(Enum):
+    PLACED = 'placed'
+    PAID = 'paid'
+
+@bus.on(Event.PLACED)
+def charge(event): ...
+
+def take():
+    bus.publish(Event.PLACED)
+    bus.publish(Event.PAID)
+";
+    let found = shop(code);
+    let lines: Vec<&str> = found.lines().collect();
+    assert_eq!(lines.len(), 3, "{found}");
+    let handled = lines[0].split(' ').nth(1).unwrap();
+    let published: Vec<&str> = lines[1..]
+        .iter()
+        .map(|line| line.split(' ').nth(1).unwrap())
+        .collect();
+    assert!(published.contains(&handled), "{found}");
+}
+
+#[test]
+fn a_member_is_the_same_by_its_value_in_an_enumeration_of_strings() {
+    let code = "
+from enum import StrEnum
+
+class Event(StrEnum):
+    PLACED = 'placed'
+
+@bus.on('placed')
+def charge(event): ...
+
+bus.publish(Event.PLACED)
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "handle placed by shop:charge certain",
+            "publish placed by shop: certain",
+        ],
+    );
+}
+
+#[test]
+fn a_string_with_parts_is_a_template() {
+    let code = "
+def take(country, number):
+    bus.publish(f'orders.{country}.placed')
+    bus.publish('orders.{}.paid'.format(country))
+    bus.publish('orders.%s.sent' % country)
+    bus.publish('orders.' + country)
+";
+    let wiring = read_shop(code);
+    let found: Vec<_> = wiring
+        .events
+        .iter()
+        .map(|event| (event.id.as_str(), event.kind))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("orders.{}", EventKind::Template),
+            ("orders.{}.paid", EventKind::Template),
+            ("orders.{}.placed", EventKind::Template),
+            ("orders.{}.sent", EventKind::Template),
+        ]
+    );
+    assert_eq!(wiring.publish_coverage.possible, 4);
+}
+
+#[test]
+fn parts_that_are_known_are_filled_in() {
+    let code = "
+PREFIX = 'orders'
+
+def take():
+    bus.publish(f'{PREFIX}.placed')
+";
+    assert_lines(
+        &shop(code),
+        &["publish orders.placed by shop:take certain"],
+    );
+}
+
+#[test]
+fn one_of_two_events_is_possible() {
+    let code = "
+def settle(paid):
+    bus.publish(InvoicePaid() if paid else MailSent())
+    bus.publish((OrderPlaced if paid else MailSent)())
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "publish events.InvoicePaid by shop:settle possible",
+            "publish events.MailSent by shop:settle possible",
+            "publish events.MailSent by shop:settle possible",
+            "publish events.OrderPlaced by shop:settle possible",
+        ],
+    );
+}
+
+#[test]
+fn several_types_are_subscribed_at_once() {
+    let code = "
+@bus.on(OrderPlaced, InvoicePaid)
+def count(event): ...
+
+@bus.on(OrderPlaced | MailSent)
+def log(event: OrderPlaced | MailSent): ...
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "handle events.InvoicePaid by shop:count certain",
+            "handle events.MailSent by shop:log certain",
+            "handle events.OrderPlaced by shop:count certain",
+            "handle events.OrderPlaced by shop:log certain",
+        ],
+    );
+}
+
+#[test]
+fn a_topic_is_an_event_below_the_patterns_that_match_it() {
+    let code = "
+@bus.on('orders.*.placed')
+def count(event): ...
+
+bus.publish(OrderPlaced(), topic='orders.eu.placed')
+";
+    let wiring = read_shop(code);
+    let topic = wiring.event("orders.eu.placed").unwrap();
+    assert_eq!(topic.kind, EventKind::Topic);
+    assert_eq!(topic.bases, ["orders.*.placed"]);
+    assert_eq!(topic.handled_by.len(), 1);
+}
