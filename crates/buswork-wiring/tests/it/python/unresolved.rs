@@ -26,7 +26,10 @@ def replay(kinds, name):
     bus.publish(kinds[name]())
 ";
     let found = shop(code);
-    assert!(found.starts_with("unresolved publish at shop.py:3: "), "{found}");
+    assert!(
+        found.starts_with("unresolved publish at shop.py:3: "),
+        "{found}"
+    );
     assert_eq!(found.lines().count(), 1);
 }
 
@@ -122,9 +125,7 @@ def take(order):
 ";
     assert_lines(
         &shop(code),
-        &[
-            "unresolved publish at shop.py:3: its topic is not written down where it could be found",
-        ],
+        &["unresolved publish at shop.py:3: its topic is not written down where it could be found"],
     );
 }
 
@@ -139,7 +140,10 @@ def forward(event: Event):
     bus.publish(event)
 ";
     let found = shop(code);
-    assert!(found.starts_with("unresolved publish at shop.py:7: "), "{found}");
+    assert!(
+        found.starts_with("unresolved publish at shop.py:7: "),
+        "{found}"
+    );
     assert_eq!(found.lines().count(), 1, "{found}");
 }
 
