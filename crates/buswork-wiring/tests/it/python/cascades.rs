@@ -311,3 +311,185 @@ def charge(order):
 ";
     assert_eq!(cascades(code), [""; 0]);
 }
+
+#[test]
+fn a_nested_function_that_is_called_is_followed() {
+    let code = "
+@bus.on(OrderPlaced)
+def charge(order):
+    def settle():
+        bus.publish(InvoicePaid())
+    settle()
+";
+    assert_eq!(
+        cascades(code),
+        [
+            "cascade shop:charge to events.InvoicePaid inferred at shop:charge:6 > shop:charge.<locals>.settle:5"
+        ]
+    );
+}
+
+#[test]
+fn tasks_are_followed() {
+    let code = "
+import asyncio
+
+@bus.on(OrderPlaced)
+async def charge(order):
+    asyncio.create_task(settle())
+    await asyncio.gather(confirm())
+
+async def settle():
+    bus.publish(InvoicePaid())
+
+async def confirm():
+    await bus.publish(MailSent())
+";
+    assert_eq!(
+        cascades(code),
+        [
+            "cascade shop:charge to events.InvoicePaid inferred at shop:charge:6 > shop:settle:10",
+            "cascade shop:charge to events.MailSent inferred at shop:charge:7 > shop:confirm:13",
+        ]
+    );
+}
+
+#[test]
+fn a_callback_in_an_attribute_is_followed() {
+    let code = "
+class Timer:
+    def __init__(self, callback):
+        self.callback = callback
+
+    def fire(self):
+        self.callback()
+
+def done():
+    bus.publish(MailSent())
+
+timer = Timer(done)
+
+@bus.on(OrderPlaced)
+def charge(order):
+    timer.fire()
+";
+    assert_eq!(
+        cascades(code),
+        [
+            "cascade shop:charge to events.MailSent inferred at shop:charge:16 > shop:Timer.fire:7 > shop:done:10"
+        ]
+    );
+}
+
+#[test]
+fn the_only_method_of_a_name_is_possible() {
+    let code = "
+@bus.on(OrderPlaced)
+def charge(order):
+    order.shop.send_the_mail()
+
+class Mailer:
+    def send_the_mail(self):
+        bus.publish(MailSent())
+";
+    assert_eq!(
+        cascades(code),
+        [
+            "cascade shop:charge to events.MailSent possible at shop:charge:4 > shop:Mailer.send_the_mail:8"
+        ]
+    );
+}
+
+#[test]
+fn a_context_manager_is_followed() {
+    let code = "
+from contextlib import contextmanager
+
+@contextmanager
+def noted():
+    yield
+    bus.publish(MailSent())
+
+@bus.on(OrderPlaced)
+def charge(order):
+    with noted():
+        print(order)
+";
+    assert_eq!(
+        cascades(code),
+        ["cascade shop:charge to events.MailSent inferred at shop:charge:11 > shop:noted:7"]
+    );
+}
+
+#[test]
+#[ignore = "a property is not followed"]
+fn a_property_is_followed() {
+    let code = "
+class Invoice:
+    @property
+    def paid(self):
+        bus.publish(InvoicePaid())
+        return True
+
+@bus.on(OrderPlaced)
+def charge(order):
+    print(Invoice().paid)
+";
+    assert_eq!(
+        cascades(code),
+        [
+            "cascade shop:charge to events.InvoicePaid inferred at shop:charge:10 > shop:Invoice.paid:5"
+        ]
+    );
+}
+
+#[test]
+#[ignore = "what a decorator around the handler publishes is lost"]
+fn a_decorator_around_the_handler_is_followed() {
+    let code = "
+from functools import wraps
+
+def confirmed(function):
+    @wraps(function)
+    def inner(event):
+        function(event)
+        bus.publish(MailSent())
+    return inner
+
+@bus.on(OrderPlaced)
+@confirmed
+def charge(order): ...
+";
+    let found = cascades(code);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("cascade shop:charge to events.MailSent"),
+        "{found:?}"
+    );
+}
+
+#[test]
+#[ignore = "`cls.only = cls()` is not followed"]
+fn a_singleton_is_followed() {
+    let code = "
+class Mailer:
+    only = None
+
+    @classmethod
+    def get(cls):
+        if cls.only is None:
+            cls.only = cls()
+        return cls.only
+
+    def send(self):
+        bus.publish(MailSent())
+
+@bus.on(OrderPlaced)
+def charge(order):
+    Mailer.get().send()
+";
+    assert_eq!(
+        cascades(code),
+        ["cascade shop:charge to events.MailSent inferred at shop:charge:16 > shop:Mailer.send:12"]
+    );
+}

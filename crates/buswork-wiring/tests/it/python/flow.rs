@@ -304,3 +304,142 @@ def take():
         .collect();
     assert_eq!(published, ["publish events.MailSent by shop:take inferred"]);
 }
+
+#[test]
+fn an_event_that_is_awaited_is_followed() {
+    let code = "
+async def make():
+    return OrderPlaced()
+
+async def make_more():
+    yield MailSent()
+
+async def take():
+    bus.publish(await make())
+    async for event in make_more():
+        bus.publish(event)
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "publish events.MailSent by shop:take inferred",
+            "publish events.OrderPlaced by shop:take inferred",
+        ],
+    );
+}
+
+#[test]
+fn an_attribute_that_holds_an_event_is_followed() {
+    let code = "
+class Orders:
+    def __init__(self):
+        self.last = OrderPlaced()
+        self.pending = []
+
+    def send(self):
+        self.pending.append(MailSent())
+
+    def flush(self):
+        bus.publish(self.last)
+        for event in self.pending:
+            bus.publish(event)
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "publish events.MailSent by shop:Orders.flush inferred",
+            "publish events.OrderPlaced by shop:Orders.flush inferred",
+        ],
+    );
+}
+
+#[test]
+fn what_a_try_may_leave_is_followed() {
+    let code = "
+def take():
+    event = None
+    try:
+        event = OrderPlaced()
+    except ValueError:
+        event = MailSent()
+    finally:
+        if event is not None:
+            bus.publish(event)
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "publish events.MailSent by shop:take inferred",
+            "publish events.OrderPlaced by shop:take inferred",
+        ],
+    );
+}
+
+#[test]
+#[ignore = "a part of a tuple that a function returns is unresolved"]
+fn a_part_of_what_is_returned_is_followed() {
+    let code = "
+def make():
+    return OrderPlaced(), 7
+
+def take():
+    order, number = make()
+    bus.publish(order)
+";
+    assert_lines(
+        &shop(code),
+        &["publish events.OrderPlaced by shop:take inferred"],
+    );
+}
+
+#[test]
+#[ignore = "a class out of a table by a key that is not known is unresolved, not possible"]
+fn a_class_out_of_a_table_is_one_of_several() {
+    let code = "
+KINDS = {'order': OrderPlaced, 'mail': MailSent}
+
+def replay(name):
+    bus.publish(KINDS[name]())
+";
+    let found = shop(code);
+    assert!(
+        found.contains("publish events.MailSent by shop:replay possible"),
+        "{found}"
+    );
+    assert!(
+        found.contains("publish events.OrderPlaced by shop:replay possible"),
+        "{found}"
+    );
+}
+
+#[test]
+#[ignore = "the default of a parameter is put at the module, and causes nothing"]
+fn the_default_of_a_parameter_is_published_by_the_function() {
+    let code = "
+def take(event=OrderPlaced()):
+    bus.publish(event)
+";
+    assert_lines(
+        &shop(code),
+        &["publish events.OrderPlaced by shop:take inferred"],
+    );
+}
+
+#[test]
+#[ignore = "lists that are added together are not followed"]
+fn lists_that_are_added_together_are_followed() {
+    let code = "
+def take():
+    events = [OrderPlaced()]
+    events = events + [MailSent()]
+    for event in events:
+        bus.publish(event)
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "publish events.MailSent by shop:take inferred",
+            "publish events.OrderPlaced by shop:take inferred",
+        ],
+    );
+}

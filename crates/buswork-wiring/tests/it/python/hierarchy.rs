@@ -169,3 +169,55 @@ bus.publish(Left())
 ";
     assert_lines(&shop(code), &["publish shop.Left by shop: certain"]);
 }
+
+#[test]
+#[ignore = "the method of the base is taken for the handler, where a subclass overrides it"]
+fn a_method_that_overrides_a_marked_one_keeps_the_mark() {
+    let code = "
+class Base:
+    @handles(OrderPlaced)
+    def charge(self, order): ...
+
+class Billing(Base):
+    def charge(self, order):
+        bus.publish(InvoicePaid())
+
+bus.include(Billing())
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "cascade shop:Billing.charge to events.InvoicePaid certain at shop:Billing.charge:8",
+            "handle events.OrderPlaced by shop:Billing.charge certain",
+            "publish events.InvoicePaid by shop:Billing.charge certain",
+        ],
+    );
+}
+
+#[test]
+fn a_marked_method_may_override_a_marked_one() {
+    let code = "
+class Base:
+    @handles(OrderPlaced)
+    def charge(self, order):
+        bus.publish(InvoicePaid())
+
+class Billing(Base):
+    @handles(OrderPlaced)
+    def charge(self, order):
+        super().charge(order)
+
+bus.include(Billing())
+";
+    let found = shop(code);
+    assert!(
+        found.contains(
+            "cascade shop:Billing.charge to events.InvoicePaid inferred at shop:Billing.charge:10 > shop:Base.charge:5"
+        ),
+        "{found}"
+    );
+    assert!(
+        found.contains("handle events.OrderPlaced by shop:Billing.charge certain"),
+        "{found}"
+    );
+}

@@ -175,3 +175,13 @@ fn without_an_entry_point_nothing_is_said() {
     let text = edges(&[("shop/__init__.py", ""), WIRES, BILLING]);
     assert_eq!(never(&text), [""; 0]);
 }
+
+#[test]
+#[ignore = "a mark on a function, which nothing includes, is said to come about"]
+fn a_mark_that_nothing_reads_never_comes_about() {
+    let code = "
+@handles(OrderPlaced)
+def charge(order): ...
+";
+    assert_eq!(never_in(code).len(), 1);
+}
