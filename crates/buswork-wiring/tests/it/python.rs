@@ -10,6 +10,7 @@ mod handlers;
 mod hierarchy;
 mod homemade;
 mod names;
+mod no_bus;
 mod reach;
 mod receivers;
 mod unresolved;

@@ -4,8 +4,8 @@ use super::{edges, shop};
 
 /// Why subscriptions never come about, a line each; nothing for those that do.
 fn never(text: &str) -> Vec<String> {
-    let handled = text.lines().filter(|line| line.starts_with("handle "));
-    let reasons = handled.filter_map(|line| {
+    let subscribed = text.lines().filter(|line| line.starts_with("handle "));
+    let reasons = subscribed.filter_map(|line| {
         let (line, reason) = line.split_once(" never: ")?;
         let handler = line.split(' ').nth(3)?;
         Some(format!("{handler}: {reason}"))
@@ -182,6 +182,19 @@ fn a_mark_that_nothing_reads_never_comes_about() {
     let code = "
 @handles(OrderPlaced)
 def charge(order): ...
+";
+    assert_eq!(never_in(code).len(), 1);
+}
+
+#[test]
+#[ignore = "an object with marks that nothing includes is said to come about"]
+fn an_object_with_marks_that_is_built_and_not_included() {
+    let code = "
+class Billing:
+    @handles(OrderPlaced)
+    def charge(self, order): ...
+
+Billing()
 ";
     assert_eq!(never_in(code).len(), 1);
 }
