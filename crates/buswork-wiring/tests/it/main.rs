@@ -7,6 +7,7 @@ mod diff;
 mod explain;
 mod graphs;
 mod lock;
+mod python;
 mod query;
 mod render;
 mod robust;

@@ -1,0 +1,133 @@
+//! Tables of functions that are no buses, however alike they look.
+
+use super::{assert_lines, edges};
+
+#[test]
+fn a_registry_of_factories_is_no_bus() {
+    let code = "
+_makers = {}
+
+def register(name, maker):
+    _makers[name] = maker
+
+def make(name, *arguments):
+    return _makers[name](*arguments)
+
+def pdf(text): ...
+
+register('pdf', pdf)
+make('pdf', 'Hello')
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
+fn a_table_of_commands_of_a_shell_is_no_bus() {
+    let code = "
+def start(): ...
+def stop(): ...
+
+COMMANDS = {'start': start, 'stop': stop}
+
+def main(name):
+    COMMANDS[name]()
+
+main('start')
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
+fn a_cache_by_type_is_no_bus() {
+    let code = "
+_formats = {}
+
+def format_of(value):
+    return _formats.get(type(value), str)
+
+def show(value):
+    return str(format_of(value))
+
+_formats[int] = 'number'
+show(7)
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
+fn a_router_of_addresses_is_no_bus() {
+    let code = "
+ROUTES = {}
+
+def route(path):
+    def decorator(function):
+        ROUTES[path] = function
+        return function
+    return decorator
+
+@route('/')
+def index(): ...
+
+def serve(path):
+    return ROUTES[path]()
+
+serve('/')
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
+fn a_visitor_by_type_is_no_bus() {
+    let code = "
+class Visitor:
+    def __init__(self):
+        self.visitors = {int: self.number, str: self.text}
+
+    def visit(self, node):
+        return self.visitors[type(node)](node)
+
+    def number(self, node): ...
+    def text(self, node): ...
+
+Visitor().visit(7)
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
+#[ignore = "a table of converters by type is taken for a bus"]
+fn a_table_of_converters_is_no_bus() {
+    let code = "
+CONVERTERS = {}
+
+def converter(kind, function):
+    CONVERTERS[kind] = function
+
+def convert(value):
+    return CONVERTERS[type(value)](value)
+
+converter(int, str)
+convert(7)
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
+#[ignore = "lists of validators by field, whose results are used, are taken for a bus, for certain"]
+fn a_table_of_validators_is_no_bus() {
+    let code = "
+_validators = {}
+
+def validator(field, function):
+    _validators.setdefault(field, []).append(function)
+
+def validate(field, value):
+    return all(function(value) for function in _validators.get(field, []))
+
+def positive(value): ...
+
+validator('age', positive)
+validate('age', 7)
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
