@@ -54,6 +54,8 @@ pub(crate) struct Evaluator<'p> {
     /// What came out while something was cut short: it holds within the evaluation under way, and is
     /// worked out again by the next one.
     provisional: RefCell<FxHashMap<(ExpressionRef, Context), Found>>,
+    /// Collections whose elements are being gathered.
+    gathering: RefCell<FxHashSet<(ExpressionRef, Context)>>,
     /// Names that are being looked for in modules that star each other.
     starring: RefCell<FxHashSet<(FileId, String)>>,
     provisional_callers: RefCell<FxHashMap<ScopeRef, Rc<[Caller]>>>,
@@ -91,6 +93,7 @@ impl<'p> Evaluator<'p> {
             project,
             known: RefCell::default(),
             provisional: RefCell::default(),
+            gathering: RefCell::default(),
             starring: RefCell::default(),
             provisional_callers: RefCell::default(),
             cuts: Cell::new(0),

@@ -10,6 +10,23 @@ use crate::graph::Grade;
 impl Evaluator<'_> {
     /// What comes out when an expression is iterated over, or something is taken from it.
     pub(crate) fn elements(&self, of: ExpressionRef, context: &Context) -> Found {
+        // `names.extend(names)`: a collection that is put into itself.
+        let key = (of, context.clone());
+        if !self.gathering.borrow_mut().insert(key.clone()) {
+            self.cut();
+            return Found::default();
+        }
+        if !self.enter() {
+            self.gathering.borrow_mut().remove(&key);
+            return Found::default();
+        }
+        let found = self.gather(of, context);
+        self.leave();
+        self.gathering.borrow_mut().remove(&key);
+        found
+    }
+
+    fn gather(&self, of: ExpressionRef, context: &Context) -> Found {
         let mut result = Vec::new();
         for fact in self.evaluate(of, context).iter() {
             let found = self.elements_of(&fact.value, context);
