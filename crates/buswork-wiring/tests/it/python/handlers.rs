@@ -61,7 +61,6 @@ bus.subscribe(MailSent, Billing.log)
 }
 
 #[test]
-#[ignore = "a method of a parameter is unresolved, with an annotation and with callers"]
 fn a_method_of_a_parameter_is_a_handler() {
     let code = "
 class Billing:
@@ -88,7 +87,6 @@ wire_any(Billing())
 }
 
 #[test]
-#[ignore = "a method of an attribute that is a parameter is unresolved"]
 fn a_method_of_an_attribute_is_a_handler() {
     let code = "
 class Billing:
@@ -216,7 +214,6 @@ def charge(order, depends): ...
 }
 
 #[test]
-#[ignore = "a table whose rows are subscribed in a loop is told twice: a false BW305"]
 fn a_loop_over_a_table_keeps_its_rows() {
     let code = "
 def charge(order): ...
@@ -401,7 +398,6 @@ def wire(really):
 }
 
 #[test]
-#[ignore = "a handler outside has a subscription, and is missing in the list of handlers"]
 fn a_function_of_a_package_is_a_handler_outside() {
     let code = "
 import logging

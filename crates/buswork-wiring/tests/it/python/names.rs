@@ -233,7 +233,6 @@ def take():
 }
 
 #[test]
-#[ignore = "a name in neither of two modules that star each other overflows the stack"]
 fn stars_of_modules_that_import_each_other_are_read() {
     let code = "
 from shop.left import *
