@@ -10,7 +10,7 @@ use crate::bus::Bus;
 use crate::calling::call_for_result;
 use crate::collection;
 use crate::failure::Fault;
-use crate::policy::OnError;
+use crate::on_error::OnError;
 use crate::subscriber::Entry;
 
 /// One delivery to an entry of which something is asked first: its result, or why it was skipped.

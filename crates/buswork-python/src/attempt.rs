@@ -11,7 +11,7 @@ use pyo3::types::PyType;
 
 use crate::bus::Bus;
 use crate::failure::{Fault, Publication};
-use crate::policy::OnError;
+use crate::on_error::OnError;
 use crate::report::Delivery;
 use crate::subscriber::Entry;
 

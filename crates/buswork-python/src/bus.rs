@@ -18,8 +18,8 @@ use crate::event_types::EventTypes;
 use crate::explain;
 use crate::imports;
 use crate::on::{Flags, On, Wishes, whole};
+use crate::on_error::OnError;
 use crate::plan;
-use crate::policy::{OnError, Unhandled};
 use crate::post;
 use crate::registration::{
     check_handler, check_predicate, default_name, identity, is_same, location,
@@ -30,6 +30,7 @@ use crate::subscriber::{Entry, Subscriber, Table};
 use crate::subscription::Subscription;
 use crate::topics;
 use crate::traces::{Trace, Tracing};
+use crate::unhandled::Unhandled;
 use crate::weak::WeakHandler;
 
 /// What every bus has.

@@ -10,10 +10,10 @@ use crate::bus::Bus;
 use crate::event_types::EventTypes;
 use crate::imports;
 use crate::plan;
-use crate::policy::Unhandled;
 use crate::routing::TypeKey;
 use crate::subscriber::Entry;
 use crate::topics;
+use crate::unhandled::Unhandled;
 
 pub(crate) fn explain(bus: &Bus, event_type: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Ok(topic) = event_type.cast::<PyString>() {

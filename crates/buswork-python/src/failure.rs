@@ -15,8 +15,8 @@ use crate::bus::Bus;
 use crate::calling::Invoke;
 use crate::exception;
 use crate::imports;
+use crate::on_error::OnError;
 use crate::place::Origin;
-use crate::policy::OnError;
 use crate::publish::Publishing;
 use crate::subscriber::Entry;
 

@@ -14,7 +14,7 @@ use crate::context;
 use crate::coroutine::{Given, step};
 use crate::failure::Fault;
 use crate::imports;
-use crate::policy::OnError;
+use crate::on_error::OnError;
 use crate::posted::{Delivering, Posted};
 use crate::timed;
 use crate::tracing;

@@ -16,12 +16,12 @@ use crate::calling::Invoke;
 use crate::exception;
 use crate::failure;
 use crate::imports;
-use crate::policy::Unhandled;
 use crate::routing::{self, TypeKey};
 use crate::settings::Surroundings;
 use crate::subscriber::{Entry, Plan, follow};
 use crate::topics;
 use crate::tracing::Traced;
+use crate::unhandled::Unhandled;
 
 /// How many handlers a shipped function calls.
 pub(crate) const TEN: usize = 10;

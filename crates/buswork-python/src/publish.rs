@@ -21,11 +21,11 @@ use crate::imports;
 use crate::passage;
 use crate::place::Origin;
 use crate::plan;
-use crate::policy::Unhandled;
 use crate::routing::TypeKey;
 use crate::subscriber::{Entry, Plan};
 use crate::tens::walk_tens;
 use crate::tracing;
+use crate::unhandled::Unhandled;
 use crate::watch::{self, Muting};
 
 /// The publishes in progress on a thread, over all buses. A refusal is the text of its exception.

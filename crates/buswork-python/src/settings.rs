@@ -10,10 +10,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::bus::Bus;
-use crate::policy::{OnError, Unhandled};
+use crate::on_error::OnError;
 use crate::registration::is_same;
 use crate::routing;
 use crate::tracing::Tracing;
+use crate::unhandled::Unhandled;
 
 /// What `__init__`, `set_unhandled`, `add_middleware` and tests say.
 pub(crate) struct Settings {

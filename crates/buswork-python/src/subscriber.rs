@@ -13,7 +13,7 @@ use pyo3::types::{PyWeakref, PyWeakrefMethods};
 
 use crate::calling;
 use crate::imports;
-use crate::policy::OnError;
+use crate::on_error::OnError;
 use crate::routing::TypeKey;
 use crate::slot::Slot;
 

@@ -8,7 +8,7 @@ use pyo3::types::PyTuple;
 
 use crate::collection;
 use crate::imports;
-use crate::policy::OnError;
+use crate::on_error::OnError;
 use crate::subscriber::{Entry, Table, follow};
 
 /// A handler subscribed to one or more types. Holds its entry, which it does not visit, and the

@@ -22,10 +22,10 @@ use crate::handler::Handler;
 use crate::inner::Inner;
 use crate::observe::Observer;
 use crate::plan::Plan;
-use crate::policy::Unhandled;
 use crate::report::Report;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
+use crate::unhandled::Unhandled;
 
 pub use handler::AsyncHandler;
 pub use middleware::{AsyncMiddleware, AsyncNext, SharedEvent};

@@ -11,11 +11,12 @@ use crate::bus::EventBus;
 use crate::entry::Options;
 use crate::handler::Handler;
 use crate::inner::{Inner, Limits};
+use crate::on_error::OnError;
 use crate::plan::{Callee, Predicate, Subscriber};
-use crate::policy::{OnError, Unhandled};
 use crate::subscription::Subscription;
 use crate::sync::Arc;
 use crate::topic::Pattern;
+use crate::unhandled::Unhandled;
 
 /// Options of a subscription to `E` on a bus of kind `B`, from [`EventBus::on`],
 /// [`AsyncEventBus::on`](crate::AsyncEventBus::on), and their `topic`.

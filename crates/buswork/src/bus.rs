@@ -11,10 +11,10 @@ use crate::inner::Inner;
 use crate::middleware::Middleware;
 use crate::observe::Observer;
 use crate::plan::{Callee, Plan};
-use crate::policy::Unhandled;
 use crate::report::Report;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
+use crate::unhandled::Unhandled;
 
 /// An event bus: publish an event, and every handler subscribed to its type runs.
 ///

@@ -11,13 +11,14 @@ use crate::entry::{Entry, Options};
 use crate::error::Error;
 use crate::failure::{Cause, Failure, Panicked};
 use crate::isolation::Effect;
+use crate::on_error::OnError;
 use crate::plan::{Plan, Subscriber, Table, Topic};
-use crate::policy::{OnError, Unhandled};
 use crate::posting::Workers;
 use crate::settings::Settings;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
 use crate::table::NameTaken;
+use crate::unhandled::Unhandled;
 
 pub(crate) struct Inner {
     pub(crate) table: Table,

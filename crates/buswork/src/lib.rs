@@ -145,9 +145,9 @@ mod inner;
 pub mod isolation;
 mod middleware;
 mod observe;
+mod on_error;
 mod order;
 mod plan;
-mod policy;
 mod post;
 mod posting;
 mod report;
@@ -159,6 +159,7 @@ pub mod testing;
 pub mod topic;
 mod topics;
 pub mod trace;
+mod unhandled;
 
 pub use async_bus::{AsyncEventBus, AsyncHandler, AsyncMiddleware, AsyncNext, SharedEvent};
 pub use backlog::Overflow;
@@ -170,9 +171,10 @@ pub use failure::Failure;
 pub use handler::{BoxError, Handler, Outcome};
 pub use middleware::{EventRef, Middleware, Next};
 pub use observe::{Observer, Published};
-pub use policy::{OnError, Unhandled};
+pub use on_error::OnError;
 pub use report::{Delivery, Report};
 pub use subscription::{Subscription, SubscriptionGuard};
+pub use unhandled::Unhandled;
 
 /// The Rust snippets of the project's README, to be run as tests.
 #[cfg(doctest)]

@@ -11,12 +11,13 @@ use crate::entry::Entry;
 use crate::error::Error;
 use crate::handler::Handler;
 use crate::inner::Inner;
-use crate::policy::{OnError, Unhandled};
+use crate::on_error::OnError;
 use crate::settings::Special;
 use crate::sync::Arc;
 use crate::table;
 use crate::topic::{self, Pattern, Recent};
 use crate::trace::HandlerName;
+use crate::unhandled::Unhandled;
 
 pub(crate) type Plan = table::Plan<TypeId, Subscriber, Compiled>;
 pub(crate) type Table = table::Table<TypeId, Subscriber, Compiled>;

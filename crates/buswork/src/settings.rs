@@ -8,10 +8,10 @@ use std::panic::Location;
 use crate::async_bus::AsyncLayers;
 use crate::middleware::{EventRef, Middleware};
 use crate::observe::{Observer, Published};
-use crate::policy::Unhandled;
 use crate::sync::Arc;
 use crate::testing::Recording;
 use crate::trace::{self, Cause, Dispatch, Traced, Verb};
+use crate::unhandled::Unhandled;
 
 /// The settings themselves.
 #[derive(Default)]

@@ -1,24 +1,9 @@
-//! What the user can say about failures and about unhandled events.
+//! What the user can say about failures.
 
 use std::fmt;
 
 use crate::failure::Failure;
 use crate::sync::Arc;
-
-/// What a bus does with an event that nobody is subscribed to.
-///
-/// "Handled" means that somebody is subscribed, even if paused or kept off by a predicate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Unhandled {
-    /// Nothing. The default.
-    #[default]
-    Ignore,
-    /// A warning in the log (crate `log`).
-    Warn,
-    /// An error for which [`Error::is_unhandled`](crate::Error::is_unhandled) holds.
-    Raise,
-}
 
 /// What a handler's failure does. Other handlers run in any case, but under `Stop`.
 #[derive(Clone, Default)]

@@ -1,4 +1,4 @@
-//! What the user can say about failures and about unhandled events.
+//! What the user can say about failures.
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -56,28 +56,6 @@ impl OnError {
         match self {
             Self::Call(slot) => slot.visit(visit),
             Self::Raise | Self::Log | Self::Stop => Ok(()),
-        }
-    }
-}
-
-/// What happens to an event that nobody is subscribed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Unhandled {
-    #[default]
-    Ignore,
-    Warn,
-    Raise,
-}
-
-impl Unhandled {
-    pub(crate) fn parse(text: &str) -> PyResult<Self> {
-        match text {
-            "ignore" => Ok(Self::Ignore),
-            "warn" => Ok(Self::Warn),
-            "raise" => Ok(Self::Raise),
-            _ => Err(PyValueError::new_err(format!(
-                "unhandled must be \"ignore\", \"warn\" or \"raise\", got {text:?}"
-            ))),
         }
     }
 }
