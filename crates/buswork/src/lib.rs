@@ -148,6 +148,7 @@ mod observe;
 mod on_error;
 mod order;
 mod plan;
+pub mod policy;
 mod post;
 mod posting;
 mod report;

@@ -271,7 +271,8 @@ mod tests {
             !staff.look_again(&mut look, 1, 1),
             "there is no processor left"
         );
-        let (_, _) = take(&mut staff, 1);
+        staff.done(epoch);
+        let (epoch, _) = take(&mut staff, 1);
         assert!(staff.look_again(&mut look, 1, 3));
         staff.done(epoch);
     }

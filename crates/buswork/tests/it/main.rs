@@ -10,6 +10,7 @@ mod deliver;
 mod executor;
 mod middleware;
 mod observe;
+mod policy;
 mod post;
 mod post_random;
 mod publish;
