@@ -5,11 +5,22 @@
 //! asks it what to do next. Each delivery is for one *runner*, whoever is to call the handler: an
 //! event loop, or the threads of a bus. A line moves from runner to runner as its deliveries do, so
 //! that the order of a handler holds across them.
+//!
+//! A delivery that has failed and is to be tried again *rests*: it stays in progress, and is taken once
+//! more when its time has come. A line whose handler is left in peace is *held*: what waits in it is not
+//! taken. Neither keeps a runner from the other lines. The time is passed in, as a duration since
+//! whatever moment the owner counts from.
+
+mod line;
+mod rests;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::time::Duration;
 
 use crate::hash::KeyState;
+use line::{Line, Running, Waiting};
+use rests::{Rested, Rests, What};
 
 /// What a post does when [`max_pending`](Backlog::new) deliveries are pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,44 +58,27 @@ pub struct Ticket {
     number: u64,
 }
 
-/// The deliveries of one handler. It has its place among the lines as long as there are any.
-struct Line<R, J> {
-    name: u64,
-    waiting: VecDeque<Waiting<R, J>>,
-    running: Option<Running<R>>,
-}
-
-struct Waiting<R, J> {
-    number: u64,
+/// What a runner may take.
+struct Ready<R, J> {
     runner: R,
-    weight: usize,
-    job: J,
+    /// Deliveries that go on. They are in progress already, whatever their lines say.
+    rested: VecDeque<Rested<R, J>>,
+    /// The lines whose next delivery is for it, by their places, in the order of their turns.
+    places: VecDeque<usize>,
 }
 
-/// The delivery in progress, or several that were taken at a time and have not all ended.
-#[derive(Clone, Copy)]
-struct Running<R> {
-    number: u64,
-    runner: R,
-    weight: usize,
-    /// How many were taken and have not ended.
-    taken: usize,
-}
-
-impl<R: Copy, J> Line<R, J> {
-    /// The runner of the first delivery of a line that is ready.
-    fn first_runner(&self) -> Option<R> {
-        match self.running {
-            None => Some(self.waiting.front()?.runner),
-            Some(_) => None,
+impl<R, J> Ready<R, J> {
+    fn of(runner: R) -> Self {
+        Self {
+            runner,
+            rested: VecDeque::new(),
+            places: VecDeque::new(),
         }
     }
-}
 
-/// The lines that are ready for a runner, by their places, in the order of their turns.
-struct Ready<R> {
-    runner: R,
-    places: VecDeque<usize>,
+    fn len(&self) -> usize {
+        self.rested.len() + self.places.len()
+    }
 }
 
 /// Deliveries that are pending: waiting, or in progress. See the [module](self).
@@ -99,8 +93,10 @@ pub struct Backlog<R, J> {
     /// as it is posted to comes and goes with each delivery.
     free: Vec<usize>,
     /// A handful at most: one for each loop that posts were made on.
-    ready: Vec<Ready<R>>,
+    ready: Vec<Ready<R, J>>,
+    rests: Rests<R, J>,
     next_number: u64,
+    next_hold: u64,
     max_pending: usize,
     pending: usize,
     dropped: u64,
@@ -117,7 +113,9 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
             lines: Vec::new(),
             free: Vec::new(),
             ready: Vec::new(),
+            rests: Rests::new(),
             next_number: 0,
+            next_hold: 0,
             max_pending,
             pending: 0,
             dropped: 0,
@@ -151,54 +149,74 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
     /// that passes the middleware first, say.
     #[inline]
     pub fn push_as(&mut self, deliveries: usize, line: u64, runner: R, job: J) -> bool {
-        let number = self.next_number;
-        self.next_number += 1;
-        self.pending += deliveries;
-        let place = match self.places.get(&line) {
-            Some(&place) => place,
-            None => self.begin(line),
-        };
-        let line = &mut self.lines[place];
-        let is_ready = line.running.is_none() && line.waiting.is_empty();
-        line.waiting.push_back(Waiting {
-            number,
-            runner,
-            weight: deliveries,
-            job,
-        });
-        if is_ready {
-            self.queue(place, runner);
-        }
-        is_ready
+        let place = self.place(line);
+        self.push_at(place, runner, job, deliveries, false)
     }
 
-    /// Takes a delivery for `runner`, of the line whose turn it is. Lines take turns.
+    /// As [`push`](Self::push), for a line of which up to `width` deliveries are in progress at once.
+    /// It is taken alone, so that it may [rest](Self::rest) or [be held](Self::hold).
+    pub fn push_alone(&mut self, width: usize, line: u64, runner: R, job: J) -> bool {
+        let place = self.place(line);
+        self.lines[place].width = width;
+        self.push_at(place, runner, job, 1, true)
+    }
+
+    #[inline]
+    fn push_at(&mut self, place: usize, runner: R, job: J, weight: usize, is_alone: bool) -> bool {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.pending += weight;
+        self.lines[place].waiting.push_back(Waiting {
+            number,
+            runner,
+            weight,
+            is_alone,
+            job,
+        });
+        self.queue_if_ready_for(runner, place)
+    }
+
+    /// Takes a delivery for `runner`, of the line whose turn it is. Lines take turns. One that has
+    /// rested has the ticket that it had before.
     #[inline]
     pub fn take(&mut self, runner: R) -> Option<(Ticket, J)> {
         let ready = self.ready.iter_mut().find(|ready| ready.runner == runner)?;
+        if let Some(rested) = ready.rested.pop_front() {
+            let Rested { place, number, .. } = rested;
+            return Some((Ticket { place, number }, rested.job));
+        }
         let place = ready.places.pop_front()?;
         let line = &mut self.lines[place];
+        line.is_queued = false;
         let first = line.waiting.pop_front()?;
         let Waiting { number, weight, .. } = first;
-        line.running = Some(Running {
+        line.running.push(Running {
             number,
             runner,
             weight,
             taken: 1,
         });
+        if line.width > 1 {
+            self.queue_if_ready_for(runner, place);
+        }
         Some((Ticket { place, number }, first.job))
     }
 
     /// As [`take`](Self::take), but takes up to `most` deliveries of the line, to be made one after
     /// another, and puts them behind those in `into`. One ticket is for all of them. A job that stands
-    /// for several deliveries is taken alone.
+    /// for several deliveries, or was [pushed alone](Self::push_alone), is taken alone.
     pub fn take_some(&mut self, runner: R, most: usize, into: &mut Vec<J>) -> Option<Ticket> {
         let (ticket, first) = self.take(runner)?;
         into.push(first);
         let line = &mut self.lines[ticket.place];
-        let running = line.running.as_mut()?;
-        let is_next = |next: &Waiting<R, J>| next.runner == runner && next.weight == 1;
-        while running.weight == running.taken
+        let is_next =
+            |next: &Waiting<R, J>| next.runner == runner && next.weight == 1 && !next.is_alone;
+        if line.width > 1 || !line.waiting.front().is_some_and(is_next) {
+            return Some(ticket);
+        }
+        let running = line.running.last_mut()?;
+        while running.number == ticket.number
+            && running.weight == running.taken
             && running.taken < most
             && line.waiting.front().is_some_and(is_next)
         {
@@ -212,8 +230,7 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
     /// Notes that so many of those that were taken at a time have ended, and others have not.
     pub fn done_some(&mut self, ticket: Ticket, deliveries: usize) {
         let line = self.lines.get_mut(ticket.place);
-        let running = line.and_then(|line| line.running.as_mut());
-        if let Some(running) = running.filter(|running| running.number == ticket.number) {
+        if let Some(running) = line.and_then(|line| line.running(ticket.number)) {
             running.taken -= deliveries;
             running.weight -= deliveries;
             self.pending -= deliveries;
@@ -225,11 +242,115 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
     #[inline]
     pub fn done(&mut self, ticket: Ticket) -> Option<R> {
         let line = self.lines.get_mut(ticket.place)?;
-        let running = line
-            .running
-            .take_if(|running| running.number == ticket.number)?;
+        let running = line.end(ticket.number)?;
         self.pending -= running.weight;
         self.go_on(ticket.place)
+    }
+
+    /// Lets a delivery rest that was [pushed alone](Self::push_alone) and taken: it stays in progress,
+    /// and can be taken again from `until` on. Returns the job, if the delivery was
+    /// [abandoned](Self::abandon) meanwhile.
+    pub fn rest(&mut self, ticket: Ticket, job: J, until: Duration) -> Option<J> {
+        let line = self.lines.get_mut(ticket.place);
+        let Some(running) = line.and_then(|line| line.running(ticket.number)) else {
+            return Some(job);
+        };
+        let rested = Rested {
+            place: ticket.place,
+            number: ticket.number,
+            runner: running.runner,
+            job,
+        };
+        self.rests.add(until, What::Delivery(rested));
+        None
+    }
+
+    /// Puts a delivery back that was [pushed alone](Self::push_alone) and taken, to the front of its
+    /// line, and holds the line: what waits in it is not taken, until that time, or if there is none
+    /// until it is [let go](Self::let_go). Returns the job, if the delivery was [abandoned](Self::abandon)
+    /// meanwhile.
+    pub fn hold(&mut self, ticket: Ticket, job: J, until: Option<Duration>) -> Option<J> {
+        let line = self.lines.get_mut(ticket.place);
+        let Some((line, running)) =
+            line.and_then(|line| line.end(ticket.number).map(|running| (line, running)))
+        else {
+            return Some(job);
+        };
+        // Of several that are put back, the oldest comes first again.
+        let behind = |other: &Waiting<R, J>| other.number > ticket.number;
+        let place = line.waiting.iter().position(behind);
+        let waiting = Waiting {
+            number: ticket.number,
+            runner: running.runner,
+            weight: running.weight,
+            is_alone: true,
+            job,
+        };
+        let place = place.unwrap_or(line.waiting.len());
+        line.waiting.insert(place, waiting);
+        let number = self.next_hold;
+        self.next_hold += 1;
+        line.hold = Some(number);
+        if let Some(until) = until {
+            let place = ticket.place;
+            self.rests.add(until, What::Hold { place, number });
+        }
+        self.unqueue_unless_ready(ticket.place);
+        None
+    }
+
+    /// Ends the hold of a line. Returns the runner that has something new to do.
+    pub fn let_go(&mut self, line: u64) -> Option<R> {
+        let place = *self.places.get(&line)?;
+        self.lines[place].hold.take()?;
+        self.queue_if_ready(place)
+    }
+
+    /// Brings back what has rested by now: deliveries and lines. Returns the runners that have something
+    /// new to do, each as often as it has.
+    pub fn wake(&mut self, now: Duration) -> Vec<R> {
+        let mut woken = Vec::new();
+        while let Some(rest) = self.rests.take(now) {
+            match rest {
+                What::Delivery(rested) => {
+                    woken.push(rested.runner);
+                    self.ready_for(rested.runner).rested.push_back(rested);
+                }
+                // It may have been let go before, and held again.
+                What::Hold { place, number } if self.lines[place].hold == Some(number) => {
+                    self.lines[place].hold = None;
+                    woken.extend(self.queue_if_ready(place));
+                }
+                What::Hold { .. } => {}
+            }
+        }
+        woken
+    }
+
+    /// When the next delivery or line has rested, if any does.
+    #[inline]
+    pub fn next_wake(&self) -> Option<Duration> {
+        self.rests.next()
+    }
+
+    /// How many deliveries of a line wait for their turn.
+    pub fn waiting(&self, line: u64) -> usize {
+        let place = self.places.get(&line);
+        place.map_or(0, |&place| self.lines[place].waiting.len())
+    }
+
+    /// Takes out the oldest delivery of a line that waits, and counts it as dropped.
+    ///
+    /// What follows in the line may be for another runner, who is not told: see
+    /// [`make_room`](Self::make_room).
+    pub fn drop_oldest(&mut self, line: u64) -> Option<J> {
+        let place = *self.places.get(&line)?;
+        let oldest = self.lines[place].waiting.pop_front()?;
+        self.pending -= oldest.weight;
+        self.note_dropped(oldest.weight);
+        self.unqueue(place);
+        self.go_on(place);
+        Some(oldest.job)
     }
 
     /// Whether `runner` has something to do.
@@ -243,12 +364,12 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
     pub fn ready(&self, runner: R) -> usize {
         let mut ready = self.ready.iter();
         let ready = ready.find(|ready| ready.runner == runner);
-        ready.map_or(0, |ready| ready.places.len())
+        ready.map_or(0, Ready::len)
     }
 
     /// The runners that have something to do.
     pub fn ready_runners(&self) -> Vec<R> {
-        let ready = self.ready.iter().filter(|ready| !ready.places.is_empty());
+        let ready = self.ready.iter().filter(|ready| ready.len() > 0);
         ready.map(|ready| ready.runner).collect()
     }
 
@@ -281,18 +402,17 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
                 .filter_map(|(place, line)| Some((line.waiting.front()?.number, place)))
                 .min();
             let Some((_, place)) = oldest else { break };
-            let was_ready_for = self.lines[place].first_runner();
+            let was_ready_for = self.lines[place].next_runner();
             let Some(oldest) = self.lines[place].waiting.pop_front() else {
                 break;
             };
             dropped.push(oldest.job);
             self.pending -= oldest.weight;
             self.note_dropped(oldest.weight);
-            let is_ready_for = self.lines[place].first_runner();
-            if was_ready_for.is_some() && is_ready_for != was_ready_for {
+            if self.lines[place].next_runner() != was_ready_for {
                 self.unqueue(place);
-                self.go_on(place);
             }
+            self.go_on(place);
         }
         dropped
     }
@@ -301,26 +421,24 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
     /// as dropped; what was in progress is over. Returns also the runners that have something new
     /// to do now.
     pub fn abandon(&mut self, runner: R) -> (Vec<J>, Vec<R>) {
-        self.ready.retain(|ready| ready.runner != runner);
-        let (mut abandoned, mut woken) = (Vec::new(), Vec::new());
+        let mut woken = Vec::new();
+        let mut abandoned = self.rests.abandon(runner);
         for place in 0..self.lines.len() {
-            let line = &mut self.lines[place];
-            let was_first = line.first_runner() == Some(runner);
-            for waiting in std::mem::take(&mut line.waiting) {
-                if waiting.runner == runner {
-                    self.pending -= waiting.weight;
-                    abandoned.push((waiting.number, waiting.job));
-                } else {
-                    line.waiting.push_back(waiting);
-                }
+            let was_ready_for = self.lines[place].next_runner();
+            let (weight, gone) = self.lines[place].abandon(runner);
+            self.pending -= weight;
+            abandoned.extend(gone);
+            if weight == 0 {
+                continue;
             }
-            let running = line.running.take_if(|running| running.runner == runner);
-            if let Some(running) = running {
-                self.pending -= running.weight;
+            if self.lines[place].next_runner() != was_ready_for {
+                self.unqueue(place);
             }
-            if running.is_some() || was_first {
-                woken.extend(self.go_on(place));
-            }
+            woken.extend(self.go_on(place));
+        }
+        for ready in self.ready.extract_if(.., |ready| ready.runner == runner) {
+            let rested = ready.rested.into_iter();
+            abandoned.extend(rested.map(|each| (each.number, each.job)));
         }
         abandoned.sort_unstable_by_key(|(number, _)| *number);
         let abandoned = abandoned.into_iter().map(|(_, job)| job).collect();
@@ -329,14 +447,18 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
 
     /// Gives up everything, and returns what waited, the oldest first.
     pub fn clear(&mut self) -> Vec<J> {
-        let lines = std::mem::take(&mut self.lines);
+        let mut all = self.rests.clear();
+        for line in std::mem::take(&mut self.lines) {
+            all.extend(line.waiting.into_iter().map(|each| (each.number, each.job)));
+        }
+        for ready in std::mem::take(&mut self.ready) {
+            all.extend(ready.rested.into_iter().map(|each| (each.number, each.job)));
+        }
         self.places = HashMap::default();
         self.free = Vec::new();
-        self.ready = Vec::new();
         self.pending = 0;
-        let mut waiting: Vec<_> = lines.into_iter().flat_map(|line| line.waiting).collect();
-        waiting.sort_unstable_by_key(|waiting| waiting.number);
-        waiting.into_iter().map(|waiting| waiting.job).collect()
+        all.sort_unstable_by_key(|(number, _)| *number);
+        all.into_iter().map(|(_, job)| job).collect()
     }
 
     /// The lines with what is pending in each: how many wait, and whether one is in progress.
@@ -344,9 +466,10 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
         let lines = self.lines.iter();
         let mut lines: Vec<_> = lines
             .map(|line| {
-                let taken = line.running.map(|running| running.taken);
-                let behind = taken.unwrap_or_default().saturating_sub(1);
-                (line.name, line.waiting.len() + behind, taken.is_some())
+                let in_progress = line.running.iter();
+                let behind: usize = in_progress.map(|running| running.taken - 1).sum();
+                let is_running = !line.running.is_empty();
+                (line.name, line.waiting.len() + behind, is_running)
             })
             .filter(|&(_, waiting, is_running)| waiting > 0 || is_running)
             .collect();
@@ -354,56 +477,88 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
         lines
     }
 
-    /// Finds a place for a line.
+    /// The place of a line, which it is given if it has none.
+    #[inline]
+    fn place(&mut self, name: u64) -> usize {
+        match self.places.get(&name) {
+            Some(&place) => place,
+            None => self.begin(name),
+        }
+    }
+
     fn begin(&mut self, name: u64) -> usize {
         let place = self.free.pop().unwrap_or(self.lines.len());
         if place == self.lines.len() {
-            self.lines.push(Line {
-                name,
-                waiting: VecDeque::new(),
-                running: None,
-            });
-        } else {
-            self.lines[place].name = name;
+            self.lines.push(Line::new());
         }
+        self.lines[place].name = name;
         self.places.insert(name, place);
         place
     }
 
-    /// Brings a line that is not in progress to its next delivery, or to its end.
+    /// Brings a line to its next delivery, or to its end. Returns the runner that has something new
+    /// to do.
+    #[inline]
     fn go_on(&mut self, place: usize) -> Option<R> {
         let line = &mut self.lines[place];
-        if let Some(first) = line.waiting.front() {
-            let runner = first.runner;
-            self.queue(place, runner);
-            return Some(runner);
+        if !line.is_empty() {
+            return self.queue_if_ready(place);
         }
         if line.waiting.capacity() > KEPT_CAPACITY {
             line.waiting = VecDeque::new();
         }
+        line.width = 1;
+        line.hold = None;
         if self.places.remove(&line.name).is_some() {
             self.free.push(place);
         }
         None
     }
 
-    /// Puts a line that is ready behind the others of its runner.
-    fn queue(&mut self, place: usize, runner: R) {
-        if let Some(ready) = self.ready.iter_mut().find(|ready| ready.runner == runner) {
-            ready.places.push_back(place);
-            return;
+    /// Puts a line that is ready behind the others of its runner, unless it stands there. Returns its
+    /// runner then.
+    #[inline]
+    fn queue_if_ready(&mut self, place: usize) -> Option<R> {
+        let line = &mut self.lines[place];
+        if line.is_queued {
+            return None;
         }
-        // Runners come and go: those without lines are forgotten.
-        self.ready.retain(|ready| !ready.places.is_empty());
-        self.ready.push(Ready {
-            runner,
-            places: VecDeque::from([place]),
+        let runner = line.next_runner()?;
+        line.is_queued = true;
+        self.ready_for(runner).places.push_back(place);
+        Some(runner)
+    }
+
+    /// The same, if the next delivery is for `runner`. Another one would have to be told: it gets its turn
+    /// when a delivery of the line ends.
+    #[inline]
+    fn queue_if_ready_for(&mut self, runner: R, place: usize) -> bool {
+        self.lines[place].next_runner() == Some(runner) && self.queue_if_ready(place).is_some()
+    }
+
+    #[inline]
+    fn ready_for(&mut self, runner: R) -> &mut Ready<R, J> {
+        let known = self.ready.iter().position(|ready| ready.runner == runner);
+        let place = known.unwrap_or_else(|| {
+            // Runners come and go: those without anything to do are forgotten.
+            self.ready.retain(|ready| ready.len() > 0);
+            self.ready.push(Ready::of(runner));
+            self.ready.len() - 1
         });
+        &mut self.ready[place]
+    }
+
+    fn unqueue_unless_ready(&mut self, place: usize) {
+        if self.lines[place].next_runner().is_none() {
+            self.unqueue(place);
+        }
     }
 
     fn unqueue(&mut self, place: usize) {
-        for ready in &mut self.ready {
-            ready.places.retain(|other| *other != place);
+        if std::mem::take(&mut self.lines[place].is_queued) {
+            for ready in &mut self.ready {
+                ready.places.retain(|other| *other != place);
+            }
         }
     }
 }

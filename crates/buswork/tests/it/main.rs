@@ -6,6 +6,7 @@ mod async_post;
 mod async_publish;
 mod async_recursion;
 mod backlog;
+mod backlog_rests;
 mod deliver;
 mod executor;
 mod middleware;
