@@ -17,20 +17,27 @@ from __future__ import annotations
 
 from buswork._async_bus import AsyncEventBus
 from buswork._buswork import (
+    Breaker,
     Delivery,
     Dispatch,
     EventBus,
     Failure,
+    Limit,
+    Policy,
     Report,
+    Retry,
     Subscription,
     Trace,
     TracedDelivery,
     Tracing,
 )
 from buswork._errors import (
+    BreakerOpen,
     BusworkError,
     HandlerCancelled,
     HandlerErrors,
+    HandlerTimeout,
+    LimitFull,
     PublishRecursionError,
     QueueFull,
     UnhandledEvent,
@@ -39,6 +46,8 @@ from buswork._handlers import Handlers, SubscriptionGroup, handles
 
 __all__ = [
     "AsyncEventBus",
+    "Breaker",
+    "BreakerOpen",
     "BusworkError",
     "Delivery",
     "Dispatch",
@@ -46,10 +55,15 @@ __all__ = [
     "Failure",
     "HandlerCancelled",
     "HandlerErrors",
+    "HandlerTimeout",
     "Handlers",
+    "Limit",
+    "LimitFull",
+    "Policy",
     "PublishRecursionError",
     "QueueFull",
     "Report",
+    "Retry",
     "Subscription",
     "SubscriptionGroup",
     "Trace",

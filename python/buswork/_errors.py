@@ -59,3 +59,15 @@ class UnhandledEvent(BusworkError, LookupError):  # noqa: N818 - the contract's 
 
 class QueueFull(BusworkError):  # noqa: N818 - the contract's name
     """So many posted deliveries are pending as `max_pending` says, and the post must not wait."""
+
+
+class BreakerOpen(BusworkError):  # noqa: N818 - the contract's name
+    """The breaker of a handler is open: it has failed often, and is left in peace for a while."""
+
+
+class LimitFull(BusworkError):  # noqa: N818 - the contract's name
+    """A handler has as many deliveries in progress, and waiting, as its limit lets through."""
+
+
+class HandlerTimeout(BusworkError, TimeoutError):  # noqa: N818 - as the others
+    """A handler took longer than its policy allows."""

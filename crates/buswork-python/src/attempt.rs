@@ -115,6 +115,8 @@ impl Attempt {
             error: PyErr::from_value(error),
             handler: bound(&self.handler),
             on_error: bound(&self.on_error),
+            again: None,
+            attempts: Vec::new(),
         };
         let mut isolation = Isolation::new();
         let goes_on = publication.judge(&self.entry, fault, &mut isolation)?;

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use buswork::backlog::{Backlog, Overflow, Ticket};
+use buswork::policy::Limit;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -147,8 +148,7 @@ impl Background {
         }
         let mut is_ready = false;
         for posted in deliveries {
-            let line = posted.entry.sequence();
-            is_ready |= state.backlog.push(line, runner, posted);
+            is_ready |= state.push(runner, posted);
         }
         let mut wakes = Wakes::default();
         let need = match event_loop {
@@ -483,6 +483,18 @@ impl Background {
 }
 
 impl State {
+    /// Adds a delivery to its line. Says whether its runner has something new to do.
+    #[inline]
+    fn push(&mut self, runner: usize, posted: Posted) -> bool {
+        let line = posted.entry.sequence();
+        let Some(policed) = &posted.entry.handler().policed else {
+            return self.backlog.push(line, runner, posted);
+        };
+        let limit = policed.regulator.policy().concurrency();
+        let width = limit.map_or(1, Limit::concurrency);
+        self.backlog.push_alone(width, line, runner, posted)
+    }
+
     /// Ends a delivery. Who has something new to do, or waits for this, is put among the wakes.
     #[inline]
     pub(crate) fn done(&mut self, ticket: Ticket, runner: usize, wakes: &mut Wakes) {

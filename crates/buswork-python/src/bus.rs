@@ -20,12 +20,14 @@ use crate::imports;
 use crate::on::{Flags, On, Wishes, whole};
 use crate::on_error::OnError;
 use crate::plan;
+use crate::policed::Policed;
+use crate::policy::Policy;
 use crate::post;
 use crate::registration::{
-    check_handler, check_predicate, default_name, identity, is_same, location,
+    check_handler, check_policy, check_predicate, default_name, identity, is_same, location,
 };
 use crate::routing;
-use crate::settings::Settings;
+use crate::settings::{Defaults, Settings, StatsKept};
 use crate::subscriber::{Entry, Subscriber, Table};
 use crate::subscription::Subscription;
 use crate::topics;
@@ -126,6 +128,7 @@ impl Bus {
             check_predicate(when)?;
         }
         let on_error = wishes.on_error.as_ref().map(OnError::parse).transpose()?;
+        let policed = self.policed(handler, wishes.policy.as_ref())?;
         self.warn_of_repetition(types, handler)?;
         let is_virtual = types.is_virtual && !wishes.flags.exact;
         let weak = if wishes.flags.weak {
@@ -146,6 +149,7 @@ impl Bus {
             wishes.flags.exact,
             wishes.flags.weak,
             is_virtual && !types.is_open,
+            policed,
         )?;
         let options = Options {
             priority: wishes.priority,
@@ -180,6 +184,28 @@ impl Bus {
                 subscriber.name
             ))),
         }
+    }
+
+    /// The policy of a handler: its own, or the bus's.
+    fn policed(
+        &self,
+        handler: &Bound<'_, PyAny>,
+        own: Option<&Bound<'_, Policy>>,
+    ) -> PyResult<Option<Policed>> {
+        let py = handler.py();
+        let default = self.policy(py);
+        let Some(policy) = own.or(default.as_ref()) else {
+            return match self.stats_kept() {
+                StatsKept::None => Ok(None),
+                kept => Policed::new(None, kept).map(Some),
+            };
+        };
+        check_policy(handler, &policy.get().core, self.is_async)?;
+        let kept = self.stats_kept();
+        if policy.get().core.is_empty() && kept == StatsKept::None {
+            return Ok(None);
+        }
+        Policed::new(Some(policy), kept).map(Some)
     }
 
     fn warn_of_repetition(
@@ -219,7 +245,7 @@ impl Bus {
     #[new]
     #[pyo3(
         signature = (*_arguments, **_options),
-        text_signature = "(*, on_error='raise', unhandled='ignore', max_depth=100, max_pending=10000, overflow='wait')"
+        text_signature = "(*, on_error='raise', unhandled='ignore', max_depth=100, max_pending=10000, overflow='wait', policy=None, stats=False)"
     )]
     fn make(
         _arguments: &Bound<'_, PyTuple>,
@@ -230,7 +256,8 @@ impl Bus {
         ))
     }
 
-    #[pyo3(signature = (*, on_error = None, unhandled = "ignore", max_depth = 100, max_pending = 10_000, overflow = "wait"))]
+    #[expect(clippy::too_many_arguments, reason = "the options are the interface")]
+    #[pyo3(signature = (*, on_error = None, unhandled = "ignore", max_depth = 100, max_pending = 10_000, overflow = "wait", policy = None, stats = None))]
     fn __init__(
         &self,
         on_error: Option<&Bound<'_, PyAny>>,
@@ -238,6 +265,8 @@ impl Bus {
         #[pyo3(from_py_with = whole)] max_depth: i64,
         #[pyo3(from_py_with = whole)] max_pending: i64,
         overflow: &str,
+        policy: Option<Py<Policy>>,
+        stats: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let max_depth = u32::try_from(max_depth).ok().filter(|&depth| depth > 0);
         let max_depth = max_depth.ok_or_else(|| {
@@ -249,16 +278,22 @@ impl Bus {
         let overflow = post::overflow(overflow)?;
         let on_error = Arc::new(on_error.map_or(Ok(OnError::Raise), OnError::parse)?);
         let unhandled = Unhandled::parse(unhandled)?;
+        let stats = stats.map_or(Ok(StatsKept::None), StatsKept::parse)?;
         self.background.configure(max_pending, overflow);
         self.max_depth.store(max_depth, Ordering::Relaxed);
-        let old = self.set_defaults(on_error, unhandled);
+        let old = self.set_defaults(Defaults {
+            on_error,
+            unhandled,
+            policy,
+            stats,
+        });
         drop(self.table.evict_all());
         drop(old);
         Ok(())
     }
 
     /// Subscribe a handler to a type of events, and return the handle.
-    #[pyo3(signature = (event_type, handler, *, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None))]
+    #[pyo3(signature = (event_type, handler, *, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None, policy = None))]
     #[expect(clippy::too_many_arguments, reason = "the options are the interface")]
     fn subscribe<'py>(
         &self,
@@ -271,6 +306,7 @@ impl Bus {
         weak: bool,
         exact: bool,
         on_error: Option<Bound<'py, PyAny>>,
+        policy: Option<Bound<'py, Policy>>,
     ) -> PyResult<Subscription> {
         let flags = Flags { once, weak, exact };
         let wishes = Wishes {
@@ -278,13 +314,14 @@ impl Bus {
             priority,
             when,
             on_error,
+            policy,
             flags,
         };
         self.add(&EventTypes::one(event_type)?, handler, wishes)
     }
 
     /// Subscribe the decorated function, and return it unchanged.
-    #[pyo3(signature = (*event_types, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None))]
+    #[pyo3(signature = (*event_types, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None, policy = None))]
     #[expect(clippy::too_many_arguments, reason = "the options are the interface")]
     fn on<'py>(
         this: &Bound<'py, Self>,
@@ -296,6 +333,7 @@ impl Bus {
         weak: bool,
         exact: bool,
         on_error: Option<Bound<'py, PyAny>>,
+        policy: Option<Bound<'py, Policy>>,
     ) -> PyResult<On> {
         let py = this.py();
         let types = EventTypes::read(py, event_types.iter())?;
@@ -303,6 +341,7 @@ impl Bus {
             bus: this.clone().unbind(),
             types: types.types.unbind(),
             callables: (when.map(Bound::unbind), on_error.map(Bound::unbind)),
+            policy: policy.map(Bound::unbind),
             name,
             priority,
             flags: Flags { once, weak, exact },

@@ -1,5 +1,6 @@
 //! The careful road: the same walk as [`crate::publish`], with a clock, a report and traces.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,15 +10,17 @@ use buswork::trace::{self, Dispatch};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use crate::admission::deliver_guarded;
+use crate::admission::{Delivered, deliver_guarded};
+use crate::attempts::Attempts;
 use crate::bus::Bus;
 use crate::exception;
-use crate::failure::{Fault, Publication};
+use crate::failure::Publication;
 use crate::passage::{self, Verb};
 use crate::place::Origin;
 use crate::plan;
 use crate::publish::{Publishing, in_chain, mind};
 use crate::report::{Delivery, Report};
+use crate::rounds::Rounds;
 use crate::routing::TypeKey;
 use crate::subscriber::{Entry, Plan};
 use crate::tracing;
@@ -99,8 +102,9 @@ impl<'py> Walk<'_, 'py> {
     pub(crate) fn run(&self, mut report: Option<&mut Vec<Delivery>>) -> PyResult<Isolation<PyErr>> {
         let py = self.event.py();
         let mut isolation = Isolation::new();
+        let mut rounds = Rounds::default();
         let mut stopped = false;
-        for entry in self.plan.entries() {
+        for (place, entry) in self.plan.entries().iter().enumerate() {
             // Taken before the call, which may end the subscription.
             let taken = report.is_some().then(|| Taken::of(py, entry));
             let reason = if stopped {
@@ -120,25 +124,50 @@ impl<'py> Walk<'_, 'py> {
             if let (Some(report), Some(taken)) = (&mut report, taken) {
                 report.push(taken.attempted(py, &attempted, started.elapsed().as_secs_f64()));
             }
-            if let Err(fault) = attempted {
+            let fault = attempted
+                .err()
+                .and_then(|fault| rounds.take(place, entry, fault));
+            if let Some(fault) = fault {
                 let judged = self.publication.judge(entry, fault, &mut isolation)?;
                 stopped = judged.is_break();
             }
             self.publication.verdict(self.publishing, &mut isolation)?;
         }
+        let goes_on = if stopped {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        };
+        rounds.run(
+            self.publishing.bus,
+            self.event,
+            self.dispatch,
+            goes_on,
+            |place, entry, ended| {
+                if let Some(delivery) = report.as_mut().and_then(|report| report.get_mut(place)) {
+                    delivery.tried_again(py, &ended);
+                }
+                self.publication.verdict(self.publishing, &mut isolation)?;
+                match ended {
+                    Ok(_) => Ok(ControlFlow::Continue(())),
+                    Err(fault) => self.publication.judge(entry, fault, &mut isolation),
+                }
+            },
+        )?;
         Ok(isolation)
     }
 
-    fn attempt(&self, entry: &Arc<Entry>) -> Attempted<'py> {
+    fn attempt(&self, entry: &Arc<Entry>) -> Delivered<'py> {
         let bus = self.publishing.bus;
+        if let Some(attempts) = Attempts::of(bus, entry, self.dispatch) {
+            return attempts.first_or_never(self.event);
+        }
         match self.dispatch {
             None => deliver_guarded(bus, entry, self.event),
             Some(dispatch) => tracing::deliver(bus, dispatch, entry, self.event),
         }
     }
 }
-
-type Attempted<'py> = Result<Result<Bound<'py, PyAny>, SkipReason>, Fault<'py>>;
 
 /// What a report says of a handler, whatever becomes of its subscription.
 struct Taken {
@@ -158,7 +187,7 @@ impl Taken {
         Delivery::skipped(self.handler, self.name, reason)
     }
 
-    fn attempted(self, py: Python<'_>, attempted: &Attempted<'_>, elapsed: f64) -> Delivery {
+    fn attempted(self, py: Python<'_>, attempted: &Delivered<'_>, elapsed: f64) -> Delivery {
         match attempted {
             Ok(Ok(result)) => {
                 Delivery::ok(self.handler, self.name, result.clone().unbind(), elapsed)

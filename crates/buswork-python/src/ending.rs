@@ -53,6 +53,12 @@ fn all() -> Vec<Arc<Background>> {
     all.iter().filter_map(Weak::upgrade).collect()
 }
 
+/// Whether the program is ending, so that nothing may wait for long.
+#[inline]
+pub(crate) fn is_finishing() -> bool {
+    IS_FINISHING.load(Ordering::Relaxed) || has_finished()
+}
+
 /// Whether a post of this thread has to wait, as the program ends. Else a daemon thread that posts
 /// on and on would keep it from doing so; what handlers post is still delivered.
 #[inline]
@@ -113,6 +119,7 @@ fn tell_of_pending(py: Python<'_>) -> PyResult<()> {
 
 fn finish(py: Python<'_>, background: &Arc<Background>) -> PyResult<()> {
     background.abandon_idle_loops(py)?;
+    background.wake_rested(py);
     background.run_here(py)?;
     while !background.wait_for_end(py, Some(PATIENCE))? {
         let message = format!(

@@ -9,6 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::calling::Invoke;
 use crate::imports;
 
 /// Whether an exception is a handler's failure, to be isolated. What is not an `Exception`
@@ -97,5 +98,15 @@ pub(crate) fn site(py: Python<'_>) -> Option<String> {
             ));
         }
         frame = frame.getattr(pyo3::intern!(py, "f_back")).ok()?;
+    }
+}
+
+/// An exception of one of our Python classes.
+#[cold]
+#[inline(never)]
+pub(crate) fn of_class(class: PyResult<&Bound<'_, PyAny>>, message: &str) -> PyErr {
+    match class.and_then(|class| class.invoke1((message,))) {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
     }
 }

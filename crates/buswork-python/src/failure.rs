@@ -4,12 +4,14 @@
 use std::cell::OnceCell;
 use std::fmt::Write;
 use std::ops::ControlFlow;
+use std::time::SystemTime;
 
 use buswork::isolation::{Effect, Isolation};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyType};
 
+use crate::attempts::Again;
 use crate::awaitable;
 use crate::bus::Bus;
 use crate::calling::Invoke;
@@ -27,15 +29,129 @@ pub(crate) struct Fault<'py> {
     pub(crate) handler: Option<Bound<'py, PyAny>>,
     /// The subscription's own `on_error`, if that is a callable.
     pub(crate) on_error: Option<Bound<'py, PyAny>>,
+    /// What it takes to try again, if that is to be done.
+    pub(crate) again: Option<Box<Again>>,
+    /// The attempts, if the handler has a policy.
+    pub(crate) attempts: Vec<FailedAttempt>,
 }
 
-impl Fault<'_> {
+/// When an attempt failed, and how; text, for those who read of it later.
+#[derive(Clone)]
+pub(crate) struct FailedAttempt {
+    pub(crate) at: SystemTime,
+    pub(crate) error: String,
+}
+
+impl FailedAttempt {
+    /// An attempt that has failed now.
+    pub(crate) fn new(py: Python<'_>, error: &PyErr) -> Self {
+        let class = imports::class_name(&error.get_type(py));
+        let text = error.value(py).str().map(|text| text.to_string());
+        let error = match text {
+            Ok(text) if !text.is_empty() => format!("{class}: {text}"),
+            _ => class,
+        };
+        Self {
+            at: SystemTime::now(),
+            error,
+        }
+    }
+}
+
+/// The same between two attempts, on no thread.
+pub(crate) struct KeptForLater {
+    handler: Option<Py<PyAny>>,
+    on_error: Option<Py<PyAny>>,
+    attempts: Vec<FailedAttempt>,
+    error: PyErr,
+}
+
+impl KeptForLater {
+    pub(crate) fn fault(self, py: Python<'_>) -> Fault<'_> {
+        Fault {
+            error: self.error,
+            handler: self.handler.map(|handler| handler.into_bound(py)),
+            on_error: self.on_error.map(|on_error| on_error.into_bound(py)),
+            again: None,
+            attempts: self.attempts,
+        }
+    }
+
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.handler)?;
+        visit.call(&self.on_error)
+    }
+}
+
+/// What is kept of a subscription before its handler is called.
+pub(crate) struct Kept<'py> {
+    pub(crate) handler: Option<Bound<'py, PyAny>>,
+    on_error: Option<Bound<'py, PyAny>>,
+    attempts: Vec<FailedAttempt>,
+}
+
+impl<'py> Kept<'py> {
+    pub(crate) fn of(py: Python<'py>, entry: &Entry) -> Self {
+        let subscriber = entry.handler();
+        let on_error = match &subscriber.on_error {
+            Some(OnError::Call(function)) => function.get(py),
+            _ => None,
+        };
+        Self {
+            handler: subscriber.handler(py),
+            on_error,
+            attempts: Vec::new(),
+        }
+    }
+
+    pub(crate) fn note_attempt(&mut self, py: Python<'_>, error: &PyErr) {
+        self.attempts.push(FailedAttempt::new(py, error));
+    }
+
+    pub(crate) fn fault(self, error: PyErr) -> Fault<'py> {
+        Fault {
+            error,
+            handler: self.handler,
+            on_error: self.on_error,
+            again: None,
+            attempts: self.attempts,
+        }
+    }
+}
+
+impl<'py> Fault<'py> {
     /// A failure of which nothing is known but the exception.
     pub(crate) fn of(error: PyErr) -> Self {
         Self {
             error,
             handler: None,
             on_error: None,
+            again: None,
+            attempts: Vec::new(),
+        }
+    }
+
+    /// How many attempts there were.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.attempts.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The same, on no thread.
+    pub(crate) fn for_later(self) -> KeptForLater {
+        KeptForLater {
+            handler: self.handler.map(Bound::unbind),
+            on_error: self.on_error.map(Bound::unbind),
+            attempts: self.attempts,
+            error: self.error,
+        }
+    }
+
+    /// What was kept, for another attempt.
+    pub(crate) fn into_kept(self) -> Kept<'py> {
+        Kept {
+            handler: self.handler,
+            on_error: self.on_error,
+            attempts: self.attempts,
         }
     }
 }
@@ -106,6 +222,7 @@ impl<'a, 'py> Publication<'a, 'py> {
             error,
             handler,
             on_error,
+            ..
         } = fault;
         if !exception::is_isolated(py, &error) {
             self.log_collected(isolation);
@@ -139,6 +256,7 @@ impl<'a, 'py> Publication<'a, 'py> {
             error,
             handler,
             on_error,
+            ..
         } = fault;
         exception::attach_traceback(py, &error);
         add_note(&error, py, &self.note(entry));

@@ -55,6 +55,8 @@ impl Kept {
             error,
             handler: bound(&self.handler),
             on_error: bound(&self.on_error),
+            again: None,
+            attempts: Vec::new(),
         }
     }
 }

@@ -83,6 +83,9 @@ imported! {
     /// Says where an instruction stands.
     place: "buswork._place", "place";
     group: "buswork._errors", "group";
+    breaker_open: "buswork._errors", "BreakerOpen";
+    limit_full: "buswork._errors", "LimitFull";
+    monotonic: "time", "monotonic";
     recursion_error: "buswork._errors", "PublishRecursionError";
     unhandled_event: "buswork._errors", "UnhandledEvent";
     /// Says what is wrong with a handler that is not a plain function, or `None`.

@@ -26,6 +26,7 @@
 mod admission;
 mod async_bus;
 mod attempt;
+mod attempts;
 mod awaitable;
 mod background;
 mod bus;
@@ -51,11 +52,14 @@ mod on_error;
 mod passage;
 mod place;
 mod plan;
+mod policed;
+mod policy;
 mod post;
 mod posted;
 mod publish;
 mod registration;
 mod report;
+mod rounds;
 mod routing;
 mod runner;
 mod running;
@@ -100,6 +104,8 @@ mod _buswork {
     use crate::gate::Gate;
     #[pymodule_export]
     use crate::passage::{Passage, Passing};
+    #[pymodule_export]
+    use crate::policy::{Breaker, Limit, Policy, Retry};
     #[pymodule_export]
     use crate::report::{Delivery, Report};
     #[pymodule_export]

@@ -8,6 +8,7 @@ use pyo3::types::PyTuple;
 use crate::bus::Bus;
 use crate::event_types::EventTypes;
 use crate::imports;
+use crate::policy::Policy;
 use crate::subscription::Subscription;
 
 /// The options of a subscription, as given.
@@ -16,6 +17,7 @@ pub(crate) struct Wishes<'py> {
     pub(crate) priority: i64,
     pub(crate) when: Option<Bound<'py, PyAny>>,
     pub(crate) on_error: Option<Bound<'py, PyAny>>,
+    pub(crate) policy: Option<Bound<'py, Policy>>,
     pub(crate) flags: Flags,
 }
 
@@ -37,6 +39,7 @@ pub(crate) struct On {
     pub(crate) types: Py<PyTuple>,
     /// What `when` and `on_error` were given; the rest is plain data.
     pub(crate) callables: (Option<Py<PyAny>>, Option<Py<PyAny>>),
+    pub(crate) policy: Option<Py<Policy>>,
     pub(crate) name: Option<String>,
     pub(crate) priority: i64,
     pub(crate) flags: Flags,
@@ -63,6 +66,7 @@ impl On {
             priority: self.priority,
             when: bound(&self.callables.0),
             on_error: bound(&self.callables.1),
+            policy: self.policy.as_ref().map(|policy| policy.bind(py).clone()),
             flags: self.flags,
         };
         self.bus.get().add(&types, handler, wishes)
@@ -84,6 +88,7 @@ impl On {
         visit.call(&self.bus)?;
         visit.call(&self.types)?;
         visit.call(&self.callables.0)?;
-        visit.call(&self.callables.1)
+        visit.call(&self.callables.1)?;
+        visit.call(&self.policy)
     }
 }

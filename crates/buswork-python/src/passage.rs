@@ -210,6 +210,7 @@ pub(crate) fn entry(py: Python<'_>, is_async: bool) -> PyResult<Arc<Entry>> {
             false,
             false,
             false,
+            None,
         )?;
         PyResult::Ok(Arc::new(Entry::detached(subscriber)))
     })?;

@@ -129,6 +129,7 @@ fn enqueue(
         context: context.unbind(),
         place,
         rare: rare.clone(),
+        trying: None,
     };
     if let [entry] = entries {
         let one = posted(entry, context, place);
@@ -176,6 +177,7 @@ fn post_to_layers(
                 dispatch: None,
             })
         }),
+        trying: None,
     };
     bus.background()
         .add(py, event_loop, std::iter::once(posted), Room::Sought)
@@ -204,6 +206,16 @@ pub(crate) fn overflow(text: &str) -> PyResult<Overflow> {
 
 /// A time to wait: seconds, or a `timedelta`; `None` for as long as it takes.
 pub(crate) fn seconds(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>> {
+    let Some(seconds) = seconds_of("timeout", given)? else {
+        return Ok(None);
+    };
+    let longest = given.map(|given| imports::longest_wait(given.py())?.extract::<f64>());
+    let longest = longest.transpose()?.unwrap_or(f64::INFINITY);
+    Ok((seconds < longest).then_some(seconds))
+}
+
+/// A time that is called `name`: seconds, or a `timedelta`; `None` where none was given.
+pub(crate) fn seconds_of(name: &str, given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>> {
     let Some(given) = given.filter(|given| !given.is_none()) else {
         return Ok(None);
     };
@@ -214,18 +226,17 @@ pub(crate) fn seconds(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>>
             .extract()?,
         Err(_) => {
             return Err(PyTypeError::new_err(format!(
-                "timeout must be a number of seconds, a timedelta, or None, got {}",
+                "{name} must be a number of seconds, a timedelta, or None, got {}",
                 imports::class_name(&given.get_type())
             )));
         }
     };
     if seconds.is_nan() || seconds < 0.0 {
         return Err(PyValueError::new_err(format!(
-            "timeout must not be negative, got {given}"
+            "{name} must not be negative, got {given}"
         )));
     }
-    let longest: f64 = imports::longest_wait(given.py())?.extract()?;
-    Ok((seconds < longest).then_some(seconds))
+    Ok(Some(seconds))
 }
 
 /// Not by the bindings' own check: it imports the module for every number, and aborts the program if an

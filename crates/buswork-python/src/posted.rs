@@ -2,16 +2,22 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
+use buswork::SkipReason;
+use buswork::policy::Refusal;
 use buswork::trace::Dispatch;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::attempts::{Again, Attempts, Tried};
 use crate::bus::Bus;
 use crate::context;
-use crate::failure::{Fault, Publication};
+use crate::ending;
+use crate::failure::{Fault, KeptForLater, Publication};
 use crate::passage::Passing;
 use crate::place::Place;
+use crate::policed;
 use crate::publish::{deliver_one, in_chain};
 use crate::routing::TypeKey;
 use crate::subscriber::Entry;
@@ -28,7 +34,28 @@ pub(crate) struct Posted {
     pub(crate) context: Py<PyAny>,
     pub(crate) place: Option<Place>,
     pub(crate) rare: Option<Arc<Rare>>,
+    /// What it takes to go on with the next attempt, if there was one.
+    pub(crate) trying: Option<Box<Trying>>,
 }
+
+/// A delivery between two attempts.
+pub(crate) struct Trying {
+    again: Again,
+    kept: KeptForLater,
+}
+
+/// What becomes of a delivery that was taken.
+pub(crate) enum Next {
+    Ended,
+    /// It is to be tried again, after a wait.
+    Rests(Posted, Duration),
+    /// It may not begin yet: it is put back, and its line is held for so long.
+    Waits(Posted, Duration),
+}
+
+/// After how long one that may not begin looks again, where nobody can say when it may: other
+/// deliveries of its handler, which are no posts, have to end first.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What few posts have; the deliveries of one share it.
 pub(crate) struct Rare {
@@ -80,7 +107,76 @@ impl Drop for Delivering {
 
 impl Posted {
     /// Calls the handler, on the sync bus. Its failure is judged here; an error is an interrupt.
-    pub(crate) fn deliver(&self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn deliver(mut self, py: Python<'_>) -> PyResult<Next> {
+        if self.entry.handler().policed.is_none() {
+            self.call(py)?;
+            return Ok(Next::Ended);
+        }
+        match self.try_once(py)? {
+            Tried::Ended(Ok(_)) => Ok(Next::Ended),
+            Tried::Ended(Err(mut fault)) => {
+                let Some(again) = fault.again.take() else {
+                    self.judge(py, fault)?;
+                    return Ok(Next::Ended);
+                };
+                let after = again.after;
+                let kept = fault.for_later();
+                self.trying = Some(Box::new(Trying {
+                    again: *again,
+                    kept,
+                }));
+                Ok(Next::Rests(self, after))
+            }
+            Tried::Refused(refusal) => self.refused(py, refusal),
+        }
+    }
+
+    /// One attempt.
+    fn try_once<'py>(&mut self, py: Python<'py>) -> PyResult<Tried<'py>> {
+        let trying = self.trying.take();
+        let bus = self.bus.bind(py).get();
+        let event = self.event.bind(py);
+        let key = TypeKey::of(&event.get_type());
+        let Some(attempts) = Attempts::of(bus, &self.entry, self.dispatch()) else {
+            return Ok(Tried::Ended(Ok(Err(SkipReason::Cancelled))));
+        };
+        let _entered = context::enter(self.context.bind(py))?;
+        let _delivering = Delivering::of(bus.number());
+        let tried = in_chain(py, bus, key, |publishing| {
+            let tried = match trying {
+                None => attempts.first(event),
+                Some(trying) => {
+                    let Trying { again, kept } = *trying;
+                    Tried::Ended(attempts.again(event, again, kept.fault(py)))
+                }
+            };
+            publishing.verdict(py)?;
+            Ok(tried)
+        });
+        Ok(tried.unwrap_or_else(|error| Tried::Ended(Err(Fault::of(error)))))
+    }
+
+    /// A delivery that may not begin now waits in its line. It does not where nobody would wait for it,
+    /// at the end of the program.
+    fn refused(self, py: Python<'_>, refusal: Refusal) -> PyResult<Next> {
+        if !ending::is_finishing() {
+            let wait = match refusal {
+                Refusal::Open { until } => until.saturating_sub(policed::now()),
+                _ => LOOK_AGAIN,
+            };
+            return Ok(Next::Waits(self, wait));
+        }
+        let bus = self.bus.bind(py).get();
+        if let Some(attempts) = Attempts::of(bus, &self.entry, self.dispatch())
+            && let Err(fault) = attempts.refused(py, refusal)
+        {
+            self.judge(py, fault)?;
+        }
+        Ok(Next::Ended)
+    }
+
+    /// Calls a handler that has no policy.
+    fn call(&self, py: Python<'_>) -> PyResult<()> {
         let bus = self.bus.bind(py).get();
         let event = self.event.bind(py);
         let key = TypeKey::of(&event.get_type());
@@ -112,7 +208,11 @@ impl Posted {
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.bus)?;
         visit.call(&self.event)?;
-        visit.call(&self.context)
+        visit.call(&self.context)?;
+        match &self.trying {
+            Some(trying) => trying.kept.visit(visit),
+            None => Ok(()),
+        }
     }
 
     /// Does with a failure what its subscription, or else the bus, says. Nobody waits for it, so

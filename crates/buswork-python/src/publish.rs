@@ -1,6 +1,6 @@
 //! The fast road: runs a plan, allocates nothing and looks nothing up while nothing fails.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use buswork::chain::{self, Entered};
@@ -21,6 +21,7 @@ use crate::imports;
 use crate::passage;
 use crate::place::Origin;
 use crate::plan;
+use crate::rounds::Rounds;
 use crate::routing::TypeKey;
 use crate::subscriber::{Entry, Plan};
 use crate::tens::walk_tens;
@@ -107,17 +108,7 @@ fn too_deep(py: Python<'_>, bus: &Bus, cycle: &[TypeKey]) -> Arc<str> {
 
 #[cold]
 pub(crate) fn recursion_error(py: Python<'_>, message: &str) -> PyErr {
-    raise(imports::recursion_error(py), message)
-}
-
-/// An exception of one of our Python classes.
-#[cold]
-#[inline(never)]
-fn raise(class: PyResult<&Bound<'_, PyAny>>, message: &str) -> PyErr {
-    match class.and_then(|class| class.invoke1((message,))) {
-        Ok(exception) => PyErr::from_value(exception),
-        Err(error) => error,
-    }
+    exception::of_class(imports::recursion_error(py), message)
 }
 
 /// Publishes: every handler of the event's class runs, then failures are raised together.
@@ -232,7 +223,7 @@ pub(crate) fn mind(
     }
     let message = nobody(class, topic);
     if plan.extra().unhandled == Unhandled::Raise {
-        return Err(raise(imports::unhandled_event(py), &message));
+        return Err(exception::of_class(imports::unhandled_event(py), &message));
     }
     let site = site().unwrap_or_else(|| "?".to_owned());
     let logged = format!("{message} (published at {site})");
@@ -324,17 +315,40 @@ fn recover<'py>(
     let mut isolation = Isolation::new();
     let publication = Publication::new(publishing.bus, class, event, origin);
     let entries = plan.entries();
+    let mut rounds = Rounds::default();
     let Failed { index, fault } = failed;
-    let mut goes_on = publication.judge(&entries[index], fault, &mut isolation)?;
-    for entry in &entries[index + 1..] {
-        if goes_on.is_break() {
+    let mut goes_on = ControlFlow::Continue(());
+    let mut failed = Some(fault);
+    let mut place = index;
+    loop {
+        if let Some(fault) = failed
+            .take()
+            .and_then(|fault| rounds.take(place, &entries[place], fault))
+        {
+            goes_on = publication.judge(&entries[place], fault, &mut isolation)?;
+        }
+        place += 1;
+        if goes_on.is_break() || place == entries.len() {
             break;
         }
         publication.verdict(publishing, &mut isolation)?;
-        if let Err(fault) = deliver_one(publishing.bus, entry, event) {
-            goes_on = publication.judge(entry, *fault, &mut isolation)?;
-        }
+        failed = deliver_one(publishing.bus, &entries[place], event)
+            .err()
+            .map(|fault| *fault);
     }
+    rounds.run(
+        publishing.bus,
+        event,
+        None,
+        goes_on,
+        |_, entry, delivered| {
+            publication.verdict(publishing, &mut isolation)?;
+            match delivered {
+                Ok(_) => Ok(ControlFlow::Continue(())),
+                Err(fault) => publication.judge(entry, fault, &mut isolation),
+            }
+        },
+    )?;
     publication.verdict(publishing, &mut isolation)?;
     outcome(py, isolation, class, origin.topic, entries.len())
 }
@@ -389,5 +403,7 @@ fn fault<'py>(called: Called<'py>, handler: Bound<'py, PyAny>) -> Box<Fault<'py>
         error,
         handler: Some(handler),
         on_error: None,
+        again: None,
+        attempts: Vec::new(),
     })
 }

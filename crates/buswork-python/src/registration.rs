@@ -1,7 +1,8 @@
 //! What a handler may be, what a wrong one is told, what it is called, and where it stands.
 
 use buswork::entry::Identity;
-use pyo3::exceptions::PyTypeError;
+use buswork::policy::{Policy, Retry};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -256,4 +257,37 @@ pub(crate) fn identity(handler: &Bound<'_, PyAny>) -> PyResult<Identity> {
         return Ok((name.hash()?.cast_unsigned(), address(&object)));
     }
     Ok((address(handler), 0))
+}
+
+/// Refuses a policy that asks of a handler what cannot be kept.
+pub(crate) fn check_policy(
+    handler: &Bound<'_, PyAny>,
+    policy: &Policy,
+    is_async: bool,
+) -> PyResult<()> {
+    let is_awaited = is_async && may_be_awaited(handler)?;
+    if policy.timeout_of_attempt().is_some() && !is_awaited {
+        return Err(PyValueError::new_err(format!(
+            "a timeout cannot be kept for {}: Python cannot stop a thread that runs a plain function. Make it an `async def` handler of an AsyncEventBus, or let the handler itself give up in time",
+            default_name(handler)
+        )));
+    }
+    if !is_async && policy.retries().is_some_and(Retry::waits) {
+        return Err(PyValueError::new_err(format!(
+            "publish would have to wait for the backoff of {}: leave backoff out, and attempts follow one another at once",
+            default_name(handler)
+        )));
+    }
+    Ok(())
+}
+
+/// Whether a handler may return something to be awaited: all but plain functions may.
+fn may_be_awaited(handler: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Some(code) = plain_code(handler)? else {
+        return Ok(true);
+    };
+    let flags: u32 = code
+        .getattr(pyo3::intern!(handler.py(), "co_flags"))?
+        .extract()?;
+    Ok(flags & (CO_COROUTINE | CO_ITERABLE_COROUTINE) != 0)
 }

@@ -5,6 +5,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
+use crate::admission::Delivered;
 use crate::failure::{event_name, group};
 
 /// What came of one `deliver`: each delivery, in call order.
@@ -100,9 +101,28 @@ pub(crate) struct Delivery {
     error: Option<Py<PyAny>>,
     #[pyo3(get)]
     elapsed: f64,
+    #[pyo3(get)]
+    attempts: u32,
 }
 
 impl Delivery {
+    /// Notes how another attempt has ended.
+    pub(crate) fn tried_again(&mut self, py: Python<'_>, ended: &Delivered<'_>) {
+        match ended {
+            Ok(Ok(result)) => {
+                (self.status, self.error) = ("ok", None);
+                self.result = Some(result.clone().unbind());
+            }
+            Ok(Err(_)) => {}
+            Err(fault) => {
+                self.error = Some(fault.error.value(py).clone().into_any().unbind());
+                self.attempts = fault.count();
+                return;
+            }
+        }
+        self.attempts += 1;
+    }
+
     pub(crate) fn ok(
         handler: Option<Py<PyAny>>,
         name: String,
@@ -118,6 +138,7 @@ impl Delivery {
             result,
             error: None,
             elapsed,
+            attempts: 1,
         }
     }
 
@@ -136,6 +157,7 @@ impl Delivery {
             result: None,
             error,
             elapsed,
+            attempts: 1,
         }
     }
 
@@ -149,6 +171,7 @@ impl Delivery {
             result: None,
             error: None,
             elapsed: 0.0,
+            attempts: 0,
         }
     }
 }

@@ -5,12 +5,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use buswork::trace::Tracers;
+use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyBool, PyTuple, PyType};
 
 use crate::bus::Bus;
 use crate::on_error::OnError;
+use crate::policy::Policy;
 use crate::registration::is_same;
 use crate::routing;
 use crate::tracing::Tracing;
@@ -18,8 +20,7 @@ use crate::unhandled::Unhandled;
 
 /// What `__init__`, `set_unhandled`, `add_middleware` and tests say.
 pub(crate) struct Settings {
-    on_error: Arc<OnError>,
-    unhandled: Unhandled,
+    defaults: Defaults,
     unhandled_by_type: Vec<(Py<PyType>, Unhandled)>,
     /// The cache token under which the subscribed ABCs were looked at last.
     looked_at: Option<Py<PyAny>>,
@@ -27,6 +28,52 @@ pub(crate) struct Settings {
     layers: Option<Py<PyTuple>>,
     watcher: Option<Py<PyAny>>,
     tracing: Tracing,
+}
+
+/// What `__init__` says of all handlers and events.
+pub(crate) struct Defaults {
+    pub(crate) on_error: Arc<OnError>,
+    pub(crate) unhandled: Unhandled,
+    pub(crate) policy: Option<Py<Policy>>,
+    pub(crate) stats: StatsKept,
+}
+
+/// Which figures are kept of handlers without a policy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StatsKept {
+    None,
+    Counts,
+    /// And how long calls take.
+    Latency,
+}
+
+impl StatsKept {
+    pub(crate) fn parse(given: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(is_kept) = given.cast::<PyBool>() {
+            return Ok(if is_kept.is_true() {
+                Self::Counts
+            } else {
+                Self::None
+            });
+        }
+        match given.extract::<String>().as_deref() {
+            Ok("latency") => Ok(Self::Latency),
+            _ => Err(PyValueError::new_err(format!(
+                "stats must be True, False or \"latency\", got {given}"
+            ))),
+        }
+    }
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            on_error: Arc::new(OnError::Raise),
+            unhandled: Unhandled::Ignore,
+            policy: None,
+            stats: StatsKept::None,
+        }
+    }
 }
 
 /// What stands around a publish.
@@ -46,8 +93,7 @@ impl Surroundings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            on_error: Arc::new(OnError::Raise),
-            unhandled: Unhandled::Ignore,
+            defaults: Defaults::default(),
             unhandled_by_type: Vec::new(),
             looked_at: None,
             layers: None,
@@ -63,19 +109,25 @@ impl Bus {
     }
 
     pub(crate) fn on_error(&self) -> Arc<OnError> {
-        Arc::clone(&self.settings().on_error)
+        Arc::clone(&self.settings().defaults.on_error)
+    }
+
+    /// The policy of handlers that have none of their own.
+    pub(crate) fn policy<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Policy>> {
+        let settings = self.settings();
+        let policy = settings.defaults.policy.as_ref()?;
+        Some(policy.bind(py).clone())
+    }
+
+    /// Which figures are kept of handlers without a policy.
+    pub(crate) fn stats_kept(&self) -> StatsKept {
+        self.settings().defaults.stats
     }
 
     /// Sets what `__init__` says, and returns what was before.
     #[must_use]
-    pub(crate) fn set_defaults(
-        &self,
-        on_error: Arc<OnError>,
-        unhandled: Unhandled,
-    ) -> Arc<OnError> {
-        let mut settings = self.settings();
-        settings.unhandled = unhandled;
-        std::mem::replace(&mut settings.on_error, on_error)
+    pub(crate) fn set_defaults(&self, defaults: Defaults) -> Defaults {
+        std::mem::replace(&mut self.settings().defaults, defaults)
     }
 
     pub(crate) fn set_unhandled_of(&self, class: Py<PyType>, unhandled: Unhandled) {
@@ -98,7 +150,7 @@ impl Bus {
                 .iter()
                 .map(|(class, unhandled)| (class.clone_ref(py), *unhandled))
                 .collect();
-            (settings.unhandled, by_type)
+            (settings.defaults.unhandled, by_type)
         };
         for ancestor in class.mro() {
             if let Some((_, unhandled)) = by_type.iter().find(|(class, _)| class.is(&ancestor)) {
@@ -123,7 +175,7 @@ impl Bus {
 
     /// What happens to unheard events of topics: what is said of all events.
     pub(crate) fn unhandled_topics(&self) -> Unhandled {
-        self.settings().unhandled
+        self.settings().defaults.unhandled
     }
 
     /// The cache token that a plan has to keep; `None` on a bus that has nothing to do with ABCs.
@@ -221,7 +273,8 @@ impl Bus {
         let Ok(settings) = self.settings.try_lock() else {
             return Ok(());
         };
-        settings.on_error.visit(visit)?;
+        settings.defaults.on_error.visit(visit)?;
+        visit.call(&settings.defaults.policy)?;
         for (class, _) in &settings.unhandled_by_type {
             visit.call(class)?;
         }

@@ -14,6 +14,7 @@ use pyo3::types::{PyWeakref, PyWeakrefMethods};
 use crate::calling;
 use crate::imports;
 use crate::on_error::OnError;
+use crate::policed::Policed;
 use crate::routing::TypeKey;
 use crate::slot::Slot;
 
@@ -49,6 +50,8 @@ pub(crate) struct Subscriber {
     returns: AtomicBool,
     /// What it is called in a trace, if there ever was one.
     pub(crate) traced: OnceLock<HandlerName>,
+    /// Its policy, or figures alone.
+    pub(crate) policed: Option<Box<Policed>>,
 }
 
 impl Subscriber {
@@ -68,6 +71,7 @@ impl Subscriber {
         exact: bool,
         weak: bool,
         is_closed: bool,
+        policed: Option<Policed>,
     ) -> PyResult<Self> {
         Ok(Self {
             callee: Slot::new(callee)?,
@@ -85,12 +89,14 @@ impl Subscriber {
             is_gone: AtomicBool::new(false),
             returns: AtomicBool::new(false),
             traced: OnceLock::new(),
+            policed: policed.map(Box::new),
         })
     }
 
     /// Whether something has to be asked before a call.
     pub(crate) fn is_guarded(&self) -> bool {
-        self.weak || self.when.is_some() || matches!(self.on_error, Some(OnError::Call(_)))
+        let calls_on_error = matches!(self.on_error, Some(OnError::Call(_)));
+        self.weak || self.when.is_some() || calls_on_error || self.policed.is_some()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -181,6 +187,9 @@ impl Subscriber {
         if let Some(on_error) = &self.on_error {
             on_error.empty(py);
         }
+        if let Some(policed) = &self.policed {
+            policed.empty(py);
+        }
     }
 
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -198,7 +207,10 @@ impl Subscriber {
         if let Some(on_error) = &self.on_error {
             on_error.visit(visit)?;
         }
-        Ok(())
+        match &self.policed {
+            Some(policed) => policed.visit(visit),
+            None => Ok(()),
+        }
     }
 }
 

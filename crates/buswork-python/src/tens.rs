@@ -66,11 +66,7 @@ fn ended<'py>(
         separate(bus, plan, class, index);
         return Ok(Ok(index + 1));
     };
-    let fault = Fault {
-        error,
-        handler: None,
-        on_error: None,
-    };
+    let fault = Fault::of(error);
     Ok(Err(Box::new(Failed { index, fault })))
 }
 

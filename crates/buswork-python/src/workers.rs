@@ -9,14 +9,17 @@
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use buswork::backlog::Ticket;
 use pyo3::prelude::*;
 
-use crate::background::{Background, THREADS, Wakes};
+use crate::background::{Background, State, THREADS, Wakes};
 use crate::calling::Invoke;
 use crate::ending;
 use crate::imports;
-use crate::posted::is_delivering;
+use crate::policed;
+use crate::posted::{Next, Posted, is_delivering};
 
 /// How many threads a bus has at most.
 const MOST: usize = 32;
@@ -165,7 +168,7 @@ impl Worker {
     /// becomes possible then; or `None` when the thread is to end.
     fn work(&self, py: Python<'_>, wake: Py<PyAny>) -> PyResult<Option<f64>> {
         IS_WORKER.set(true);
-        match self.order() {
+        match self.order(py, &wake) {
             Order::End => return Ok(None),
             Order::Wait(seconds) => return Ok(Some(seconds)),
             Order::Work => {}
@@ -182,19 +185,23 @@ impl Worker {
         } else {
             state.crew.idle.push((self.number, wake));
         }
+        let wait = state.time_to_wait();
         drop(state);
         worked?;
-        Ok((!ends).then_some(LINGER))
+        Ok((!ends).then_some(wait))
     }
 }
 
 impl Worker {
-    fn order(&self) -> Order {
+    fn order(&self, py: Python<'_>, wake: &Py<PyAny>) -> Order {
         let mut state = self.background.state();
+        state.wake_rested();
         if state.crew.epoch != self.epoch {
             return Order::End;
         }
         let is_ready = state.backlog.is_ready(THREADS);
+        let has_rests = state.backlog.next_wake().is_some();
+        let wait = state.time_to_wait();
         let crew = &mut state.crew;
         if !self.has_begun.swap(true, Ordering::Relaxed) && !crew.begins(self.number) {
             return Order::End;
@@ -214,30 +221,83 @@ impl Worker {
         };
         // It has waited for long enough.
         let lingered = crew.idle.swap_remove(place);
-        if is_ready {
+        let order = if is_ready {
             crew.active += 1;
+            Order::Work
+        } else if has_rests {
+            crew.idle.push((self.number, wake.clone_ref(py)));
+            Order::Wait(wait)
         } else {
             crew.alive -= 1;
-        }
+            Order::End
+        };
         drop(state);
         drop(lingered);
-        if is_ready { Order::Work } else { Order::End }
+        order
+    }
+}
+
+impl State {
+    /// Brings back what has rested by now, for threads.
+    #[inline]
+    pub(crate) fn wake_rested(&mut self) {
+        if self.backlog.next_wake().is_some() {
+            self.backlog.wake(policed::now());
+        }
+    }
+
+    /// For how many seconds a thread is to wait that has nothing to do.
+    fn time_to_wait(&self) -> f64 {
+        let Some(next) = self.backlog.next_wake() else {
+            return LINGER;
+        };
+        let rests = next.saturating_sub(policed::now());
+        rests.as_secs_f64().min(LINGER)
+    }
+
+    /// Does with a delivery that was taken what is to be done, and says whether that has ended it.
+    /// Returns what must not be dropped under the lock.
+    fn put_back(&mut self, ticket: Ticket, next: Next, now: Duration) -> (bool, Option<Posted>) {
+        match next {
+            Next::Ended => (true, None),
+            Next::Rests(posted, after) => (false, self.backlog.rest(ticket, posted, now + after)),
+            Next::Waits(posted, wait) => {
+                let until = Some(now + wait);
+                (false, self.backlog.hold(ticket, posted, until))
+            }
+        }
     }
 }
 
 impl Background {
+    /// Brings back what rests, however long it was to rest: the program ends.
+    pub(crate) fn wake_rested(self: &Arc<Self>, py: Python<'_>) {
+        let mut wakes = Wakes::default();
+        let mut state = self.state();
+        state.backlog.wake(Duration::MAX);
+        state.wake_loops(&mut wakes);
+        drop(state);
+        self.wake(py, wakes);
+    }
+
     /// Runs what is ready for threads, on this one, until nothing is. An error is an interrupt.
     fn run_ready(self: &Arc<Self>, py: Python<'_>, epoch: u64) -> PyResult<()> {
-        let mut ticket = None;
+        let mut last = None;
         loop {
             let mut wakes = Wakes::default();
             let mut state = self.state();
             if epoch != state.crew.epoch {
                 return Ok(());
             }
-            if let Some(ticket) = ticket {
-                state.done(ticket, THREADS, &mut wakes);
+            let mut left = None;
+            if let Some((ticket, next, now)) = last.take() {
+                let (has_ended, given_up) = state.put_back(ticket, next, now);
+                left = given_up;
+                if has_ended {
+                    state.done(ticket, THREADS, &mut wakes);
+                }
             }
+            state.wake_rested();
             let taken = state.backlog.take(THREADS);
             if taken.is_some() {
                 state.crew.taken += 1;
@@ -246,24 +306,26 @@ impl Background {
                 }
             }
             drop(state);
+            drop(left);
             self.wake(py, wakes);
             let Some((next, posted)) = taken else {
                 return Ok(());
             };
-            ticket = Some(next);
-            if let Err(error) = posted.deliver(py) {
-                drop(posted);
-                let mut wakes = Wakes::default();
-                let mut state = self.state();
-                state.done(next, THREADS, &mut wakes);
-                if state.backlog.is_ready(THREADS) {
-                    state.crew.wake(&mut wakes);
+            match posted.deliver(py) {
+                Ok(Next::Ended) => last = Some((next, Next::Ended, Duration::ZERO)),
+                Ok(after) => last = Some((next, after, policed::now())),
+                Err(error) => {
+                    let mut wakes = Wakes::default();
+                    let mut state = self.state();
+                    state.done(next, THREADS, &mut wakes);
+                    if state.backlog.is_ready(THREADS) || state.backlog.next_wake().is_some() {
+                        state.crew.wake(&mut wakes);
+                    }
+                    drop(state);
+                    self.wake(py, wakes);
+                    return Err(error);
                 }
-                drop(state);
-                self.wake(py, wakes);
-                return Err(error);
             }
-            drop(posted);
         }
     }
 

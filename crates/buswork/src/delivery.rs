@@ -32,12 +32,14 @@ pub enum SkipReason {
     Stopped,
     /// It is muted for a test.
     Muted,
+    /// Its limit had no room for the delivery, and drops.
+    Limit,
 }
 
 impl SkipReason {
     /// The reason that a word says: the inverse of [`as_str`](Self::as_str).
     pub fn from_word(word: &str) -> Option<Self> {
-        const ALL: [SkipReason; 7] = [
+        const ALL: [SkipReason; 8] = [
             SkipReason::Cancelled,
             SkipReason::Paused,
             SkipReason::When,
@@ -45,6 +47,7 @@ impl SkipReason {
             SkipReason::Gone,
             SkipReason::Stopped,
             SkipReason::Muted,
+            SkipReason::Limit,
         ];
         ALL.into_iter().find(|reason| reason.as_str() == word)
     }
@@ -59,6 +62,7 @@ impl SkipReason {
             Self::Gone => "gone",
             Self::Stopped => "stopped",
             Self::Muted => "muted",
+            Self::Limit => "limit",
         }
     }
 }

@@ -1,0 +1,210 @@
+//! One delivery of the sync bus to a handler that has a policy, attempt by attempt.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use buswork::SkipReason;
+use buswork::policy::{Refusal, Trial};
+use buswork::trace::{Dispatch, Outcome};
+use pyo3::prelude::*;
+
+use crate::admission::{Delivered, ask_first, claim};
+use crate::awaitable::refuse_awaitable;
+use crate::bus::Bus;
+use crate::calling::call_for_result;
+use crate::cause;
+use crate::exception;
+use crate::failure::{Fault, Kept};
+use crate::policed::{Answer, Failed, Policed, now, refuse};
+use crate::subscriber::Entry;
+use crate::tracing;
+
+/// A delivery that is to be tried again, and after how long.
+pub(crate) struct Again {
+    pub(crate) trial: Trial,
+    pub(crate) after: Duration,
+}
+
+/// How an attempt went.
+pub(crate) enum Tried<'py> {
+    /// The delivery has ended: with a result, skipped, or failed.
+    Ended(Delivered<'py>),
+    /// It may not begin now. Nothing was asked that cannot be asked again.
+    Refused(Refusal),
+}
+
+/// A delivery to a handler with a policy, and those who are told of it.
+pub(crate) struct Attempts<'a> {
+    bus: &'a Bus,
+    entry: &'a Arc<Entry>,
+    policed: &'a Policed,
+    /// What the traces are told of, if there are any.
+    dispatch: Option<&'a Arc<Dispatch>>,
+}
+
+impl<'a> Attempts<'a> {
+    /// The attempts of a delivery, if its handler has a policy.
+    #[inline]
+    pub(crate) fn of(
+        bus: &'a Bus,
+        entry: &'a Arc<Entry>,
+        dispatch: Option<&'a Arc<Dispatch>>,
+    ) -> Option<Self> {
+        let policed = entry.handler().policed.as_deref()?;
+        Some(Self {
+            bus,
+            entry,
+            policed,
+            dispatch,
+        })
+    }
+
+    /// The first attempt of a delivery that must not wait: a refusal is its end.
+    pub(crate) fn first_or_never<'py>(&self, event: &Bound<'py, PyAny>) -> Delivered<'py> {
+        match self.first(event) {
+            Tried::Ended(delivered) => delivered,
+            Tried::Refused(refusal) => self.refused(event.py(), refusal),
+        }
+    }
+
+    /// The first attempt. A fault that comes of it may have to be tried [again](Self::again).
+    pub(crate) fn first<'py>(&self, event: &Bound<'py, PyAny>) -> Tried<'py> {
+        let py = event.py();
+        let kept = Kept::of(py, self.entry);
+        let handler = match ask_first(self.entry, event) {
+            Ok(Ok(handler)) => handler,
+            Ok(Err(reason)) => return Tried::Ended(self.skipped(py, reason)),
+            Err(error) => {
+                self.policed.regulator.refuse();
+                return Tried::Ended(Err(kept.fault(error)));
+            }
+        };
+        let trial = match self.policed.regulator.begin(now()) {
+            Ok(trial) => trial,
+            Err(refusal) => return Tried::Refused(refusal),
+        };
+        if let Err(reason) = claim(py, self.bus, self.entry) {
+            return Tried::Ended(self.skipped(py, reason));
+        }
+        Tried::Ended(self.attempt(event, trial, &handler, kept))
+    }
+
+    /// Another attempt, of a delivery that has failed with this.
+    pub(crate) fn again<'py>(
+        &self,
+        event: &Bound<'py, PyAny>,
+        again: Again,
+        fault: Fault<'py>,
+    ) -> Delivered<'py> {
+        let is_live = self.entry.is_once() || self.entry.check().is_ok();
+        let Some(handler) = fault.handler.clone().filter(|_| is_live) else {
+            // It was cancelled or paused meanwhile. The failure stands.
+            give_up(again);
+            return Err(fault);
+        };
+        self.attempt(event, again.trial, &handler, fault.into_kept())
+    }
+
+    /// The end of a delivery that was refused and must not wait.
+    pub(crate) fn refused<'py>(&self, py: Python<'py>, refusal: Refusal) -> Delivered<'py> {
+        let subscriber = self.entry.handler();
+        let regulator = &self.policed.regulator;
+        match refuse(py, regulator, &subscriber.name, refusal, now()) {
+            Answer::Dropped => {
+                tracing::skip(py, self.dispatch, self.entry, SkipReason::Limit);
+                Ok(Err(SkipReason::Limit))
+            }
+            Answer::Fails(error) => Err(Kept::of(py, self.entry).fault(error)),
+        }
+    }
+
+    fn skipped<'py>(&self, py: Python<'py>, reason: SkipReason) -> Delivered<'py> {
+        self.policed.regulator.figures().note_skipped();
+        tracing::skip(py, self.dispatch, self.entry, reason);
+        Ok(Err(reason))
+    }
+
+    fn attempt<'py>(
+        &self,
+        event: &Bound<'py, PyAny>,
+        mut trial: Trial,
+        handler: &Bound<'py, PyAny>,
+        mut kept: Kept<'py>,
+    ) -> Delivered<'py> {
+        let py = event.py();
+        let error = match self.call(handler, event) {
+            Ok(result) => {
+                trial.succeeded();
+                return Ok(Ok(result));
+            }
+            Err(error) => error,
+        };
+        if !exception::is_isolated(py, &error) {
+            return Err(kept.fault(error));
+        }
+        kept.note_attempt(py, &error);
+        kept.handler = Some(handler.clone());
+        let name = &self.entry.handler().name;
+        Err(
+            match self.policed.failed(py, &mut trial, name, &error, now()) {
+                Ok(Failed::Finally) => kept.fault(error),
+                Ok(Failed::Again(after)) => {
+                    let mut fault = kept.fault(error);
+                    fault.again = Some(Box::new(Again { trial, after }));
+                    fault
+                }
+                Err(straight) => kept.fault(straight),
+            },
+        )
+    }
+
+    /// Calls the handler, and tells the traces and the figures.
+    fn call<'py>(
+        &self,
+        handler: &Bound<'py, PyAny>,
+        event: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let figures = self.policed.regulator.figures();
+        if !figures.measures_latency() {
+            return self.call_traced(handler, event);
+        }
+        let started = Instant::now();
+        let called = self.call_traced(handler, event);
+        figures.note_elapsed(started.elapsed());
+        called
+    }
+
+    fn call_traced<'py>(
+        &self,
+        handler: &Bound<'py, PyAny>,
+        event: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = event.py();
+        let Some(dispatch) = self.dispatch else {
+            return call_to_the_end(handler, event);
+        };
+        let mut progress = tracing::progress(py, dispatch, self.entry);
+        let inside = cause::enter(py, progress.cause())?;
+        let called = call_to_the_end(handler, event);
+        drop(inside);
+        progress.end(match &called {
+            Ok(_) => Outcome::Ok,
+            Err(error) => tracing::failed(py, error),
+        });
+        called
+    }
+}
+
+/// Ends a delivery that was to be tried again as failed.
+pub(crate) fn give_up(mut again: Again) {
+    again.trial.fail(now());
+}
+
+fn call_to_the_end<'py>(
+    handler: &Bound<'py, PyAny>,
+    event: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let result = call_for_result(handler, event)?;
+    refuse_awaitable(&result, "handler")?;
+    Ok(result)
+}

@@ -1,0 +1,91 @@
+//! Later rounds of a direct publish: every handler gets its first attempt in order, and what has failed
+//! and has attempts left is tried again when all have.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use buswork::trace::Dispatch;
+use pyo3::prelude::*;
+
+use crate::admission::Delivered;
+use crate::attempts::{Attempts, give_up};
+use crate::bus::Bus;
+use crate::failure::Fault;
+use crate::subscriber::Entry;
+
+/// The deliveries of a publish that are to be tried again, in call order.
+#[derive(Default)]
+pub(crate) struct Rounds<'py> {
+    waiting: Vec<Waiting<'py>>,
+}
+
+struct Waiting<'py> {
+    /// Its place in the call order.
+    place: usize,
+    entry: Arc<Entry>,
+    fault: Fault<'py>,
+}
+
+impl<'py> Rounds<'py> {
+    /// Takes a fault that is to be tried again, and gives back any other.
+    pub(crate) fn take(
+        &mut self,
+        place: usize,
+        entry: &Arc<Entry>,
+        fault: Fault<'py>,
+    ) -> Option<Fault<'py>> {
+        if fault.again.is_none() {
+            return Some(fault);
+        }
+        let entry = Arc::clone(entry);
+        self.waiting.push(Waiting {
+            place,
+            entry,
+            fault,
+        });
+        None
+    }
+
+    /// Tries again what is to be tried again, round by round, until all of it has ended; `ended` is told
+    /// of each end, and says whether there is to be another attempt of anything.
+    pub(crate) fn run(
+        mut self,
+        bus: &Bus,
+        event: &Bound<'py, PyAny>,
+        dispatch: Option<&Arc<Dispatch>>,
+        goes_on: ControlFlow<()>,
+        mut ended: impl FnMut(usize, &Arc<Entry>, Delivered<'py>) -> PyResult<ControlFlow<()>>,
+    ) -> PyResult<()> {
+        let mut goes_on = goes_on;
+        while !self.waiting.is_empty() {
+            for waiting in std::mem::take(&mut self.waiting) {
+                let Waiting {
+                    place,
+                    entry,
+                    mut fault,
+                } = waiting;
+                let again = fault.again.take();
+                let delivered = match (Attempts::of(bus, &entry, dispatch), again) {
+                    (Some(attempts), Some(again)) if goes_on.is_continue() => {
+                        attempts.again(event, *again, fault)
+                    }
+                    (_, again) => {
+                        again.into_iter().for_each(|again| give_up(*again));
+                        Err(fault)
+                    }
+                };
+                let delivered = match delivered {
+                    Err(fault) => match self.take(place, &entry, fault) {
+                        Some(fault) => Err(fault),
+                        None => continue,
+                    },
+                    delivered => delivered,
+                };
+                if ended(place, &entry, delivered)?.is_break() {
+                    goes_on = ControlFlow::Break(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
