@@ -15,6 +15,7 @@ from buswork._buswork import AsyncBus, Gate
 from buswork._errors import HandlerCancelled, HandlerErrors, group
 from buswork._log import logger
 from buswork._place import place
+from buswork._policies import Dropped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,7 +101,10 @@ class Round:
 
     def returned(self, attempt: Attempt, result: object) -> None:
         """Take note of a handler that has ended well, for a report."""
-        self._deliveries.append((attempt.place, attempt.ok(result)))
+        if result is Dropped:
+            self.skipped(attempt, "limit")
+        else:
+            self._deliveries.append((attempt.place, attempt.ok(result)))
 
     def skipped(self, attempt: Attempt, reason: str) -> None:
         """Take note of a handler that is not called, or not to its end."""

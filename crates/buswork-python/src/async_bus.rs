@@ -15,11 +15,11 @@ use crate::attempt::Attempted;
 use crate::awaitable;
 use crate::background::Phase;
 use crate::bus::Bus;
-use crate::calling::{Called, Invoke, Level, call, call_for_result};
+use crate::calling::{Called, Invoke, Level, call};
 use crate::causal::Link;
 use crate::cause;
 use crate::imports;
-use crate::place::Place;
+use crate::place::{Origin, Place};
 use crate::plan;
 use crate::post;
 use crate::posted::is_delivering;
@@ -31,6 +31,7 @@ use crate::tasks::Tasks;
 use crate::timed::Timed;
 use crate::topics;
 use crate::tracing;
+use crate::turns::{self, Turn};
 use crate::watch::{self, Muting};
 
 /// The native half of `AsyncEventBus`.
@@ -77,6 +78,17 @@ impl AsyncBus {
             let layers = bus.layers(py);
             let arguments = (this, layers, event, topic, site, for_report, muted);
             return imports::layered(py)?.invoke1(arguments).map(Some);
+        }
+        if plan.extra().has_background && !matches!(muting, Muting::Everybody) {
+            let place = Place::new(code, instruction);
+            let place = Some(&place);
+            post::post_background(
+                this.as_super(),
+                &plan,
+                event,
+                Origin { topic, place },
+                &muting,
+            )?;
         }
         let mut entered = Link::enter(py, bus, &class, topic)?;
         let _level = if entered.is_nested() {
@@ -126,6 +138,17 @@ impl AsyncBus {
         let bus = this.as_super().get();
         let class = event.get_type();
         let plan = plan::plan_for(bus, &class, topic)?;
+        if plan.extra().has_background {
+            let (muting, place) = (Muting::of(muted), Place::new(code, instruction));
+            let place = Some(&place);
+            post::post_background(
+                this.as_super(),
+                &plan,
+                event,
+                Origin { topic, place },
+                &muting,
+            )?;
+        }
         Starting {
             this,
             event,
@@ -310,6 +333,11 @@ impl<'py> Starting<'_, 'py> {
                 self.skip(place, entry, SkipReason::Stopped)?;
                 continue;
             }
+            if entry.handler().background {
+                tracing::skip(py, self.dispatch.as_ref(), entry, SkipReason::Posted);
+                self.skip(place, entry, SkipReason::Posted)?;
+                continue;
+            }
             if self.muting.has(py, entry)? {
                 tracing::skip(py, self.dispatch.as_ref(), entry, SkipReason::Muted);
                 self.skip(place, entry, SkipReason::Muted)?;
@@ -339,7 +367,10 @@ impl<'py> Starting<'_, 'py> {
     /// Starts one handler. Says whether the others are to be started.
     fn deliver(&mut self, place: usize, entry: &Arc<Entry>) -> PyResult<bool> {
         let py = self.event.py();
-        let attempt = Attempted::new(py, place, entry, self.for_report);
+        if entry.handler().policed.is_some() {
+            return self.deliver_policed(place, entry);
+        }
+        let attempt = Attempted::new(py, place, entry, self.for_report, None);
         let handler = match admit(self.this.as_super().get(), entry, self.event) {
             Ok(Ok(handler)) => handler,
             Ok(Err(reason)) => {
@@ -360,6 +391,27 @@ impl<'py> Starting<'_, 'py> {
         Ok(true)
     }
 
+    /// The same, for a handler with a policy.
+    #[inline(never)]
+    fn deliver_policed(&mut self, place: usize, entry: &Arc<Entry>) -> PyResult<bool> {
+        let py = self.event.py();
+        let turn = Turn::of(py, entry, false)?;
+        let attempt = Attempted::new(py, place, entry, self.for_report, turn.clone());
+        let bus = self.this.as_super().get();
+        match turns::deliver(bus, entry, turn.as_ref(), self.event) {
+            Ok(Ok(result)) if awaitable::is_awaitable(&result) => self.begin(attempt, &result),
+            Ok(Ok(result)) => {
+                self.returned(attempt, result)?;
+                Ok(true)
+            }
+            Ok(Err(reason)) => {
+                self.skip(place, entry, reason)?;
+                Ok(true)
+            }
+            Err(error) => self.fail(attempt, error),
+        }
+    }
+
     /// The same, of which the traces are told.
     #[inline(never)]
     fn deliver_traced(
@@ -369,24 +421,19 @@ impl<'py> Starting<'_, 'py> {
         dispatch: &Arc<Dispatch>,
     ) -> PyResult<bool> {
         let py = self.event.py();
-        let attempt = Attempted::new(py, place, entry, self.for_report);
+        let turn = Turn::of(py, entry, false)?;
+        let attempt = Attempted::new(py, place, entry, self.for_report, turn.clone());
         let mut progress = tracing::progress(py, dispatch, entry);
         // A task has a copy of the context as it is when the task is made.
         let _inside = cause::enter(py, progress.cause())?;
-        let handler = match admit(self.this.as_super().get(), entry, self.event) {
-            Ok(Ok(handler)) => handler,
+        let bus = self.this.as_super().get();
+        let result = match turns::deliver(bus, entry, turn.as_ref(), self.event) {
+            Ok(Ok(result)) => result,
             Ok(Err(reason)) => {
                 progress.end(Outcome::Skipped(reason));
                 self.skip(place, entry, reason)?;
                 return Ok(true);
             }
-            Err(error) => {
-                progress.end(tracing::failed(py, &error));
-                return self.fail(attempt, error);
-            }
-        };
-        let result = match call_for_result(&handler, self.event) {
-            Ok(result) => result,
             Err(error) => {
                 progress.end(tracing::failed(py, &error));
                 return self.fail(attempt, error);
@@ -460,7 +507,7 @@ impl<'py> Starting<'_, 'py> {
             return Ok(());
         }
         let py = self.event.py();
-        let attempt = Attempted::new(py, place, entry, true).keep();
+        let attempt = Attempted::new(py, place, entry, true, None).keep();
         let round = self.round()?;
         round.invoke_method1(pyo3::intern!(py, "skipped"), (attempt, reason.as_str()))?;
         Ok(())

@@ -10,10 +10,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::bus::Bus;
-use crate::failure::{Fault, Publication};
+use crate::failure::{FailedAttempt, Fault, Publication};
 use crate::on_error::OnError;
 use crate::report::Delivery;
 use crate::subscriber::Entry;
+use crate::turns::Turn;
 
 /// A delivery while its handler is started: what it takes to keep it, should it not end at once.
 pub(crate) struct Attempted<'a, 'py> {
@@ -24,6 +25,8 @@ pub(crate) struct Attempted<'a, 'py> {
     on_error: Option<Bound<'py, PyAny>>,
     /// For a report only.
     started: Option<Instant>,
+    /// What its policy keeps, if there is one.
+    turn: Option<Bound<'py, Turn>>,
 }
 
 impl<'a, 'py> Attempted<'a, 'py> {
@@ -32,6 +35,7 @@ impl<'a, 'py> Attempted<'a, 'py> {
         place: usize,
         entry: &'a Arc<Entry>,
         is_timed: bool,
+        turn: Option<Bound<'py, Turn>>,
     ) -> Self {
         let subscriber = entry.handler();
         let on_error = match &subscriber.on_error {
@@ -44,6 +48,7 @@ impl<'a, 'py> Attempted<'a, 'py> {
             handler: subscriber.handler(py),
             on_error,
             started: is_timed.then(Instant::now),
+            turn,
         }
     }
 
@@ -62,6 +67,7 @@ impl<'a, 'py> Attempted<'a, 'py> {
             handler: self.handler.map(Bound::unbind),
             on_error: self.on_error.map(Bound::unbind),
             started: self.started,
+            turn: self.turn.map(Bound::unbind),
         }
     }
 }
@@ -77,9 +83,15 @@ pub(crate) struct Attempt {
     handler: Option<Py<PyAny>>,
     on_error: Option<Py<PyAny>>,
     started: Option<Instant>,
+    turn: Option<Py<Turn>>,
 }
 
 impl Attempt {
+    fn attempts(&self) -> Vec<FailedAttempt> {
+        let turn = self.turn.as_ref();
+        turn.map(|turn| turn.get().attempts()).unwrap_or_default()
+    }
+
     fn kept(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.handler.as_ref().map(|handler| handler.clone_ref(py))
     }
@@ -116,7 +128,7 @@ impl Attempt {
             handler: bound(&self.handler),
             on_error: bound(&self.on_error),
             again: None,
-            attempts: Vec::new(),
+            attempts: self.attempts(),
         };
         let mut isolation = Isolation::new();
         let goes_on = publication.judge(&self.entry, fault, &mut isolation)?;
@@ -129,10 +141,12 @@ impl Attempt {
 
     fn ok(&self, py: Python<'_>, result: Py<PyAny>) -> Delivery {
         Delivery::ok(self.kept(py), self.name(), result, self.elapsed())
+            .after(self.attempts().len())
     }
 
     fn failed(&self, py: Python<'_>, error: Py<PyAny>) -> Delivery {
-        Delivery::failed(self.kept(py), self.name(), error, self.elapsed())
+        let failed = self.attempts().len().saturating_sub(1);
+        Delivery::failed(self.kept(py), self.name(), error, self.elapsed()).after(failed)
     }
 
     fn skipped(&self, py: Python<'_>, reason: &str) -> PyResult<Delivery> {
@@ -144,6 +158,7 @@ impl Attempt {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.handler)?;
-        visit.call(&self.on_error)
+        visit.call(&self.on_error)?;
+        visit.call(&self.turn)
     }
 }

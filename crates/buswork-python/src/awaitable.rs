@@ -22,6 +22,13 @@ pub(crate) fn is_awaitable(object: &Bound<'_, PyAny>) -> bool {
     awaits || is_generator_coroutine(object)
 }
 
+/// The same, for Python.
+#[pyfunction]
+#[pyo3(name = "is_awaitable")]
+pub(crate) fn is_awaitable_object(object: &Bound<'_, PyAny>) -> bool {
+    is_awaitable(object)
+}
+
 /// Whether `object` is a coroutine, which a task can be made of as it is.
 pub(crate) fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: reads the type of a live object.

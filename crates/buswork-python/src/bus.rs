@@ -128,7 +128,7 @@ impl Bus {
             check_predicate(when)?;
         }
         let on_error = wishes.on_error.as_ref().map(OnError::parse).transpose()?;
-        let policed = self.policed(handler, wishes.policy.as_ref())?;
+        let policed = self.policed(handler, wishes.policy.as_ref(), wishes.flags.background)?;
         self.warn_of_repetition(types, handler)?;
         let is_virtual = types.is_virtual && !wishes.flags.exact;
         let weak = if wishes.flags.weak {
@@ -146,8 +146,7 @@ impl Bus {
             types.patterns.clone(),
             wishes.name.unwrap_or_else(|| default_name(handler)),
             location(handler),
-            wishes.flags.exact,
-            wishes.flags.weak,
+            wishes.flags,
             is_virtual && !types.is_open,
             policed,
         )?;
@@ -191,6 +190,7 @@ impl Bus {
         &self,
         handler: &Bound<'_, PyAny>,
         own: Option<&Bound<'_, Policy>>,
+        is_background: bool,
     ) -> PyResult<Option<Policed>> {
         let py = handler.py();
         let default = self.policy(py);
@@ -200,7 +200,10 @@ impl Bus {
                 kept => Policed::new(None, kept).map(Some),
             };
         };
-        check_policy(handler, &policy.get().core, self.is_async)?;
+        if self.is_async {
+            imports::load_for_policies(py)?;
+        }
+        check_policy(handler, &policy.get().core, self.is_async, is_background)?;
         let kept = self.stats_kept();
         if policy.get().core.is_empty() && kept == StatsKept::None {
             return Ok(None);
@@ -293,7 +296,7 @@ impl Bus {
     }
 
     /// Subscribe a handler to a type of events, and return the handle.
-    #[pyo3(signature = (event_type, handler, *, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None, policy = None))]
+    #[pyo3(signature = (event_type, handler, *, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None, policy = None, background = false))]
     #[expect(clippy::too_many_arguments, reason = "the options are the interface")]
     fn subscribe<'py>(
         &self,
@@ -307,8 +310,14 @@ impl Bus {
         exact: bool,
         on_error: Option<Bound<'py, PyAny>>,
         policy: Option<Bound<'py, Policy>>,
+        background: bool,
     ) -> PyResult<Subscription> {
-        let flags = Flags { once, weak, exact };
+        let flags = Flags {
+            once,
+            weak,
+            exact,
+            background,
+        };
         let wishes = Wishes {
             name,
             priority,
@@ -321,7 +330,7 @@ impl Bus {
     }
 
     /// Subscribe the decorated function, and return it unchanged.
-    #[pyo3(signature = (*event_types, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None, policy = None))]
+    #[pyo3(signature = (*event_types, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None, policy = None, background = false))]
     #[expect(clippy::too_many_arguments, reason = "the options are the interface")]
     fn on<'py>(
         this: &Bound<'py, Self>,
@@ -334,6 +343,7 @@ impl Bus {
         exact: bool,
         on_error: Option<Bound<'py, PyAny>>,
         policy: Option<Bound<'py, Policy>>,
+        background: bool,
     ) -> PyResult<On> {
         let py = this.py();
         let types = EventTypes::read(py, event_types.iter())?;
@@ -344,7 +354,12 @@ impl Bus {
             policy: policy.map(Bound::unbind),
             name,
             priority,
-            flags: Flags { once, weak, exact },
+            flags: Flags {
+                once,
+                weak,
+                exact,
+                background,
+            },
         })
     }
 

@@ -18,6 +18,7 @@ use crate::failure::Publication;
 use crate::passage::{self, Verb};
 use crate::place::Origin;
 use crate::plan;
+use crate::post;
 use crate::publish::{Publishing, in_chain, mind};
 use crate::report::{Delivery, Report};
 use crate::rounds::Rounds;
@@ -40,6 +41,7 @@ pub(crate) fn deliver(
         return report.map_or_else(|| Py::new(py, Report::empty(&class, topic)), Ok);
     }
     let origin = Origin { topic, place: None };
+    post::post_background(this, &plan, event, origin, &muting)?;
     let report = in_chain(py, bus, TypeKey::of(&class), |publishing| {
         deliver_within(publishing, &plan, &class, event, origin, &muting)
     })?;
@@ -109,6 +111,8 @@ impl<'py> Walk<'_, 'py> {
             let taken = report.is_some().then(|| Taken::of(py, entry));
             let reason = if stopped {
                 Some(SkipReason::Stopped)
+            } else if entry.handler().background {
+                Some(SkipReason::Posted)
             } else {
                 self.muting.has(py, entry)?.then_some(SkipReason::Muted)
             };
@@ -119,10 +123,11 @@ impl<'py> Walk<'_, 'py> {
                 }
                 continue;
             }
-            let started = Instant::now();
+            let started = report.is_some().then(Instant::now);
             let attempted = self.attempt(entry);
             if let (Some(report), Some(taken)) = (&mut report, taken) {
-                report.push(taken.attempted(py, &attempted, started.elapsed().as_secs_f64()));
+                let elapsed = started.map_or(0.0, |started| started.elapsed().as_secs_f64());
+                report.push(taken.attempted(py, &attempted, elapsed));
             }
             let fault = attempted
                 .err()

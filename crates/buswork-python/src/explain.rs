@@ -143,6 +143,7 @@ fn reason(py: Python<'_>, entry: &Entry, matched: &str) -> String {
         (subscriber.when(py).is_some(), "if its predicate says yes"),
         (entry.is_once(), "once"),
         (subscriber.weak, "while its object lives"),
+        (subscriber.background, "in the background"),
     ] {
         if holds {
             let _ = write!(why, ", {word}");

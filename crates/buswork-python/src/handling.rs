@@ -6,7 +6,6 @@ use buswork::trace::{InProgress, Outcome};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::admission::admit;
 use crate::awaitable;
 use crate::calling::{Called, Invoke, Sent, call};
 use crate::cause;
@@ -18,6 +17,7 @@ use crate::on_error::OnError;
 use crate::posted::{Delivering, Posted};
 use crate::timed;
 use crate::tracing;
+use crate::turns::{self, Turn};
 
 /// A delivery whose handler has begun and waits for something.
 pub(crate) struct Waiting {
@@ -34,10 +34,12 @@ pub(crate) struct Waiting {
 struct Kept {
     handler: Option<Py<PyAny>>,
     on_error: Option<Py<PyAny>>,
+    /// What its policy keeps, if there is one.
+    turn: Option<Py<Turn>>,
 }
 
 impl Kept {
-    fn of(posted: &Posted, py: Python<'_>) -> Self {
+    fn of(posted: &Posted, py: Python<'_>, turn: Option<&Bound<'_, Turn>>) -> Self {
         let subscriber = posted.entry.handler();
         let on_error = match &subscriber.on_error {
             Some(OnError::Call(function)) => function.get(py),
@@ -46,6 +48,7 @@ impl Kept {
         Self {
             handler: subscriber.handler(py).map(Bound::unbind),
             on_error: on_error.map(Bound::unbind),
+            turn: turn.map(|turn| turn.clone().unbind()),
         }
     }
 
@@ -56,7 +59,11 @@ impl Kept {
             handler: bound(&self.handler),
             on_error: bound(&self.on_error),
             again: None,
-            attempts: Vec::new(),
+            attempts: self
+                .turn
+                .as_ref()
+                .map(|turn| turn.get().attempts())
+                .unwrap_or_default(),
         }
     }
 }
@@ -84,41 +91,45 @@ impl Posted {
         let called = {
             let _entered = context::enter(self.context.bind(py))?;
             let _delivering = Delivering::of(bus.number());
-            let admitted = if self.entry.is_plain() {
-                let plain = self.entry.handler().plain(py);
-                Ok(plain.ok_or(SkipReason::Cancelled))
+            let started = if self.entry.is_plain() {
+                match self.entry.handler().plain(py) {
+                    None => Err(SkipReason::Cancelled),
+                    Some(handler) => Ok((call(&handler, event), Some(handler))),
+                }
             } else {
-                kept = Kept::of(&self, py);
-                admit(bus, &self.entry, event)
+                let turn = Turn::of(py, &self.entry, true)?;
+                kept = Kept::of(&self, py, turn.as_ref());
+                match turns::deliver(bus, &self.entry, turn.as_ref(), event) {
+                    Ok(delivered) => delivered.map(|result| (Called::Result(result), None)),
+                    Err(error) => {
+                        error.restore(py);
+                        Ok((Called::Raised, None))
+                    }
+                }
             };
-            match admitted {
-                Ok(Err(reason)) => {
+            match started {
+                Err(reason) => {
                     tracing::end(progress, || Outcome::Skipped(reason));
                     return Ok(Progress::Ended);
                 }
-                Err(error) => Err(error),
-                Ok(Ok(handler)) => match call(&handler, event) {
-                    Called::Nothing => {
-                        tracing::end(progress, || Outcome::Ok);
-                        return Ok(Progress::Ended);
+                Ok((Called::Nothing, _)) => {
+                    tracing::end(progress, || Outcome::Ok);
+                    return Ok(Progress::Ended);
+                }
+                Ok((Called::Result(result), _)) if !awaitable::is_awaitable(&result) => {
+                    tracing::end(progress, || Outcome::Ok);
+                    return Ok(Progress::Ended);
+                }
+                Ok((called, handler)) => {
+                    if kept.handler.is_none() {
+                        kept.handler = handler.map(Bound::unbind);
                     }
-                    Called::Result(result) if !awaitable::is_awaitable(&result) => {
-                        tracing::end(progress, || Outcome::Ok);
-                        return Ok(Progress::Ended);
+                    match called {
+                        Called::Result(result) if awaitable::is_coroutine(&result) => Ok(result),
+                        Called::Result(result) => imports::awaited(py)?.invoke1((result,)),
+                        Called::Nothing | Called::Raised => Err(PyErr::fetch(py)),
                     }
-                    called => {
-                        if kept.handler.is_none() {
-                            kept.handler = Some(handler.unbind());
-                        }
-                        match called {
-                            Called::Result(result) if awaitable::is_coroutine(&result) => {
-                                Ok(result)
-                            }
-                            Called::Result(result) => imports::awaited(py)?.invoke1((result,)),
-                            Called::Nothing | Called::Raised => Err(PyErr::fetch(py)),
-                        }
-                    }
-                },
+                }
             }
         };
         match called {

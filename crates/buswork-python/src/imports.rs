@@ -58,6 +58,14 @@ imported! {
 }
 
 imported! {
+    load_for_policies;
+    in_turn: "buswork._policies", "in_turn";
+    again: "buswork._policies", "again";
+    first: "buswork._policies", "first";
+    handler_timeout: "buswork._errors", "HandlerTimeout";
+}
+
+imported! {
     load_for_layers;
     check_layer: "buswork._middleware", "check";
     through: "buswork._middleware", "through";

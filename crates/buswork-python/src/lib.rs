@@ -75,6 +75,7 @@ mod timed;
 mod topics;
 mod traces;
 mod tracing;
+mod turns;
 mod unhandled;
 mod watch;
 mod weak;
@@ -88,6 +89,8 @@ mod _buswork {
     use crate::async_bus::AsyncBus;
     #[pymodule_export]
     use crate::attempt::Attempt;
+    #[pymodule_export]
+    use crate::awaitable::is_awaitable_object;
     #[pymodule_export]
     use crate::bus::Bus;
     #[pymodule_export]
@@ -120,6 +123,8 @@ mod _buswork {
     use crate::timed::Timed;
     #[pymodule_export]
     use crate::traces::{Trace, Tracing, flush_traces, forget_traces};
+    #[pymodule_export]
+    use crate::turns::Turn;
     #[pymodule_export]
     use crate::watch::{classes_of, is_same_handler, topic_matches};
     #[pymodule_export]

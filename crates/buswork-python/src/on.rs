@@ -46,11 +46,13 @@ pub(crate) struct On {
 }
 
 /// The options that are yes or no.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Flags {
     pub(crate) once: bool,
     pub(crate) weak: bool,
     pub(crate) exact: bool,
+    /// Called in the background only, also by a publish.
+    pub(crate) background: bool,
 }
 
 #[pymethods]

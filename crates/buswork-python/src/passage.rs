@@ -18,6 +18,7 @@ use crate::bus::Bus;
 use crate::calling::Invoke;
 use crate::deliver::deliver_within;
 use crate::imports;
+use crate::on::Flags;
 use crate::place::{Origin, Place};
 use crate::plan;
 use crate::post;
@@ -135,6 +136,7 @@ impl Passage {
         // A layer may have made another event of it.
         let class = event.get_type();
         let plan = plan::plan_for(publishing.bus, &class, origin.topic)?;
+        post::post_background(self.bus.bind(py), &plan, event, origin, &muting)?;
         if self.verb == Verb::Publish {
             publish_within(publishing, &plan, &class, event, origin, &muting)?;
             return Ok(py.None());
@@ -207,8 +209,7 @@ pub(crate) fn entry(py: Python<'_>, is_async: bool) -> PyResult<Arc<Entry>> {
             Box::new([]),
             name,
             None,
-            false,
-            false,
+            Flags::default(),
             false,
             None,
         )?;

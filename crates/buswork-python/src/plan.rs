@@ -39,6 +39,8 @@ pub(crate) struct Decisions {
     pub(crate) surroundings: Surroundings,
     /// What traces are told, if there are any.
     pub(crate) traced: Option<Traced>,
+    /// Whether some of the handlers are called in the background only.
+    pub(crate) has_background: bool,
     /// What `abc.get_cache_token()` said, on a bus that has to do with ABCs or protocols.
     token: Option<Py<PyAny>>,
 }
@@ -51,7 +53,7 @@ pub(crate) struct Ten {
 
 impl Decisions {
     /// The decisions for a topic, which is no class.
-    pub(crate) fn of_topic(bus: &Bus) -> Self {
+    pub(crate) fn of_topic(bus: &Bus, entries: &[Arc<Entry>]) -> Self {
         Self {
             _class: None,
             tens: Vec::new(),
@@ -60,6 +62,7 @@ impl Decisions {
             refuses_classes: false,
             surroundings: bus.surroundings(),
             traced: bus.traces().of_plan(None),
+            has_background: has_background(entries),
             token: None,
         }
     }
@@ -74,6 +77,7 @@ impl Decisions {
             refuses_classes: self.refuses_classes,
             surroundings: self.surroundings,
             traced: self.traced.clone(),
+            has_background: self.has_background,
             token: None,
         }
     }
@@ -153,6 +157,8 @@ fn compile(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
     let surroundings = bus.surroundings();
     let traced = bus.traces().of_plan(Some(class));
     let is_surrounded = surroundings.are_there() || traced.is_some();
+    let has_background = has_background(entries);
+    let is_surrounded = is_surrounded || has_background;
     let is_special = entries.is_empty() || refuses_classes || is_surrounded;
     let decisions = Decisions {
         _class: Some(routing::watch(bus.table(), class)?.unbind()),
@@ -166,6 +172,7 @@ fn compile(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
         refuses_classes,
         surroundings,
         traced,
+        has_background,
         token,
     };
     Ok(bus.table().install(key, &lineage, arranged, decisions))
@@ -186,6 +193,10 @@ fn matches(entry: &Entry, class: &Bound<'_, PyType>) -> PyResult<bool> {
     );
     failure::log(py, &what, &error)?;
     Ok(false)
+}
+
+fn has_background(entries: &[Arc<Entry>]) -> bool {
+    entries.iter().any(|entry| entry.handler().background)
 }
 
 fn tens(py: Python<'_>, entries: &[Arc<Entry>]) -> PyResult<Vec<Ten>> {

@@ -1,6 +1,6 @@
 //! A subscription's policy at work: the core's regulator, with the Python objects that it needs.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use buswork::policy::{Next, Refusal, Regulator, Trial, WhenFull};
@@ -14,12 +14,15 @@ use crate::imports;
 use crate::policy::Policy;
 use crate::settings::StatsKept;
 use crate::slot::Slot;
+use crate::turns::Waiting;
 
 /// The policy of one subscription, and its state.
 pub(crate) struct Policed {
     pub(crate) regulator: Arc<Regulator>,
     /// A `Policy`; none where there are only figures.
     policy: Option<Slot>,
+    /// Those who wait for a slot on an event loop.
+    waiting: Mutex<Waiting>,
 }
 
 /// What became of an attempt that failed.
@@ -40,7 +43,12 @@ impl Policed {
         Ok(Self {
             regulator: Arc::new(regulator),
             policy: policy.transpose()?,
+            waiting: Mutex::default(),
         })
+    }
+
+    pub(crate) fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The policy; `None` where there are only figures, or when the subscription has ended.

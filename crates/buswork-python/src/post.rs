@@ -89,6 +89,44 @@ pub(crate) fn post_within(
     )
 }
 
+/// Posts an event that is being published to those of its handlers that are called in the background
+/// only.
+#[inline]
+pub(crate) fn post_background(
+    this: &Bound<'_, Bus>,
+    plan: &Arc<Plan>,
+    event: &Bound<'_, PyAny>,
+    origin: Origin<'_>,
+    muting: &Muting<'_>,
+) -> PyResult<()> {
+    if !plan.extra().has_background || plan.extra().refuses_classes {
+        return Ok(());
+    }
+    let (py, bus) = (this.py(), this.get());
+    let mut entries = Vec::new();
+    for entry in plan.entries() {
+        if entry.handler().background && !muting.has(py, entry)? {
+            entries.push(Arc::clone(entry));
+        }
+    }
+    let event_loop = event_loop(bus, py)?;
+    ending::remember(py, bus.background())?;
+    let place = match origin.place {
+        Some(place) => Some(place.clone_ref(py)),
+        None => Place::here(py),
+    };
+    let class = event.get_type();
+    let dispatch = tracing::begin(plan, &class, origin.topic, place.as_ref(), Verb::Post)?;
+    let post = Post {
+        this,
+        event,
+        topic: origin.topic,
+        place,
+        dispatch,
+    };
+    post.enqueue(&entries, event_loop.as_ref(), Room::Sought)
+}
+
 #[expect(
     clippy::too_many_arguments,
     reason = "one post, and all that is known of it"
@@ -103,7 +141,7 @@ fn enqueue(
     event_loop: Option<&Bound<'_, PyAny>>,
     room: Room,
 ) -> PyResult<()> {
-    let (py, background) = (this.py(), this.get().background());
+    let py = this.py();
     let class = event.get_type();
     // Behind layers, the running code is not the poster's.
     let elsewhere = place.as_ref().filter(|_| room == Room::Found);
@@ -114,33 +152,69 @@ fn enqueue(
     if let Some(dispatch) = &dispatch {
         tell_of_muted(py, dispatch, plan, entries);
     }
-    if entries.is_empty() {
-        return background.check_open(py, event_loop);
-    }
-    let is_rare = topic.is_some() || dispatch.is_some();
-    let topic = topic.map(Box::from);
-    let rare = is_rare.then(|| Arc::new(Rare { topic, dispatch }));
-    let context = context::copy_current(py)?;
-    begin_chain(&context)?;
-    let posted = |entry, context: Bound<'_, PyAny>, place| Posted {
-        bus: this.clone().unbind(),
-        event: event.clone().unbind(),
-        entry: Arc::clone(entry),
-        context: context.unbind(),
+    let post = Post {
+        this,
+        event,
+        topic,
         place,
-        rare: rare.clone(),
-        trying: None,
+        dispatch,
     };
-    if let [entry] = entries {
-        let one = posted(entry, context, place);
-        return background.add(py, event_loop, std::iter::once(one), room);
+    post.enqueue(entries, event_loop, room)
+}
+
+/// One post, before it is in the queue.
+struct Post<'a, 'py> {
+    this: &'a Bound<'py, Bus>,
+    event: &'a Bound<'py, PyAny>,
+    topic: Option<&'a str>,
+    place: Option<Place>,
+    /// What the traces are told of, if there are any.
+    dispatch: Option<Arc<Dispatch>>,
+}
+
+impl<'py> Post<'_, 'py> {
+    #[inline]
+    fn enqueue(
+        self,
+        entries: &[Arc<Entry>],
+        event_loop: Option<&Bound<'py, PyAny>>,
+        room: Room,
+    ) -> PyResult<()> {
+        let py = self.this.py();
+        let background = self.this.get().background();
+        if entries.is_empty() {
+            return background.check_open(py, event_loop);
+        }
+        let is_rare = self.topic.is_some() || self.dispatch.is_some();
+        let rare = is_rare.then(|| {
+            Arc::new(Rare {
+                topic: self.topic.map(Box::from),
+                dispatch: self.dispatch,
+            })
+        });
+        let context = context::copy_current(py)?;
+        begin_chain(&context)?;
+        let (this, event) = (self.this, self.event);
+        let posted = |entry, context: Bound<'_, PyAny>, place| Posted {
+            bus: this.clone().unbind(),
+            event: event.clone().unbind(),
+            entry: Arc::clone(entry),
+            context: context.unbind(),
+            place,
+            rare: rare.clone(),
+            trying: None,
+        };
+        if let [entry] = entries {
+            let one = posted(entry, context, self.place);
+            return background.add(py, event_loop, std::iter::once(one), room);
+        }
+        let mut all = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let place = self.place.as_ref().map(|place| place.clone_ref(py));
+            all.push(posted(entry, context::copy(&context)?, place));
+        }
+        background.add(py, event_loop, all.into_iter(), room)
     }
-    let mut all = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let place = place.as_ref().map(|place| place.clone_ref(py));
-        all.push(posted(entry, context::copy(&context)?, place));
-    }
-    background.add(py, event_loop, all.into_iter(), room)
 }
 
 /// Tells the traces of those who will not be called.

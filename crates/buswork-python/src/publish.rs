@@ -21,6 +21,7 @@ use crate::imports;
 use crate::passage;
 use crate::place::Origin;
 use crate::plan;
+use crate::post;
 use crate::rounds::Rounds;
 use crate::routing::TypeKey;
 use crate::subscriber::{Entry, Plan};
@@ -144,6 +145,7 @@ pub(crate) fn publish_carefully(
         return passage::publish(this, event, topic, &muting, passage::Verb::Publish).map(drop);
     }
     let origin = Origin { topic, place: None };
+    post::post_background(this, &plan, event, origin, &muting)?;
     in_chain(py, bus, TypeKey::of(&class), |publishing| {
         publish_within(publishing, &plan, &class, event, origin, &muting)
     })
@@ -161,8 +163,9 @@ pub(crate) fn publish_within(
     let py = event.py();
     let dispatch = tracing::begin(plan, class, origin.topic, origin.place, Verb::Publish)?;
     mind(plan, class, event, origin.topic, || exception::site(py))?;
-    if let Some(dispatch) = &dispatch {
-        return publish_traced(publishing, plan, class, event, origin, muting, dispatch);
+    if dispatch.is_some() || plan.extra().has_background {
+        let dispatch = dispatch.as_ref();
+        return publish_walking(publishing, plan, class, event, origin, muting, dispatch);
     }
     let some = muting.of_plan(py, plan)?;
     run(
@@ -174,15 +177,15 @@ pub(crate) fn publish_within(
     )
 }
 
-/// Publishes, and tells the traces of each delivery.
-fn publish_traced(
+/// Publishes, asks of each handler whether its turn is now, and tells the traces, if there are any.
+fn publish_walking(
     publishing: &Publishing<'_>,
     plan: &Plan,
     class: &Bound<'_, PyType>,
     event: &Bound<'_, PyAny>,
     origin: Origin<'_>,
     muting: &Muting<'_>,
-    dispatch: &Arc<Dispatch>,
+    dispatch: Option<&Arc<Dispatch>>,
 ) -> PyResult<()> {
     // The muted ones are no handlers of it, to whoever reads of a failure.
     let some = muting.of_plan(event.py(), plan)?;
@@ -194,7 +197,7 @@ fn publish_traced(
         publication: &publication,
         event,
         muting,
-        dispatch: Some(dispatch),
+        dispatch,
     };
     let isolation = walk.run(None)?;
     outcome(event.py(), isolation, class, origin.topic, handlers)

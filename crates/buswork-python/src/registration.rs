@@ -264,17 +264,24 @@ pub(crate) fn check_policy(
     handler: &Bound<'_, PyAny>,
     policy: &Policy,
     is_async: bool,
+    is_background: bool,
 ) -> PyResult<()> {
     let is_awaited = is_async && may_be_awaited(handler)?;
-    if policy.timeout_of_attempt().is_some() && !is_awaited {
+    let is_on_worker = !is_async && is_background;
+    if policy.timeout_of_attempt().is_some() && !is_awaited && !is_on_worker {
+        let advice = if is_async {
+            "make it an `async def` handler"
+        } else {
+            "subscribe it with background=True, make it an `async def` handler of an AsyncEventBus"
+        };
         return Err(PyValueError::new_err(format!(
-            "a timeout cannot be kept for {}: Python cannot stop a thread that runs a plain function. Make it an `async def` handler of an AsyncEventBus, or let the handler itself give up in time",
+            "a timeout cannot be kept for {}: Python cannot stop the thread that runs a plain function; {advice}, or let the handler itself give up in time",
             default_name(handler)
         )));
     }
-    if !is_async && policy.retries().is_some_and(Retry::waits) {
+    if !is_async && !is_background && policy.retries().is_some_and(Retry::waits) {
         return Err(PyValueError::new_err(format!(
-            "publish would have to wait for the backoff of {}: leave backoff out, and attempts follow one another at once",
+            "publish would have to wait for the backoff of {}: subscribe it with background=True, or leave backoff out, and attempts follow one another at once",
             default_name(handler)
         )));
     }

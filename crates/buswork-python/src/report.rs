@@ -106,6 +106,12 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
+    /// The same, after so many other attempts.
+    pub(crate) fn after(mut self, attempts: usize) -> Self {
+        self.attempts += u32::try_from(attempts).unwrap_or(u32::MAX - 1);
+        self
+    }
+
     /// Notes how another attempt has ended.
     pub(crate) fn tried_again(&mut self, py: Python<'_>, ended: &Delivered<'_>) {
         match ended {

@@ -13,6 +13,7 @@ use pyo3::types::{PyWeakref, PyWeakrefMethods};
 
 use crate::calling;
 use crate::imports;
+use crate::on::Flags;
 use crate::on_error::OnError;
 use crate::policed::Policed;
 use crate::routing::TypeKey;
@@ -41,6 +42,8 @@ pub(crate) struct Subscriber {
     pub(crate) location: Option<String>,
     pub(crate) exact: bool,
     pub(crate) weak: bool,
+    /// Called in the background only, also by a publish.
+    pub(crate) background: bool,
     /// Whether its types are looked at again when somebody registers with an ABC: one of them is
     /// an ABC, and none had virtual subclasses yet.
     is_closed: AtomicBool,
@@ -68,8 +71,7 @@ impl Subscriber {
         patterns: Box<[Pattern]>,
         name: String,
         location: Option<String>,
-        exact: bool,
-        weak: bool,
+        flags: Flags,
         is_closed: bool,
         policed: Option<Policed>,
     ) -> PyResult<Self> {
@@ -83,8 +85,9 @@ impl Subscriber {
             patterns,
             name,
             location,
-            exact,
-            weak,
+            exact: flags.exact,
+            weak: flags.weak,
+            background: flags.background,
             is_closed: AtomicBool::new(is_closed),
             is_gone: AtomicBool::new(false),
             returns: AtomicBool::new(false),
@@ -96,7 +99,11 @@ impl Subscriber {
     /// Whether something has to be asked before a call.
     pub(crate) fn is_guarded(&self) -> bool {
         let calls_on_error = matches!(self.on_error, Some(OnError::Call(_)));
-        self.weak || self.when.is_some() || calls_on_error || self.policed.is_some()
+        self.weak
+            || self.background
+            || self.when.is_some()
+            || calls_on_error
+            || self.policed.is_some()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -99,6 +99,7 @@ impl Subscription {
             ("once", self.entry.is_once()),
             ("weak", subscriber.weak),
             ("exact", subscriber.exact),
+            ("background", subscriber.background),
             ("paused", !self.active(py)),
         ];
         let set = options.iter().filter(|(_, is_set)| *is_set);

@@ -59,7 +59,8 @@ pub(crate) fn plan(bus: &Bus, topic: &str) -> Arc<Plan> {
     });
     let Ok(arranged) = gathered.arrange(|_| Ok::<_, std::convert::Infallible>(false));
     let generation = arranged.generation();
-    let plan = arranged.into_plan(Decisions::of_topic(bus));
+    let decisions = Decisions::of_topic(bus, arranged.entries());
+    let plan = arranged.into_plan(decisions);
     bus.recent_topics().put(topic, generation, &plan);
     plan
 }

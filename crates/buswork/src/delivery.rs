@@ -34,12 +34,14 @@ pub enum SkipReason {
     Muted,
     /// Its limit had no room for the delivery, and drops.
     Limit,
+    /// It is called in the background only, and was posted to (Python only).
+    Posted,
 }
 
 impl SkipReason {
     /// The reason that a word says: the inverse of [`as_str`](Self::as_str).
     pub fn from_word(word: &str) -> Option<Self> {
-        const ALL: [SkipReason; 8] = [
+        const ALL: [SkipReason; 9] = [
             SkipReason::Cancelled,
             SkipReason::Paused,
             SkipReason::When,
@@ -48,6 +50,7 @@ impl SkipReason {
             SkipReason::Stopped,
             SkipReason::Muted,
             SkipReason::Limit,
+            SkipReason::Posted,
         ];
         ALL.into_iter().find(|reason| reason.as_str() == word)
     }
@@ -63,6 +66,7 @@ impl SkipReason {
             Self::Stopped => "stopped",
             Self::Muted => "muted",
             Self::Limit => "limit",
+            Self::Posted => "posted",
         }
     }
 }

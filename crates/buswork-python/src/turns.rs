@@ -1,0 +1,419 @@
+//! One delivery of the async bus to a handler that has a policy: its turn, and its attempts.
+//!
+//! The first attempt is made here, where the other handlers are started. What waits (for its turn, for
+//! the breaker, between two attempts) is a coroutine of Python's (`buswork._policies`), which asks here
+//! what to do next.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use buswork::SkipReason;
+use buswork::policy::{Refusal, Trial, WhenFull};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+use crate::admission::admit;
+use crate::awaitable;
+use crate::bus::Bus;
+use crate::calling::{Called, Invoke, call, call_for_result};
+use crate::exception;
+use crate::failure::FailedAttempt;
+use crate::imports;
+use crate::policed::{Answer, Failed, Policed, loop_time, moment, refuse};
+use crate::subscriber::Entry;
+
+/// A delivery to a handler with a policy.
+#[pyclass(frozen, module = "buswork._buswork")]
+pub(crate) struct Turn {
+    entry: Arc<Entry>,
+    is_posted: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    trial: Option<Trial>,
+    started: Option<Instant>,
+    attempts: Vec<FailedAttempt>,
+}
+
+/// Those who wait for a slot of a handler's limit, in order.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    /// What wakes each; called once.
+    wakes: VecDeque<Py<PyAny>>,
+    /// Those among them, and those that were woken and have not come yet. As long as there are any, a new
+    /// delivery goes behind them.
+    count: usize,
+}
+
+/// How a delivery begins.
+enum Begin {
+    Now,
+    /// It waits, as a coroutine.
+    Later,
+    Dropped,
+}
+
+impl Turn {
+    /// The turn of a delivery, if its handler has a policy.
+    pub(crate) fn of<'py>(
+        py: Python<'py>,
+        entry: &Arc<Entry>,
+        is_posted: bool,
+    ) -> PyResult<Option<Bound<'py, Self>>> {
+        if entry.handler().policed.is_none() {
+            return Ok(None);
+        }
+        let turn = Self {
+            entry: Arc::clone(entry),
+            is_posted,
+            state: Mutex::default(),
+        };
+        Bound::new(py, turn).map(Some)
+    }
+
+    /// Makes the first attempt, if that may be now. Returns what the handler returned, or a coroutine of
+    /// what is left to do; `None` when the limit drops the delivery.
+    pub(crate) fn call<'py>(
+        this: &Bound<'py, Self>,
+        handler: &Bound<'py, PyAny>,
+        event: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (py, turn) = (this.py(), this.get());
+        match turn.begin_or_wait(py)? {
+            Begin::Now => {}
+            Begin::Later => {
+                return imports::in_turn(py)?
+                    .invoke1((this, handler, event))
+                    .map(Some);
+            }
+            Begin::Dropped => return Ok(None),
+        }
+        let result = match call(handler, event) {
+            Called::Nothing => py.None().into_bound(py),
+            Called::Result(result) => result,
+            Called::Raised => {
+                let error = PyErr::fetch(py);
+                let Some(pause) = turn.fail(py, &error)? else {
+                    return Err(error);
+                };
+                return imports::again(py)?
+                    .invoke1((this, handler, event, error, pause))
+                    .map(Some);
+            }
+        };
+        if awaitable::is_awaitable(&result) {
+            return imports::first(py)?
+                .invoke1((this, handler, event, result))
+                .map(Some);
+        }
+        turn.succeeded(py);
+        Ok(Some(result))
+    }
+
+    /// The attempts that have failed.
+    pub(crate) fn attempts(&self) -> Vec<FailedAttempt> {
+        self.state().attempts.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There is one, or there were no turn.
+    fn policed(&self) -> Option<&Policed> {
+        self.entry.handler().policed.as_deref()
+    }
+
+    fn begin_or_wait(&self, py: Python<'_>) -> PyResult<Begin> {
+        let Some(policed) = self.policed() else {
+            return Ok(Begin::Dropped);
+        };
+        let now = loop_time(py)?;
+        // Whoever waits already is before this one.
+        let refusal = if policed.waiting().count > 0 {
+            Refusal::Full
+        } else {
+            match policed.regulator.begin(now) {
+                Ok(trial) => {
+                    self.start(trial, policed);
+                    return Ok(Begin::Now);
+                }
+                Err(refusal) => refusal,
+            }
+        };
+        if self.is_posted {
+            return Ok(Begin::Later);
+        }
+        let regulator = &policed.regulator;
+        if refusal == Refusal::Full {
+            let limit = regulator.policy().concurrency();
+            let waiting = policed.waiting();
+            let is_full = limit.and_then(|limit| limit.room());
+            if is_full.is_none_or(|room| waiting.count < room) {
+                return Ok(Begin::Later);
+            }
+            drop(waiting);
+            let drops_old = limit.is_some_and(|limit| limit.overflow() == WhenFull::DropOld);
+            if drops_old && policed.drop_oldest(py) {
+                return Ok(Begin::Later);
+            }
+        }
+        match refuse(py, regulator, &self.entry.handler().name, refusal, now) {
+            Answer::Dropped => Ok(Begin::Dropped),
+            Answer::Fails(error) => Err(error),
+        }
+    }
+
+    fn start(&self, trial: Trial, policed: &Policed) {
+        let measures = policed.regulator.figures().measures_latency();
+        let mut state = self.state();
+        state.started = measures.then(Instant::now);
+        state.trial = Some(trial);
+    }
+
+    /// Notes a failed attempt. Returns after how many seconds to try again, if that is to be done.
+    fn fail(&self, py: Python<'_>, error: &PyErr) -> PyResult<Option<f64>> {
+        let (Some(policed), Some(mut trial)) = (self.policed(), self.end_attempt()) else {
+            return Ok(None);
+        };
+        if !exception::is_isolated(py, error) {
+            drop(trial);
+            policed.wake_next(py);
+            return Ok(None);
+        }
+        let attempt = FailedAttempt::new(py, error);
+        self.state().attempts.push(attempt);
+        let is_live = self.entry.is_once() || self.entry.check().is_ok();
+        let now = loop_time(py)?;
+        let name = &self.entry.handler().name;
+        if !is_live {
+            trial.fail(now);
+        } else if let Failed::Again(after) = policed.failed(py, &mut trial, name, error, now)? {
+            self.state().trial = Some(trial);
+            return Ok(Some(after.as_secs_f64()));
+        }
+        drop(trial);
+        policed.wake_next(py);
+        Ok(None)
+    }
+
+    /// Ends an attempt, and takes its trial out.
+    fn end_attempt(&self) -> Option<Trial> {
+        let mut state = self.state();
+        let (started, trial) = (state.started.take(), state.trial.take());
+        drop(state);
+        if let (Some(started), Some(policed)) = (started, self.policed()) {
+            policed.regulator.figures().note_elapsed(started.elapsed());
+        }
+        trial
+    }
+}
+
+#[pymethods]
+impl Turn {
+    /// For how many seconds an attempt may run.
+    #[getter]
+    fn timeout(&self) -> Option<f64> {
+        let policy = self.policed()?.regulator.policy();
+        Some(policy.timeout_of_attempt()?.as_secs_f64())
+    }
+
+    /// Whether the delivery is in the background.
+    #[getter]
+    fn is_posted(&self) -> bool {
+        self.is_posted
+    }
+
+    /// Whether a delivery to the same handler is in progress, for one that is nested in it.
+    fn is_held_by(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.entry, &other.entry) && other.state().trial.is_some()
+    }
+
+    /// Joins those who wait for a slot, `wake` being what wakes.
+    fn wait(&self, wake: Py<PyAny>, is_new: bool) {
+        if let Some(policed) = self.policed() {
+            let mut waiting = policed.waiting();
+            if is_new {
+                waiting.count += 1;
+                waiting.wakes.push_back(wake);
+            } else {
+                waiting.wakes.push_front(wake);
+            }
+        }
+    }
+
+    /// Leaves those who wait, with a slot or without.
+    fn stop_waiting(&self, wake: &Bound<'_, PyAny>) {
+        let Some(policed) = self.policed() else {
+            return;
+        };
+        let mut waiting = policed.waiting();
+        waiting.count = waiting.count.saturating_sub(1);
+        let place = waiting.wakes.iter().position(|one| one.is(wake));
+        let own = place.and_then(|place| waiting.wakes.remove(place));
+        drop(waiting);
+        drop(own);
+        if policed.regulator.has_slot() {
+            policed.wake_next(wake.py());
+        }
+    }
+
+    /// Tries to begin, at this moment. Returns `None` when it has begun; else for how many seconds to wait
+    /// for the breaker, or `-1` for whoever wakes.
+    fn begin(&self, py: Python<'_>, now: f64) -> PyResult<Option<f64>> {
+        let Some(policed) = self.policed() else {
+            return Ok(None);
+        };
+        let now = moment(now);
+        let refusal = match policed.regulator.begin(now) {
+            Ok(trial) => {
+                self.start(trial, policed);
+                return Ok(None);
+            }
+            Err(refusal) => refusal,
+        };
+        match refusal {
+            Refusal::Full => return Ok(Some(-1.0)),
+            Refusal::Open { until } if self.is_posted => {
+                return Ok(Some(until.saturating_sub(now).as_secs_f64()));
+            }
+            // The probe ends sooner or later, and wakes.
+            _ if self.is_posted => return Ok(Some(-1.0)),
+            _ => {}
+        }
+        let name = &self.entry.handler().name;
+        match refuse(py, &policed.regulator, name, refusal, now) {
+            Answer::Fails(error) => Err(error),
+            Answer::Dropped => Ok(Some(-1.0)),
+        }
+    }
+
+    /// Begins another attempt.
+    fn begin_again(&self) {
+        if let Some(policed) = self.policed() {
+            let measures = policed.regulator.figures().measures_latency();
+            self.state().started = measures.then(Instant::now);
+        }
+    }
+
+    /// Notes a failed attempt. Returns after how many seconds to try again, if that is to be done.
+    fn failed(&self, error: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+        self.fail(error.py(), &PyErr::from_value(error.clone()))
+    }
+
+    /// Notes that the delivery has gone well.
+    fn succeeded(&self, py: Python<'_>) {
+        if let (Some(policed), Some(trial)) = (self.policed(), self.end_attempt()) {
+            trial.succeeded();
+            policed.wake_next(py);
+        }
+    }
+
+    /// Ends it, if it has not ended; nothing is known of it.
+    fn abandon(&self, py: Python<'_>) {
+        if let (Some(policed), Some(trial)) = (self.policed(), self.end_attempt()) {
+            drop(trial);
+            policed.wake_next(py);
+        }
+    }
+
+    /// Counts an attempt that took too long, and makes its exception.
+    fn timed_out<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(policed) = self.policed() {
+            policed.regulator.figures().note_timed_out();
+        }
+        let seconds = self.timeout().unwrap_or_default();
+        let name = &self.entry.handler().name;
+        imports::handler_timeout(py)?.invoke1((format!(
+            "handler {name} took longer than its policy allows, {seconds} s"
+        ),))
+    }
+
+    /// The exception of a delivery that waits for one that it is nested in.
+    fn nested<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(policed) = self.policed() {
+            policed.regulator.refuse();
+        }
+        let name = &self.entry.handler().name;
+        imports::limit_full(py)?.invoke1((format!(
+            "{name} has as many deliveries as its limit lets through, and this one is nested in one of them, which would wait for itself: post the event, or raise the limit"
+        ),))
+    }
+
+    fn __traverse__(&self, _visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        Ok(())
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // A coroutine that was thrown away before its first step has nobody to end it.
+        if self.state().trial.is_some() {
+            Python::try_attach(|py| self.abandon(py));
+        }
+    }
+}
+
+/// Starts a delivery, whose turn this is if its handler has a policy: what the handler returned, which
+/// may have to be awaited, or why it was not called.
+pub(crate) fn deliver<'py>(
+    bus: &Bus,
+    entry: &Arc<Entry>,
+    turn: Option<&Bound<'py, Turn>>,
+    event: &Bound<'py, PyAny>,
+) -> PyResult<Result<Bound<'py, PyAny>, SkipReason>> {
+    let policed = entry.handler().policed.as_deref();
+    let handler = match admit(bus, entry, event) {
+        Ok(Ok(handler)) => handler,
+        Ok(Err(reason)) => {
+            if let Some(policed) = policed {
+                policed.regulator.figures().note_skipped();
+            }
+            return Ok(Err(reason));
+        }
+        Err(error) => {
+            if let Some(policed) = policed {
+                policed.regulator.refuse();
+            }
+            return Err(error);
+        }
+    };
+    match turn {
+        None => call_for_result(&handler, event).map(Ok),
+        Some(turn) => Ok(Turn::call(turn, &handler, event)?.ok_or(SkipReason::Limit)),
+    }
+}
+
+impl Policed {
+    /// Wakes the one that waits longest for a slot, if one does.
+    pub(crate) fn wake_next(&self, py: Python<'_>) {
+        loop {
+            let next = self.waiting().wakes.pop_front();
+            let Some(wake) = next else { return };
+            match wake.bind(py).invoke0() {
+                Ok(_) => return,
+                // Its loop is closed, so it will never come.
+                Err(error) if exception::is_isolated(py, &error) => {
+                    let mut waiting = self.waiting();
+                    waiting.count = waiting.count.saturating_sub(1);
+                }
+                Err(error) => exception::defer(py, error),
+            }
+        }
+    }
+
+    /// Drops the one that waits longest. Says whether there was one.
+    fn drop_oldest(&self, py: Python<'_>) -> bool {
+        let oldest = self.waiting().wakes.pop_front();
+        let Some(wake) = oldest else { return false };
+        self.regulator.figures().note_dropped();
+        let dropped = wake.bind(py).invoke1((true,));
+        if let Err(error) = dropped {
+            exception::defer(py, error);
+        }
+        true
+    }
+}

@@ -1,0 +1,127 @@
+"""How a delivery of the async bus waits, for its turn or for its next attempt.
+
+The native side makes the first attempt, and counts (`Turn`). What is not done at once goes on here,
+in the task of its handler.
+"""
+
+from __future__ import annotations
+
+from asyncio import get_running_loop, sleep, timeout
+from contextvars import ContextVar
+
+from buswork._buswork import is_awaitable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+    from buswork._buswork import Turn
+
+#: The deliveries that are in progress in a context, outermost first: one that is nested in another of
+#: the same handler must not wait for it.
+_HELD: ContextVar[tuple[Turn, ...]] = ContextVar("buswork turns", default=())
+
+
+class Dropped:
+    """What a delivery returns that was dropped while it waited."""
+
+
+async def in_turn(turn: Turn, handler: Callable[[Any], Any], event: object) -> Any:
+    """Wait for the turn of a delivery, and make it."""
+    held = _HELD.get()
+    if not turn.is_posted and any(turn.is_held_by(other) for other in held):
+        raise turn.nested()
+    if not await _begin(turn):
+        return Dropped
+    return await first(turn, handler, event, _attempt(handler, event))
+
+
+async def again(
+    turn: Turn, handler: Callable[[Any], Any], event: object, error: Exception, pause: float
+) -> Any:
+    """Go on with a delivery whose first attempt has failed at once."""
+    try:
+        await sleep(pause)
+    except BaseException as straight:
+        turn.abandon()
+        straight.__context__ = error
+        raise
+    turn.begin_again()
+    return await first(turn, handler, event, _attempt(handler, event))
+
+
+async def first(
+    turn: Turn, handler: Callable[[Any], Any], event: object, awaitable: Awaitable[Any]
+) -> Any:
+    """Await the first attempt of a delivery, and make others while they are needed."""
+    _HELD.set((*_HELD.get(), turn))
+    try:
+        while True:
+            try:
+                result = await _in_time(turn, awaitable)
+            except Exception as error:
+                pause = turn.failed(error)
+                if pause is None:
+                    raise
+            else:
+                turn.succeeded()
+                return result
+            await sleep(pause)
+            turn.begin_again()
+            awaitable = _attempt(handler, event)
+    finally:
+        turn.abandon()
+
+
+async def _attempt(handler: Callable[[Any], Any], event: object) -> Any:
+    result = handler(event)
+    return await result if is_awaitable(result) else result
+
+
+async def _in_time(turn: Turn, awaitable: Awaitable[Any]) -> Any:
+    seconds = turn.timeout
+    if seconds is None:
+        return await awaitable
+    try:
+        async with timeout(seconds) as limit:
+            return await awaitable
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        # Its traceback says where the handler was.
+        raise turn.timed_out() from error
+
+
+async def _begin(turn: Turn) -> bool:
+    """Wait until a delivery may begin. Says whether it does, and was not dropped."""
+    loop = get_running_loop()
+    woken: Future[bool] = loop.create_future()
+
+    def wake(is_dropped: bool = False) -> None:  # noqa: FBT001, FBT002 - called by the native side
+        loop.call_soon_threadsafe(_resolve, woken, is_dropped)
+
+    turn.wait(wake, True)  # noqa: FBT003
+    try:
+        while True:
+            # Nobody wakes for a slot that has become free before this waited.
+            seconds = turn.begin(loop.time())
+            if seconds is None:
+                return True
+            try:
+                async with timeout(seconds if seconds >= 0 else None):
+                    is_dropped = await woken
+            except TimeoutError:
+                continue
+            if is_dropped:
+                return False
+            woken = loop.create_future()
+            turn.wait(wake, False)  # noqa: FBT003
+    finally:
+        turn.stop_waiting(wake)
+
+
+def _resolve(future: Future[bool], is_dropped: bool) -> None:  # noqa: FBT001 - as above
+    if not future.done():
+        future.set_result(is_dropped)
