@@ -33,12 +33,12 @@ def describe(subscriptions: Sequence[Subscription]) -> Wiring:
     handlers: dict[str, Handler] = {}
     edges: list[SubscriptionEdge] = []
     for subscription in subscriptions:
-        handler, flags, on_error = subscription._described()  # noqa: SLF001 - meant for this
+        handler, flags, on_error, policy = subscription._described()  # noqa: SLF001 - meant for this
         if handler not in handlers:
             handlers[handler] = _handler(handler, subscription)
         for one in subscription.event_types:
             types[_id(one)] = one
-            edges.append(_edge(_id(one), handler, subscription, flags, on_error))
+            edges.append(_edge(_id(one), handler, subscription, flags, on_error, policy))
     edges.sort(key=_by_event_and_handler)
     events = [_event(event, types[event], types) for event in sorted(types)]
     for event in events:
@@ -89,7 +89,12 @@ def _takes(edge: SubscriptionEdge, event: Event) -> bool:
 
 
 def _edge(
-    event: str, handler: str, subscription: Subscription, flags: list[str], on_error: str | None
+    event: str,
+    handler: str,
+    subscription: Subscription,
+    flags: list[str],
+    on_error: str | None,
+    policy: str | None,
 ) -> SubscriptionEdge:
     edge: SubscriptionEdge = {
         "event": event,
@@ -109,6 +114,8 @@ def _edge(
     options += [[flag, "..." if flag == "when" else "True"] for flag in flags]
     if on_error is not None:
         options.append(["on_error", on_error])
+    if policy is not None:
+        options.append(["policy", policy])
     if options:
         edge["options"] = options
     if "exact" in flags:

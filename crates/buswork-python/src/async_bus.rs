@@ -401,6 +401,7 @@ impl<'py> Starting<'_, 'py> {
         match turns::deliver(bus, entry, turn.as_ref(), self.event) {
             Ok(Ok(result)) if awaitable::is_awaitable(&result) => self.begin(attempt, &result),
             Ok(Ok(result)) => {
+                attempt.count_ok();
                 self.returned(attempt, result)?;
                 Ok(true)
             }
@@ -444,6 +445,7 @@ impl<'py> Starting<'_, 'py> {
             return self.begin(attempt, timed.as_any());
         }
         progress.end(Outcome::Ok);
+        attempt.count_ok();
         self.returned(attempt, result)?;
         Ok(true)
     }
@@ -485,6 +487,7 @@ impl<'py> Starting<'_, 'py> {
         if let Some(error) = Tasks::failure(&task)? {
             return self.fail(attempt, error);
         }
+        attempt.count_ok();
         if self.for_report {
             let result = task.invoke_method0(pyo3::intern!(py, "result"))?;
             self.returned(attempt, result)?;

@@ -12,6 +12,7 @@ use pyo3::types::PyType;
 use crate::bus::Bus;
 use crate::failure::{FailedAttempt, Fault, Publication};
 use crate::on_error::OnError;
+use crate::policed;
 use crate::report::Delivery;
 use crate::subscriber::Entry;
 use crate::turns::Turn;
@@ -47,7 +48,7 @@ impl<'a, 'py> Attempted<'a, 'py> {
             entry,
             handler: subscriber.handler(py),
             on_error,
-            started: is_timed.then(Instant::now),
+            started: (is_timed || measures(entry)).then(Instant::now),
             turn,
         }
     }
@@ -58,6 +59,11 @@ impl<'a, 'py> Attempted<'a, 'py> {
             Some(on_error) => !matches!(on_error, OnError::Raise),
             None => !matches!(*bus.on_error(), OnError::Raise),
         }
+    }
+
+    /// Counts a delivery that has ended well.
+    pub(crate) fn count_ok(&self) {
+        policed::count(self.entry, false, self.started);
     }
 
     pub(crate) fn keep(self) -> Attempt {
@@ -86,7 +92,18 @@ pub(crate) struct Attempt {
     turn: Option<Py<Turn>>,
 }
 
+/// Whether figures of it are kept that take the time.
+fn measures(entry: &Entry) -> bool {
+    let policed = entry.handler().policed.as_ref();
+    policed.is_some_and(|policed| policed.regulator.figures().measures_latency())
+}
+
 impl Attempt {
+    /// Counts a delivery that has ended well.
+    pub(crate) fn count_ok(&self) {
+        policed::count(&self.entry, false, self.started);
+    }
+
     fn attempts(&self) -> Vec<FailedAttempt> {
         let turn = self.turn.as_ref();
         turn.map(|turn| turn.get().attempts()).unwrap_or_default()
@@ -121,7 +138,8 @@ impl Attempt {
         error: Bound<'py, PyAny>,
     ) -> PyResult<&'static str> {
         let py = event.py();
-        let publication = Publication::at(bus.get(), event_type, event, topic, Some(site));
+        policed::count(&self.entry, true, self.started);
+        let publication = Publication::at(bus.as_unbound(), event_type, event, topic, Some(site));
         let bound = |object: &Option<Py<PyAny>>| object.as_ref().map(|it| it.bind(py).clone());
         let fault = Fault {
             error: PyErr::from_value(error),

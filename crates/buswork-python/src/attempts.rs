@@ -75,7 +75,7 @@ impl<'a> Attempts<'a> {
             Ok(Ok(handler)) => handler,
             Ok(Err(reason)) => return Tried::Ended(self.skipped(py, reason)),
             Err(error) => {
-                self.policed.regulator.refuse();
+                self.policed.regulator.figures().note_failed();
                 return Tried::Ended(Err(kept.fault(error)));
             }
         };

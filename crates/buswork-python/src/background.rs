@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use buswork::backlog::{Backlog, Overflow, Ticket};
-use buswork::policy::Limit;
+use buswork::policy::WhenFull;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -147,10 +147,16 @@ impl Background {
             }
         }
         let mut is_ready = false;
+        let mut turned_away = Vec::new();
         for posted in deliveries {
-            is_ready |= state.push(runner, posted);
+            let (has_more, away) = state.push(runner, posted);
+            is_ready |= has_more;
+            turned_away.extend(away);
         }
         let mut wakes = Wakes::default();
+        if !turned_away.is_empty() {
+            state.wake_loops(&mut wakes);
+        }
         let need = match event_loop {
             Some(one) => state.loops.needs_run(one),
             None => Need::Nobody,
@@ -159,6 +165,9 @@ impl Background {
             state.crew.wake(&mut wakes);
         }
         drop(state);
+        for away in turned_away {
+            away.tell(py)?;
+        }
         self.wake_for_post(py, wakes)?;
         let Some(event_loop) = event_loop.filter(|_| need != Need::Nobody) else {
             return Ok(());
@@ -485,14 +494,41 @@ impl Background {
 impl State {
     /// Adds a delivery to its line. Says whether its runner has something new to do.
     #[inline]
-    fn push(&mut self, runner: usize, posted: Posted) -> bool {
+    fn push(&mut self, runner: usize, posted: Posted) -> (bool, Option<TurnedAway>) {
+        if posted.entry.handler().policed.is_some() {
+            return self.push_policed(runner, posted);
+        }
         let line = posted.entry.sequence();
-        let Some(policed) = &posted.entry.handler().policed else {
-            return self.backlog.push(line, runner, posted);
+        (self.backlog.push(line, runner, posted), None)
+    }
+
+    /// The same, for a handler with a policy. Says also which delivery its limit has no room for.
+    fn push_policed(&mut self, runner: usize, posted: Posted) -> (bool, Option<TurnedAway>) {
+        let entry = Arc::clone(&posted.entry);
+        let line = entry.sequence();
+        let policed = entry.handler().policed.as_ref();
+        let limit = policed.and_then(|policed| policed.regulator.policy().concurrency());
+        let Some(limit) = limit else {
+            return (self.backlog.push_alone(1, line, runner, posted), None);
         };
-        let limit = policed.regulator.policy().concurrency();
-        let width = limit.map_or(1, Limit::concurrency);
-        self.backlog.push_alone(width, line, runner, posted)
+        let width = limit.concurrency();
+        let most = limit
+            .room()
+            .map_or(usize::MAX, |room| room.saturating_add(width));
+        let mut away = None;
+        if self.backlog.pending_in(line) >= most {
+            away = match limit.overflow() {
+                WhenFull::DropOld => self.backlog.drop_oldest(line),
+                WhenFull::DropNew => None,
+                _ => return (false, Some(TurnedAway::Refused(posted))),
+            };
+            if away.is_none() {
+                self.backlog.note_dropped(1);
+                return (false, Some(TurnedAway::Dropped(posted)));
+            }
+        }
+        let is_ready = self.backlog.push_alone(width, line, runner, posted);
+        (is_ready, away.map(TurnedAway::Dropped))
     }
 
     /// Ends a delivery. Who has something new to do, or waits for this, is put among the wakes.
@@ -538,6 +574,26 @@ impl State {
     pub(crate) fn wake_loops(&mut self, wakes: &mut Wakes) {
         for runner in self.backlog.ready_runners() {
             self.wake_loop(runner, wakes);
+        }
+    }
+}
+
+/// A delivery for which the limit of its handler had no room.
+enum TurnedAway {
+    Dropped(Posted),
+    Refused(Posted),
+}
+
+impl TurnedAway {
+    /// Counts it, and tells whoever is to know.
+    #[cold]
+    fn tell(self, py: Python<'_>) -> PyResult<()> {
+        match self {
+            Self::Dropped(posted) => {
+                posted.note_dropped(py);
+                Ok(())
+            }
+            Self::Refused(posted) => posted.fail_for_want_of_room(py),
         }
     }
 }

@@ -3,9 +3,10 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use buswork::entry::Options;
+use buswork::policy::{DeadLetters as _, DeadLettersInMemory};
 use pyo3::exceptions::{PyLookupError, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -14,6 +15,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use crate::background::{Background, Phase};
 use crate::calling::Invoke;
 use crate::collection;
+use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::event_types::EventTypes;
 use crate::explain;
 use crate::imports;
@@ -28,12 +30,16 @@ use crate::registration::{
 };
 use crate::routing;
 use crate::settings::{Defaults, Settings, StatsKept};
+use crate::stats::{self, HandlerStats};
 use crate::subscriber::{Entry, Subscriber, Table};
 use crate::subscription::Subscription;
 use crate::topics;
 use crate::traces::{Trace, Tracing};
 use crate::unhandled::Unhandled;
 use crate::weak::WeakHandler;
+
+/// How many dead letters are kept where nothing is said.
+const DEAD_LETTERS: usize = 1_000;
 
 /// What every bus has.
 #[pyclass(frozen, subclass, dict, weakref, module = "buswork._buswork")]
@@ -51,6 +57,7 @@ pub(crate) struct Bus {
     /// Whether an ABC or a protocol was ever named, so that each plan has to keep a cache token.
     pub(crate) uses_abcs: AtomicBool,
     pub(crate) settings: Mutex<Settings>,
+    letters: Mutex<DeadLettersInMemory<Py<DeadLetter>>>,
 }
 
 impl Bus {
@@ -72,6 +79,7 @@ impl Bus {
             max_depth: AtomicU32::new(100),
             uses_abcs: AtomicBool::new(false),
             settings: Mutex::default(),
+            letters: Mutex::new(DeadLettersInMemory::new(DEAD_LETTERS)),
         })
     }
 
@@ -99,6 +107,24 @@ impl Bus {
     #[inline]
     pub(crate) fn max_depth(&self) -> u32 {
         self.max_depth.load(Ordering::Relaxed)
+    }
+
+    /// The deliveries that have failed to their end.
+    pub(crate) fn letters(&self) -> MutexGuard<'_, DeadLettersInMemory<Py<DeadLetter>>> {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn letters_visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Ok(letters) = self.letters.try_lock() else {
+            return Ok(());
+        };
+        let mut visited = Ok(());
+        letters.each(&mut |_, letter| {
+            if visited.is_ok() {
+                visited = visit.call(letter);
+            }
+        });
+        visited
     }
 
     pub(crate) fn recent_topics(&self) -> &topics::Recent {
@@ -248,7 +274,7 @@ impl Bus {
     #[new]
     #[pyo3(
         signature = (*_arguments, **_options),
-        text_signature = "(*, on_error='raise', unhandled='ignore', max_depth=100, max_pending=10000, overflow='wait', policy=None, stats=False)"
+        text_signature = "(*, on_error='raise', unhandled='ignore', max_depth=100, max_pending=10000, overflow='wait', policy=None, stats=False, max_dead_letters=1000)"
     )]
     fn make(
         _arguments: &Bound<'_, PyTuple>,
@@ -260,7 +286,7 @@ impl Bus {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the options are the interface")]
-    #[pyo3(signature = (*, on_error = None, unhandled = "ignore", max_depth = 100, max_pending = 10_000, overflow = "wait", policy = None, stats = None))]
+    #[pyo3(signature = (*, on_error = None, unhandled = "ignore", max_depth = 100, max_pending = 10_000, overflow = "wait", policy = None, stats = None, max_dead_letters = 1_000))]
     fn __init__(
         &self,
         on_error: Option<&Bound<'_, PyAny>>,
@@ -270,6 +296,7 @@ impl Bus {
         overflow: &str,
         policy: Option<Py<Policy>>,
         stats: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = whole)] max_dead_letters: i64,
     ) -> PyResult<()> {
         let max_depth = u32::try_from(max_depth).ok().filter(|&depth| depth > 0);
         let max_depth = max_depth.ok_or_else(|| {
@@ -281,6 +308,8 @@ impl Bus {
         let overflow = post::overflow(overflow)?;
         let on_error = Arc::new(on_error.map_or(Ok(OnError::Raise), OnError::parse)?);
         let unhandled = Unhandled::parse(unhandled)?;
+        let max_dead_letters = usize::try_from(max_dead_letters)
+            .map_err(|_| PyValueError::new_err("max_dead_letters must not be negative"))?;
         let stats = stats.map_or(Ok(StatsKept::None), StatsKept::parse)?;
         self.background.configure(max_pending, overflow);
         self.max_depth.store(max_depth, Ordering::Relaxed);
@@ -291,7 +320,8 @@ impl Bus {
             stats,
         });
         drop(self.table.evict_all());
-        drop(old);
+        let lost = self.letters().set_most(max_dead_letters);
+        drop((old, lost));
         Ok(())
     }
 
@@ -514,6 +544,17 @@ impl Bus {
         Tracing::begin(this, keep)
     }
 
+    /// What has become of each handler's deliveries.
+    fn stats(&self, py: Python<'_>) -> PyResult<Vec<HandlerStats>> {
+        stats::of(py, self)
+    }
+
+    /// The deliveries that have failed to their end.
+    #[getter]
+    fn dead_letters(this: Bound<'_, Self>) -> DeadLetters {
+        DeadLetters { bus: this.unbind() }
+    }
+
     /// Who watches this bus for tests.
     #[getter(_watcher)]
     fn get_watcher<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
@@ -555,8 +596,9 @@ impl Bus {
     fn __clear__(&self, py: Python<'_>) {
         self.end_traces();
         collection::clear(py, &self.table);
+        let letters = self.letters().take_all();
         let old = self.take_settings();
-        drop(old);
+        drop((old, letters));
     }
 }
 

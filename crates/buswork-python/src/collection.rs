@@ -24,6 +24,7 @@ pub(crate) fn visit(bus: &Bus, visit: &PyVisit<'_>) -> Result<(), PyTraverseErro
         |subscriber| subscriber.visit(visit),
         |decisions| decisions.visit(visit),
     )?;
+    bus.letters_visit(visit)?;
     bus.settings_visit(visit)
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn deliver(
     }
     let origin = Origin { topic, place: None };
     post::post_background(this, &plan, event, origin, &muting)?;
-    let report = in_chain(py, bus, TypeKey::of(&class), |publishing| {
+    let report = in_chain(py, this.as_unbound(), TypeKey::of(&class), |publishing| {
         deliver_within(publishing, &plan, &class, event, origin, &muting)
     })?;
     Py::new(py, report)
@@ -69,7 +69,7 @@ pub(crate) fn deliver_within(
         )?,
     };
     mind(plan, class, event, origin.topic, || exception::site(py))?;
-    let publication = Publication::new(publishing.bus, class, event, origin);
+    let publication = Publication::new(publishing.owner, class, event, origin);
     let walk = Walk {
         publishing,
         plan,

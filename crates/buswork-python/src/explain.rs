@@ -149,6 +149,11 @@ fn reason(py: Python<'_>, entry: &Entry, matched: &str) -> String {
             let _ = write!(why, ", {word}");
         }
     }
+    let policy = subscriber.policed.as_ref();
+    let policy = policy.map(|policed| policed.regulator.policy());
+    if let Some(policy) = policy.filter(|policy| !policy.is_empty()) {
+        let _ = write!(why, ", policy: {policy}");
+    }
     if let Some(on_error) = &subscriber.on_error {
         let _ = write!(why, ", on_error: {}", on_error.word());
     }

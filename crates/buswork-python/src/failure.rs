@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 use std::fmt::Write;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use buswork::isolation::{Effect, Isolation};
@@ -15,6 +16,7 @@ use crate::attempts::Again;
 use crate::awaitable;
 use crate::bus::Bus;
 use crate::calling::Invoke;
+use crate::dead_letters::Dead;
 use crate::exception;
 use crate::imports;
 use crate::on_error::OnError;
@@ -158,7 +160,7 @@ impl<'py> Fault<'py> {
 
 /// What failures are told about the publish in which they happened.
 pub(crate) struct Publication<'a, 'py> {
-    bus: &'a Bus,
+    bus: &'a Py<Bus>,
     /// What the event's class was when the publish began; a handler may change it.
     class: &'a Bound<'py, PyType>,
     event: &'a Bound<'py, PyAny>,
@@ -168,7 +170,7 @@ pub(crate) struct Publication<'a, 'py> {
 
 impl<'a, 'py> Publication<'a, 'py> {
     pub(crate) fn new(
-        bus: &'a Bus,
+        bus: &'a Py<Bus>,
         class: &'a Bound<'py, PyType>,
         event: &'a Bound<'py, PyAny>,
         origin: Origin<'a>,
@@ -184,7 +186,7 @@ impl<'a, 'py> Publication<'a, 'py> {
 
     /// The same, for a publish whose site is known.
     pub(crate) fn at(
-        bus: &'a Bus,
+        bus: &'a Py<Bus>,
         class: &'a Bound<'py, PyType>,
         event: &'a Bound<'py, PyAny>,
         topic: Option<&'a str>,
@@ -213,7 +215,7 @@ impl<'a, 'py> Publication<'a, 'py> {
     #[cold]
     pub(crate) fn judge(
         &self,
-        entry: &Entry,
+        entry: &Arc<Entry>,
         fault: Fault<'py>,
         isolation: &mut Isolation<PyErr>,
     ) -> PyResult<ControlFlow<()>> {
@@ -222,15 +224,30 @@ impl<'a, 'py> Publication<'a, 'py> {
             error,
             handler,
             on_error,
+            attempts,
             ..
         } = fault;
         if !exception::is_isolated(py, &error) {
             self.log_collected(isolation);
             return Err(error);
         }
+        if keeps_dead_letter(entry) == Some(true) {
+            // It is accounted for, and no failure of the publisher's.
+            let fault = Fault {
+                error,
+                handler,
+                on_error,
+                again: None,
+                attempts,
+            };
+            return self
+                .judge_posted(entry, fault)
+                .inspect_err(|_| self.log_collected(isolation))
+                .map(ControlFlow::Continue);
+        }
         exception::attach_traceback(py, &error);
         add_note(&error, py, &self.note(entry));
-        let general = self.bus.on_error();
+        let general = self.bus.get().on_error();
         match entry.handler().on_error.as_ref().unwrap_or(&general) {
             OnError::Raise => Ok(isolation.record(error, Effect::Collect)),
             OnError::Stop => Ok(isolation.record(error, Effect::Stop)),
@@ -250,25 +267,29 @@ impl<'a, 'py> Publication<'a, 'py> {
     /// Nobody waits for it, so whatever would be raised is logged. On a thread of the bus nobody
     /// would see even an interrupt, on a loop it goes straight through.
     #[cold]
-    pub(crate) fn judge_posted(&self, entry: &Entry, fault: Fault<'py>) -> PyResult<()> {
+    pub(crate) fn judge_posted(&self, entry: &Arc<Entry>, fault: Fault<'py>) -> PyResult<()> {
         let py = self.event.py();
         let Fault {
             error,
             handler,
             on_error,
+            attempts,
             ..
         } = fault;
         exception::attach_traceback(py, &error);
         add_note(&error, py, &self.note(entry));
         if !exception::is_isolated(py, &error) {
             log(py, "a handler of a posted event ended with", &error)?;
-            return if self.bus.is_async() && exception::ends_a_loop(py, &error) {
+            return if self.bus.get().is_async() && exception::ends_a_loop(py, &error) {
                 Err(error)
             } else {
                 Ok(())
             };
         }
-        let general = self.bus.on_error();
+        if keeps_dead_letter(entry) != Some(false) {
+            self.keep_dead_letter(entry, &error, attempts)?;
+        }
+        let general = self.bus.get().on_error();
         match entry.handler().on_error.as_ref().unwrap_or(&general) {
             OnError::Call(function) => {
                 let function = on_error.or_else(|| function.get(py));
@@ -279,6 +300,28 @@ impl<'a, 'py> Publication<'a, 'py> {
                 log(py, "a handler of a posted event failed", &error)
             }
         }
+    }
+
+    /// Keeps a delivery that has failed to its end.
+    fn keep_dead_letter(
+        &self,
+        entry: &Arc<Entry>,
+        error: &PyErr,
+        mut attempts: Vec<FailedAttempt>,
+    ) -> PyResult<()> {
+        if attempts.is_empty() {
+            attempts.push(FailedAttempt::new(self.event.py(), error));
+        }
+        let dead = Dead {
+            bus: self.bus,
+            entry,
+            event: self.event,
+            class: self.class,
+            topic: self.origin.topic,
+            site: self.site(),
+            attempts,
+        };
+        dead.keep()
     }
 
     /// Gives a failure to an `on_error` callable. That one failing is logged, with the failure.
@@ -366,6 +409,12 @@ impl<'a, 'py> Publication<'a, 'py> {
         }
         note
     }
+}
+
+/// Whether the policy of a handler has its failed deliveries kept, if it says anything of that.
+fn keeps_dead_letter(entry: &Entry) -> Option<bool> {
+    let policed = entry.handler().policed.as_ref()?;
+    policed.regulator.policy().dead_letters()
 }
 
 /// Adds a note, unless the exception has it already (one exception object may be raised often).

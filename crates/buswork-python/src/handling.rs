@@ -14,6 +14,7 @@ use crate::coroutine::{Given, step};
 use crate::failure::Fault;
 use crate::imports;
 use crate::on_error::OnError;
+use crate::policed;
 use crate::posted::{Delivering, Posted};
 use crate::timed;
 use crate::tracing;
@@ -113,10 +114,12 @@ impl Posted {
                     return Ok(Progress::Ended);
                 }
                 Ok((Called::Nothing, _)) => {
+                    policed::count(&self.entry, false, None);
                     tracing::end(progress, || Outcome::Ok);
                     return Ok(Progress::Ended);
                 }
                 Ok((Called::Result(result), _)) if !awaitable::is_awaitable(&result) => {
+                    policed::count(&self.entry, false, None);
                     tracing::end(progress, || Outcome::Ok);
                     return Ok(Progress::Ended);
                 }
@@ -145,6 +148,7 @@ impl Posted {
             }
             Err(error) => {
                 tracing::end(progress.take(), || tracing::failed(py, &error));
+                policed::count(&self.entry, true, None);
                 self.judge(py, kept.fault(py, error))?;
                 Ok(Progress::Ended)
             }
@@ -204,6 +208,7 @@ impl Waiting {
                 return Ok(Progress::Waits(Box::new(self), yielded.unbind()));
             }
             Sent::Returned(_) => {
+                policed::count(&self.posted.entry, false, None);
                 tracing::end(self.progress.take(), || Outcome::Ok);
                 return Ok(Progress::Ended);
             }
@@ -215,6 +220,7 @@ impl Waiting {
         } else {
             error
         };
+        policed::count(&self.posted.entry, true, None);
         let fault = self.kept.fault(py, error);
         self.posted.judge(py, fault)?;
         Ok(Progress::Ended)

@@ -36,6 +36,7 @@ mod cause;
 mod collection;
 mod context;
 mod coroutine;
+mod dead_letters;
 mod deliver;
 mod dispatches;
 mod ending;
@@ -66,6 +67,7 @@ mod running;
 mod settings;
 mod sites;
 mod slot;
+mod stats;
 mod subscriber;
 mod subscription;
 mod sync_bus;
@@ -98,6 +100,8 @@ mod _buswork {
     #[pymodule_export]
     use crate::cause::Cause;
     #[pymodule_export]
+    use crate::dead_letters::{Attempted, DeadLetter, DeadLettered, DeadLetters};
+    #[pymodule_export]
     use crate::dispatches::{Dispatch, TracedDelivery};
     #[pymodule_export]
     use crate::ending::{finish_posts, forget_posts};
@@ -115,6 +119,8 @@ mod _buswork {
     use crate::runner::Runner;
     #[pymodule_export]
     use crate::running::{Publish, Running};
+    #[pymodule_export]
+    use crate::stats::HandlerStats;
     #[pymodule_export]
     use crate::subscription::Subscription;
     #[pymodule_export]

@@ -77,7 +77,7 @@ pub(crate) fn publish(
     let here = Some(thread::current().id());
     let passage = Bound::new(py, Passage::new(this, verb, topic, muting, here))?;
     let ended = Ended(passage.get());
-    in_chain(py, bus, TypeKey::of(&class), |publishing| {
+    in_chain(py, this.as_unbound(), TypeKey::of(&class), |publishing| {
         let result = imports::through(py)?.invoke1((bus.layers(py), event, &passage))?;
         refuse_awaitable(&result, "layer")?;
         publishing.verdict(py)
@@ -165,10 +165,12 @@ impl Passage {
             return Ok(py.None());
         }
         if self.thread == Some(thread::current().id()) {
-            return within_chain(bus.get(), |publishing| self.go(publishing, event));
+            return within_chain(bus.as_unbound(), |publishing| self.go(publishing, event));
         }
         let key = TypeKey::of(&event.get_type());
-        in_chain(py, bus.get(), key, |publishing| self.go(publishing, event))
+        in_chain(py, bus.as_unbound(), key, |publishing| {
+            self.go(publishing, event)
+        })
     }
 
     /// Notes that the way of the event has ended.

@@ -14,6 +14,7 @@ use crate::imports;
 use crate::policy::Policy;
 use crate::settings::StatsKept;
 use crate::slot::Slot;
+use crate::subscriber::Entry;
 use crate::turns::Waiting;
 
 /// The policy of one subscription, and its state.
@@ -21,6 +22,8 @@ pub(crate) struct Policed {
     pub(crate) regulator: Arc<Regulator>,
     /// A `Policy`; none where there are only figures.
     policy: Option<Slot>,
+    /// Whether there is no policy, or one that says nothing.
+    pub(crate) is_figures_alone: bool,
     /// Those who wait for a slot on an event loop.
     waiting: Mutex<Waiting>,
 }
@@ -36,6 +39,7 @@ impl Policed {
     pub(crate) fn new(policy: Option<&Bound<'_, Policy>>, kept: StatsKept) -> PyResult<Self> {
         let core = policy.map_or_else(Default::default, |policy| policy.get().core.clone());
         let policy = policy.map(|policy| Slot::new(policy.as_any()));
+        let is_figures_alone = core.is_empty();
         let regulator = Regulator::new(core);
         if kept == StatsKept::Latency {
             regulator.figures().measure_latency();
@@ -43,6 +47,7 @@ impl Policed {
         Ok(Self {
             regulator: Arc::new(regulator),
             policy: policy.transpose()?,
+            is_figures_alone,
             waiting: Mutex::default(),
         })
     }
@@ -110,6 +115,27 @@ impl Policed {
     }
 }
 
+/// Counts a delivery of the async bus that has ended, of a handler with figures alone: others count by
+/// their trials.
+#[inline]
+pub(crate) fn count(entry: &Entry, has_failed: bool, started: Option<Instant>) {
+    let Some(policed) = entry.handler().policed.as_ref() else {
+        return;
+    };
+    if !policed.is_figures_alone {
+        return;
+    }
+    let figures = policed.regulator.figures();
+    if has_failed {
+        figures.note_failed();
+    } else {
+        figures.note_delivered();
+    }
+    if let Some(started) = started {
+        figures.note_elapsed(started.elapsed());
+    }
+}
+
 /// What a delivery that must not wait gets for an answer when it is refused.
 pub(crate) enum Answer {
     Fails(PyErr),
@@ -133,7 +159,7 @@ pub(crate) fn refuse(
         regulator.figures().note_dropped();
         return Answer::Dropped;
     }
-    regulator.refuse();
+    regulator.figures().note_failed();
     Answer::Fails(match refusal {
         Refusal::Full => {
             let limit = limit.map_or_else(String::new, ToString::to_string);

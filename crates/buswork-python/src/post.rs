@@ -89,6 +89,32 @@ pub(crate) fn post_within(
     )
 }
 
+/// Posts an event to one handler alone.
+pub(crate) fn post_to(
+    this: &Bound<'_, Bus>,
+    event: &Bound<'_, PyAny>,
+    topic: Option<&str>,
+    entry: &Arc<Entry>,
+) -> PyResult<()> {
+    let (py, bus) = (this.py(), this.get());
+    let class = event.get_type();
+    let event_loop = event_loop(bus, py)?;
+    ending::remember(py, bus.background())?;
+    let plan = plan::plan_for(bus, &class, topic)?;
+    let post = Post {
+        this,
+        event,
+        topic,
+        place: Place::here(py),
+        dispatch: tracing::begin(&plan, &class, topic, None, Verb::Post)?,
+    };
+    post.enqueue(
+        std::slice::from_ref(entry),
+        event_loop.as_ref(),
+        Room::Sought,
+    )
+}
+
 /// Posts an event that is being published to those of its handlers that are called in the background
 /// only.
 #[inline]

@@ -142,7 +142,7 @@ impl Posted {
         };
         let _entered = context::enter(self.context.bind(py))?;
         let _delivering = Delivering::of(bus.number());
-        let tried = in_chain(py, bus, key, |publishing| {
+        let tried = in_chain(py, &self.bus, key, |publishing| {
             let tried = match trying {
                 None => attempts.first(event),
                 Some(trying) => {
@@ -175,6 +175,26 @@ impl Posted {
         Ok(Next::Ended)
     }
 
+    /// Notes that the limit of its handler has dropped it.
+    pub(crate) fn note_dropped(&self, py: Python<'_>) {
+        if let Some(policed) = &self.entry.handler().policed {
+            policed.regulator.figures().note_dropped();
+        }
+        tracing::skip(py, self.dispatch(), &self.entry, SkipReason::Limit);
+    }
+
+    /// Fails, as the limit of its handler has no room for it.
+    pub(crate) fn fail_for_want_of_room(&self, py: Python<'_>) -> PyResult<()> {
+        let bus = self.bus.bind(py).get();
+        match Attempts::of(bus, &self.entry, self.dispatch()) {
+            Some(attempts) => match attempts.refused(py, Refusal::Full) {
+                Err(fault) => self.judge(py, fault),
+                Ok(_) => Ok(()),
+            },
+            None => Ok(()),
+        }
+    }
+
     /// Calls a handler that has no policy.
     fn call(&self, py: Python<'_>) -> PyResult<()> {
         let bus = self.bus.bind(py).get();
@@ -183,7 +203,7 @@ impl Posted {
         let delivered = {
             let _entered = context::enter(self.context.bind(py))?;
             let _delivering = Delivering::of(bus.number());
-            in_chain(py, bus, key, |publishing| {
+            in_chain(py, &self.bus, key, |publishing| {
                 let delivered = match self.dispatch() {
                     None => deliver_one(bus, &self.entry, event),
                     Some(dispatch) => tracing::deliver_one(bus, dispatch, &self.entry, event),
@@ -225,7 +245,7 @@ impl Posted {
             event = passing.get().event.bind(py);
         }
         Publication::at(
-            self.bus.bind(py).get(),
+            &self.bus,
             &event.get_type(),
             event,
             self.rare.as_ref().and_then(|rare| rare.topic.as_deref()),

@@ -39,6 +39,7 @@ thread_local! {
 
 /// A publish in progress on a bus, one more link of this thread's causal chain.
 pub(crate) struct Publishing<'a> {
+    pub(crate) owner: &'a Py<Bus>,
     pub(crate) bus: &'a Bus,
     chain: &'a Chain,
 }
@@ -57,10 +58,11 @@ impl Publishing<'_> {
 #[inline]
 pub(crate) fn in_chain<R>(
     py: Python<'_>,
-    bus: &Bus,
+    owner: &Py<Bus>,
     key: TypeKey,
     publish: impl FnOnce(&Publishing<'_>) -> PyResult<R>,
 ) -> PyResult<R> {
+    let bus = owner.get();
     CHAIN.with(|chain| {
         let entered = chain
             .enter(bus.number(), key, bus.max_depth(), |cycle| {
@@ -74,16 +76,17 @@ pub(crate) fn in_chain<R>(
         } else {
             None
         };
-        publish(&Publishing { bus, chain })
+        publish(&Publishing { owner, bus, chain })
     })
 }
 
 /// Runs `publish` as part of the link that is this thread's innermost.
 pub(crate) fn within_chain<R>(
-    bus: &Bus,
+    owner: &Py<Bus>,
     publish: impl FnOnce(&Publishing<'_>) -> PyResult<R>,
 ) -> PyResult<R> {
-    CHAIN.with(|chain| publish(&Publishing { bus, chain }))
+    let bus = owner.get();
+    CHAIN.with(|chain| publish(&Publishing { owner, bus, chain }))
 }
 
 /// Whether this thread runs a handler of a publish on the bus with this number.
@@ -120,9 +123,11 @@ pub(crate) fn publish(this: &Bound<'_, Bus>, event: &Bound<'_, PyAny>) -> PyResu
     let class = event.get_type();
     let key = TypeKey::of(&class);
     bus.table().with_plan(&key, |plan| match plan {
-        Some(plan) if plan.extra().is_plain => in_chain(event.py(), bus, key, |publishing| {
-            run(publishing, plan, &class, event, Origin::default())
-        }),
+        Some(plan) if plan.extra().is_plain => {
+            in_chain(event.py(), this.as_unbound(), key, |publishing| {
+                run(publishing, plan, &class, event, Origin::default())
+            })
+        }
         _ => publish_carefully(this, event, None),
     })
 }
@@ -146,7 +151,7 @@ pub(crate) fn publish_carefully(
     }
     let origin = Origin { topic, place: None };
     post::post_background(this, &plan, event, origin, &muting)?;
-    in_chain(py, bus, TypeKey::of(&class), |publishing| {
+    in_chain(py, this.as_unbound(), TypeKey::of(&class), |publishing| {
         publish_within(publishing, &plan, &class, event, origin, &muting)
     })
 }
@@ -190,7 +195,7 @@ fn publish_walking(
     // The muted ones are no handlers of it, to whoever reads of a failure.
     let some = muting.of_plan(event.py(), plan)?;
     let handlers = some.as_deref().unwrap_or(plan).entries().len();
-    let publication = Publication::new(publishing.bus, class, event, origin);
+    let publication = Publication::new(publishing.owner, class, event, origin);
     let walk = Walk {
         publishing,
         plan,
@@ -316,7 +321,7 @@ fn recover<'py>(
 ) -> PyResult<()> {
     let py = event.py();
     let mut isolation = Isolation::new();
-    let publication = Publication::new(publishing.bus, class, event, origin);
+    let publication = Publication::new(publishing.owner, class, event, origin);
     let entries = plan.entries();
     let mut rounds = Rounds::default();
     let Failed { index, fault } = failed;

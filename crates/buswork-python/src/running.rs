@@ -144,9 +144,12 @@ impl Running {
                 .is_truthy()?;
             let name = if is_cancelled { "cancelled" } else { "fail" };
             waiting.getattr(name)?.invoke1((attempt, error))?;
-        } else if publish.for_report {
-            let result = task.invoke_method0(pyo3::intern!(py, "result"))?;
-            waiting.invoke_method1(pyo3::intern!(py, "returned"), (attempt, result))?;
+        } else {
+            attempt.get().count_ok();
+            if publish.for_report {
+                let result = task.invoke_method0(pyo3::intern!(py, "result"))?;
+                waiting.invoke_method1(pyo3::intern!(py, "returned"), (attempt, result))?;
+            }
         }
         if let Err(refusal) = publish.link.get().verdict(py) {
             waiting.invoke_method1(pyo3::intern!(py, "abort"), (refusal,))?;

@@ -9,7 +9,16 @@ use pyo3::types::PyTuple;
 use crate::collection;
 use crate::imports;
 use crate::on_error::OnError;
+use crate::policy::Policy;
 use crate::subscriber::{Entry, Table, follow};
+
+/// What `bus.wiring()` asks of a subscription.
+type Described = (
+    String,
+    Vec<&'static str>,
+    Option<&'static str>,
+    Option<String>,
+);
 
 /// A handler subscribed to one or more types. Holds its entry, which it does not visit, and the
 /// classes, which it owns.
@@ -85,14 +94,19 @@ impl Subscription {
     }
 
     #[getter]
+    fn policy<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Policy>> {
+        self.entry.handler().policed.as_ref()?.policy(py)
+    }
+
+    #[getter]
     fn location(&self) -> Option<&str> {
         self.entry.handler().location.as_deref()
     }
 
     /// What `bus.wiring()` asks besides: the handler's `module:qualname`, the options that are set,
-    /// and what a failure does.
+    /// what a failure does, and the policy.
     #[pyo3(name = "_described")]
-    fn described(&self, py: Python<'_>) -> (String, Vec<&'static str>, Option<&'static str>) {
+    fn described(&self, py: Python<'_>) -> Described {
         let subscriber = self.entry.handler();
         let options = [
             ("when", subscriber.when(py).is_some()),
@@ -102,11 +116,16 @@ impl Subscription {
             ("background", subscriber.background),
             ("paused", !self.active(py)),
         ];
+        let policy = subscriber.policed.as_ref();
+        let policy = policy.map(|policed| policed.regulator.policy());
         let set = options.iter().filter(|(_, is_set)| *is_set);
         (
             subscriber.traced_name(py).id().to_owned(),
             set.map(|(name, _)| *name).collect(),
             subscriber.on_error.as_ref().map(OnError::word),
+            policy
+                .filter(|policy| !policy.is_empty())
+                .map(ToString::to_string),
         )
     }
 

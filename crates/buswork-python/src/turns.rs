@@ -48,6 +48,12 @@ pub(crate) struct Waiting {
     count: usize,
 }
 
+impl Waiting {
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+}
+
 /// How a delivery begins.
 enum Begin {
     Now,
@@ -57,13 +63,14 @@ enum Begin {
 }
 
 impl Turn {
-    /// The turn of a delivery, if its handler has a policy.
+    /// The turn of a delivery, if its handler has a policy that says anything.
     pub(crate) fn of<'py>(
         py: Python<'py>,
         entry: &Arc<Entry>,
         is_posted: bool,
     ) -> PyResult<Option<Bound<'py, Self>>> {
-        if entry.handler().policed.is_none() {
+        let policed = entry.handler().policed.as_ref();
+        if policed.is_none_or(|policed| policed.is_figures_alone) {
             return Ok(None);
         }
         let turn = Self {
@@ -335,7 +342,7 @@ impl Turn {
     /// The exception of a delivery that waits for one that it is nested in.
     fn nested<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if let Some(policed) = self.policed() {
-            policed.regulator.refuse();
+            policed.regulator.figures().note_failed();
         }
         let name = &self.entry.handler().name;
         imports::limit_full(py)?.invoke1((format!(
@@ -376,7 +383,7 @@ pub(crate) fn deliver<'py>(
         }
         Err(error) => {
             if let Some(policed) = policed {
-                policed.regulator.refuse();
+                policed.regulator.figures().note_failed();
             }
             return Err(error);
         }

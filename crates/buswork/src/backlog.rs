@@ -333,6 +333,16 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
         self.rests.next()
     }
 
+    /// How many deliveries of a line wait for their turn or are in progress.
+    pub fn pending_in(&self, line: u64) -> usize {
+        let place = self.places.get(&line);
+        place.map_or(0, |&place| {
+            let line = &self.lines[place];
+            let in_progress = line.running.iter().map(|running| running.taken);
+            line.waiting.len() + in_progress.sum::<usize>()
+        })
+    }
+
     /// How many deliveries of a line wait for their turn.
     pub fn waiting(&self, line: u64) -> usize {
         let place = self.places.get(&line);

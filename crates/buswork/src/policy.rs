@@ -16,6 +16,7 @@
 //! whatever moment the owner counts from, calls the handler, and says how that ended.
 
 mod breaker;
+mod dead_letters;
 mod figures;
 mod histogram;
 mod limit;
@@ -26,6 +27,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use breaker::{Breaker, BreakerState};
+pub use dead_letters::{DeadLetters, DeadLettersInMemory};
 pub use figures::{Figures, Stats};
 pub use histogram::Histogram;
 pub use limit::{Limit, WhenFull};

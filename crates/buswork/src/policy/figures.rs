@@ -66,12 +66,14 @@ impl Figures {
         count(&self.dead_lettered);
     }
 
+    /// Notes that a delivery went well, for one that has no trial.
     #[inline]
-    pub(super) fn note_delivered(&self) {
+    pub fn note_delivered(&self) {
         count(&self.delivered);
     }
 
-    pub(super) fn note_failed(&self) {
+    /// Notes that a delivery has failed to its end, for one that has no trial.
+    pub fn note_failed(&self) {
         count(&self.failed);
     }
 

@@ -124,11 +124,6 @@ impl Regulator {
         })
     }
 
-    /// Counts a delivery that has failed without having begun: it was refused, and must not wait.
-    pub fn refuse(&self) {
-        self.figures.note_failed();
-    }
-
     /// Whether a delivery would find a slot now.
     pub fn has_slot(&self) -> bool {
         let limit = self.policy.concurrency();
