@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use buswork::SkipReason;
+use buswork::backlog::Ticket;
 use buswork::policy::{Refusal, Trial};
 use buswork::trace::{Dispatch, Outcome};
 use pyo3::prelude::*;
 
 use crate::admission::{Delivered, ask_first, claim};
 use crate::awaitable::refuse_awaitable;
+use crate::background::Background;
 use crate::bus::Bus;
 use crate::calling::call_for_result;
 use crate::cause;
+use crate::deadline::Deadline;
 use crate::exception;
 use crate::failure::{Fault, Kept};
 use crate::policed::{Answer, Failed, Policed, now, refuse};
+use crate::posted::Posted;
 use crate::subscriber::Entry;
 use crate::tracing;
 
@@ -31,6 +35,16 @@ pub(crate) enum Tried<'py> {
     Ended(Delivered<'py>),
     /// It may not begin now. Nothing was asked that cannot be asked again.
     Refused(Refusal),
+    /// It has ended, but too late: its delivery was ended before.
+    Late,
+}
+
+/// A delivery whose attempts are ended from outside when they take too long.
+#[derive(Clone, Copy)]
+pub(crate) struct Posting<'a> {
+    pub(crate) background: &'a Arc<Background>,
+    pub(crate) ticket: Ticket,
+    pub(crate) posted: &'a Posted,
 }
 
 /// A delivery to a handler with a policy, and those who are told of it.
@@ -40,6 +54,8 @@ pub(crate) struct Attempts<'a> {
     policed: &'a Policed,
     /// What the traces are told of, if there are any.
     dispatch: Option<&'a Arc<Dispatch>>,
+    /// The delivery, if it is a posted one on a worker thread.
+    posting: Option<Posting<'a>>,
 }
 
 impl<'a> Attempts<'a> {
@@ -56,7 +72,16 @@ impl<'a> Attempts<'a> {
             entry,
             policed,
             dispatch,
+            posting: None,
         })
+    }
+
+    /// The same, of a posted delivery.
+    pub(crate) fn posted(self, posting: Posting<'a>) -> Self {
+        Self {
+            posting: Some(posting),
+            ..self
+        }
     }
 
     /// The first attempt of a delivery that must not wait: a refusal is its end.
@@ -64,6 +89,7 @@ impl<'a> Attempts<'a> {
         match self.first(event) {
             Tried::Ended(delivered) => delivered,
             Tried::Refused(refusal) => self.refused(event.py(), refusal),
+            Tried::Late => Ok(Err(SkipReason::Cancelled)),
         }
     }
 
@@ -86,7 +112,7 @@ impl<'a> Attempts<'a> {
         if let Err(reason) = claim(py, self.bus, self.entry) {
             return Tried::Ended(self.skipped(py, reason));
         }
-        Tried::Ended(self.attempt(event, trial, &handler, kept))
+        self.attempt(event, trial, &handler, kept)
     }
 
     /// Another attempt, of a delivery that has failed with this.
@@ -95,12 +121,12 @@ impl<'a> Attempts<'a> {
         event: &Bound<'py, PyAny>,
         again: Again,
         fault: Fault<'py>,
-    ) -> Delivered<'py> {
+    ) -> Tried<'py> {
         let is_live = self.entry.is_once() || self.entry.check().is_ok();
         let Some(handler) = fault.handler.clone().filter(|_| is_live) else {
             // It was cancelled or paused meanwhile. The failure stands.
             give_up(again);
-            return Err(fault);
+            return Tried::Ended(Err(fault));
         };
         self.attempt(event, again.trial, &handler, fault.into_kept())
     }
@@ -127,35 +153,55 @@ impl<'a> Attempts<'a> {
     fn attempt<'py>(
         &self,
         event: &Bound<'py, PyAny>,
-        mut trial: Trial,
+        trial: Trial,
         handler: &Bound<'py, PyAny>,
         mut kept: Kept<'py>,
-    ) -> Delivered<'py> {
+    ) -> Tried<'py> {
         let py = event.py();
-        let error = match self.call(handler, event) {
+        let watched = match self.watch(py, trial, &kept) {
+            Ok(watched) => watched,
+            Err(error) => return Tried::Ended(Err(kept.fault(error))),
+        };
+        let called = self.call(handler, event);
+        let trial = match watched {
+            Watched::Not(trial) => Some(trial),
+            Watched::By(deadline) => deadline.get().end(),
+        };
+        let Some(mut trial) = trial else {
+            return Tried::Late;
+        };
+        let error = match called {
             Ok(result) => {
                 trial.succeeded();
-                return Ok(Ok(result));
+                return Tried::Ended(Ok(Ok(result)));
             }
             Err(error) => error,
         };
         if !exception::is_isolated(py, &error) {
-            return Err(kept.fault(error));
+            return Tried::Ended(Err(kept.fault(error)));
         }
         kept.note_attempt(py, &error);
         kept.handler = Some(handler.clone());
         let name = &self.entry.handler().name;
-        Err(
-            match self.policed.failed(py, &mut trial, name, &error, now()) {
-                Ok(Failed::Finally) => kept.fault(error),
-                Ok(Failed::Again(after)) => {
-                    let mut fault = kept.fault(error);
-                    fault.again = Some(Box::new(Again { trial, after }));
-                    fault
-                }
-                Err(straight) => kept.fault(straight),
-            },
-        )
+        let failed = match self.policed.failed(py, &mut trial, name, &error, now()) {
+            Ok(Failed::Finally) => kept.fault(error),
+            Ok(Failed::Again(after)) => {
+                let mut fault = kept.fault(error);
+                fault.again = Some(Box::new(Again { trial, after }));
+                fault
+            }
+            Err(straight) => kept.fault(straight),
+        };
+        Tried::Ended(Err(failed))
+    }
+
+    /// Has an attempt watched, if it may not take longer than so long.
+    fn watch<'py>(&self, py: Python<'py>, trial: Trial, kept: &Kept<'_>) -> PyResult<Watched<'py>> {
+        let timeout = self.policed.regulator.policy().timeout_of_attempt();
+        let (Some(timeout), Some(posting)) = (timeout, self.posting) else {
+            return Ok(Watched::Not(trial));
+        };
+        Deadline::begin(py, &posting, trial, kept, timeout.as_secs_f64()).map(Watched::By)
     }
 
     /// Calls the handler, and tells the traces and the figures.
@@ -193,6 +239,12 @@ impl<'a> Attempts<'a> {
         });
         called
     }
+}
+
+/// An attempt's trial, or who has it.
+enum Watched<'py> {
+    Not(Trial),
+    By(Bound<'py, Deadline>),
 }
 
 /// Ends a delivery that was to be tried again as failed.

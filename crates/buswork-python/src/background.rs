@@ -32,6 +32,8 @@ const NAMED: usize = 10;
 
 /// The runner that the threads of a sync bus are. An event loop is known by its address.
 pub(crate) const THREADS: usize = 0;
+/// Stands for whoever ends a delivery and takes no other.
+pub(crate) const NO_RUNNER: usize = 1;
 
 /// After how many seconds a post that waits for room looks again, whoever should have woken it. The
 /// handlers that make no room may wait for what it will do next.

@@ -228,6 +228,8 @@ impl Bus {
         };
         if self.is_async {
             imports::load_for_policies(py)?;
+        } else if policy.get().core.timeout_of_attempt().is_some() {
+            imports::load_for_timeouts(py)?;
         }
         check_policy(handler, &policy.get().core, self.is_async, is_background)?;
         let kept = self.stats_kept();

@@ -106,6 +106,18 @@ impl<'py> Kept<'py> {
         }
     }
 
+    /// The same, of a delivery of which so many attempts have failed.
+    pub(crate) fn after(py: Python<'py>, entry: &Entry, attempts: Vec<FailedAttempt>) -> Self {
+        Self {
+            attempts,
+            ..Self::of(py, entry)
+        }
+    }
+
+    pub(crate) fn attempts(&self) -> &[FailedAttempt] {
+        &self.attempts
+    }
+
     pub(crate) fn note_attempt(&mut self, py: Python<'_>, error: &PyErr) {
         self.attempts.push(FailedAttempt::new(py, error));
     }

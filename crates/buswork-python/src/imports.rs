@@ -62,7 +62,11 @@ imported! {
     in_turn: "buswork._policies", "in_turn";
     again: "buswork._policies", "again";
     first: "buswork._policies", "first";
-    handler_timeout: "buswork._errors", "HandlerTimeout";
+}
+
+imported! {
+    load_for_timeouts;
+    watch: "buswork._timeouts", "watch";
 }
 
 imported! {
@@ -93,6 +97,7 @@ imported! {
     group: "buswork._errors", "group";
     breaker_open: "buswork._errors", "BreakerOpen";
     limit_full: "buswork._errors", "LimitFull";
+    handler_timeout: "buswork._errors", "HandlerTimeout";
     monotonic: "time", "monotonic";
     recursion_error: "buswork._errors", "PublishRecursionError";
     unhandled_event: "buswork._errors", "UnhandledEvent";

@@ -37,6 +37,7 @@ mod collection;
 mod context;
 mod coroutine;
 mod dead_letters;
+mod deadline;
 mod deliver;
 mod dispatches;
 mod ending;
@@ -101,6 +102,8 @@ mod _buswork {
     use crate::cause::Cause;
     #[pymodule_export]
     use crate::dead_letters::{Attempted, DeadLetter, DeadLettered, DeadLetters};
+    #[pymodule_export]
+    use crate::deadline::Deadline;
     #[pymodule_export]
     use crate::dispatches::{Dispatch, TracedDelivery};
     #[pymodule_export]

@@ -87,6 +87,15 @@ impl Policed {
         )
     }
 
+    /// The exception of an attempt that took too long, which is counted.
+    pub(crate) fn timed_out(&self, py: Python<'_>, name: &str) -> PyErr {
+        self.regulator.figures().note_timed_out();
+        let timeout = self.regulator.policy().timeout_of_attempt();
+        let seconds = timeout.unwrap_or_default().as_secs_f64();
+        let message = format!("handler {name} took longer than its policy allows, {seconds} s");
+        exception::of_class(imports::handler_timeout(py), &message)
+    }
+
     /// Logs that the breaker was opened.
     pub(crate) fn tell_that_it_opened(&self, py: Python<'_>, name: &str, error: &PyErr) {
         let Some(breaker) = self.regulator.policy().circuit_breaker() else {

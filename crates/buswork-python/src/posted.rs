@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use buswork::SkipReason;
+use buswork::backlog::Ticket;
 use buswork::policy::Refusal;
 use buswork::trace::Dispatch;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use crate::attempts::{Again, Attempts, Tried};
+use crate::attempts::{Again, Attempts, Posting, Tried};
+use crate::background::Background;
 use crate::bus::Bus;
 use crate::context;
 use crate::ending;
-use crate::failure::{Fault, KeptForLater, Publication};
+use crate::failure::{self, Fault, KeptForLater, Publication};
 use crate::passage::Passing;
 use crate::place::Place;
 use crate::policed;
@@ -22,6 +24,7 @@ use crate::publish::{deliver_one, in_chain};
 use crate::routing::TypeKey;
 use crate::subscriber::Entry;
 use crate::tracing;
+use crate::workers::is_worker;
 
 /// One event to one handler, later. Holds its entry, which it does not visit. As long as it waits for
 /// its turn, what it owns is hidden from the collector, which takes it for used; and so it is.
@@ -51,6 +54,8 @@ pub(crate) enum Next {
     Rests(Posted, Duration),
     /// It may not begin yet: it is put back, and its line is held for so long.
     Waits(Posted, Duration),
+    /// It was ended before, as it took too long; and its thread was replaced.
+    Late,
 }
 
 /// After how long one that may not begin looks again, where nobody can say when it may: other
@@ -107,12 +112,17 @@ impl Drop for Delivering {
 
 impl Posted {
     /// Calls the handler, on the sync bus. Its failure is judged here; an error is an interrupt.
-    pub(crate) fn deliver(mut self, py: Python<'_>) -> PyResult<Next> {
+    pub(crate) fn deliver(
+        mut self,
+        py: Python<'_>,
+        background: &Arc<Background>,
+        ticket: Ticket,
+    ) -> PyResult<Next> {
         if self.entry.handler().policed.is_none() {
             self.call(py)?;
             return Ok(Next::Ended);
         }
-        match self.try_once(py)? {
+        match self.try_once(py, background, ticket)? {
             Tried::Ended(Ok(_)) => Ok(Next::Ended),
             Tried::Ended(Err(mut fault)) => {
                 let Some(again) = fault.again.take() else {
@@ -120,25 +130,61 @@ impl Posted {
                     return Ok(Next::Ended);
                 };
                 let after = again.after;
-                let kept = fault.for_later();
-                self.trying = Some(Box::new(Trying {
-                    again: *again,
-                    kept,
-                }));
+                self.try_later(*again, fault);
                 Ok(Next::Rests(self, after))
             }
             Tried::Refused(refusal) => self.refused(py, refusal),
+            Tried::Late => {
+                let name = &self.entry.handler().name;
+                let line = format!("handler {name} has ended, after its time was over");
+                failure::log_line(py, "warning", &line)?;
+                Ok(Next::Late)
+            }
+        }
+    }
+
+    /// Keeps what it takes to try again.
+    pub(crate) fn try_later(&mut self, again: Again, fault: Fault<'_>) {
+        let kept = fault.for_later();
+        self.trying = Some(Box::new(Trying { again, kept }));
+    }
+
+    /// The same delivery, in another context.
+    pub(crate) fn another(&self, py: Python<'_>, context: &Bound<'_, PyAny>) -> Self {
+        Self {
+            bus: self.bus.clone_ref(py),
+            event: self.event.clone_ref(py),
+            entry: Arc::clone(&self.entry),
+            context: context.clone().unbind(),
+            place: self.place.as_ref().map(|place| place.clone_ref(py)),
+            rare: self.rare.clone(),
+            trying: None,
         }
     }
 
     /// One attempt.
-    fn try_once<'py>(&mut self, py: Python<'py>) -> PyResult<Tried<'py>> {
+    fn try_once<'py>(
+        &mut self,
+        py: Python<'py>,
+        background: &Arc<Background>,
+        ticket: Ticket,
+    ) -> PyResult<Tried<'py>> {
         let trying = self.trying.take();
         let bus = self.bus.bind(py).get();
         let event = self.event.bind(py);
         let key = TypeKey::of(&event.get_type());
         let Some(attempts) = Attempts::of(bus, &self.entry, self.dispatch()) else {
             return Ok(Tried::Ended(Ok(Err(SkipReason::Cancelled))));
+        };
+        // Another thread has to be left as it is, as nobody could take its place.
+        let attempts = if is_worker() {
+            attempts.posted(Posting {
+                background,
+                ticket,
+                posted: self,
+            })
+        } else {
+            attempts
         };
         let _entered = context::enter(self.context.bind(py))?;
         let _delivering = Delivering::of(bus.number());
@@ -147,7 +193,7 @@ impl Posted {
                 None => attempts.first(event),
                 Some(trying) => {
                     let Trying { again, kept } = *trying;
-                    Tried::Ended(attempts.again(event, again, kept.fault(py)))
+                    attempts.again(event, again, kept.fault(py))
                 }
             };
             publishing.verdict(py)?;

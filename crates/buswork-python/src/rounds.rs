@@ -8,7 +8,7 @@ use buswork::trace::Dispatch;
 use pyo3::prelude::*;
 
 use crate::admission::Delivered;
-use crate::attempts::{Attempts, give_up};
+use crate::attempts::{Attempts, Tried, give_up};
 use crate::bus::Bus;
 use crate::failure::Fault;
 use crate::subscriber::Entry;
@@ -67,7 +67,10 @@ impl<'py> Rounds<'py> {
                 let again = fault.again.take();
                 let delivered = match (Attempts::of(bus, &entry, dispatch), again) {
                     (Some(attempts), Some(again)) if goes_on.is_continue() => {
-                        attempts.again(event, *again, fault)
+                        match attempts.again(event, *again, fault) {
+                            Tried::Ended(delivered) => delivered,
+                            Tried::Refused(_) | Tried::Late => continue,
+                        }
                     }
                     (_, again) => {
                         again.into_iter().for_each(|again| give_up(*again));

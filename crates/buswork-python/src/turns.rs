@@ -328,15 +328,9 @@ impl Turn {
     }
 
     /// Counts an attempt that took too long, and makes its exception.
-    fn timed_out<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(policed) = self.policed() {
-            policed.regulator.figures().note_timed_out();
-        }
-        let seconds = self.timeout().unwrap_or_default();
-        let name = &self.entry.handler().name;
-        imports::handler_timeout(py)?.invoke1((format!(
-            "handler {name} took longer than its policy allows, {seconds} s"
-        ),))
+    fn timed_out(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let error = self.policed()?.timed_out(py, &self.entry.handler().name);
+        Some(error.into_value(py).into_any())
     }
 
     /// The exception of a delivery that waits for one that it is nested in.

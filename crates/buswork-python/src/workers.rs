@@ -17,12 +17,16 @@ use pyo3::prelude::*;
 use crate::background::{Background, State, THREADS, Wakes};
 use crate::calling::Invoke;
 use crate::ending;
+use crate::exception;
+use crate::failure;
 use crate::imports;
 use crate::policed;
 use crate::posted::{Next, Posted, is_delivering};
 
 /// How many threads a bus has at most.
 const MOST: usize = 32;
+/// How many threads that are stuck are replaced at most.
+const MOST_LOST: i64 = 32;
 /// After how many seconds the one that stands by looks again.
 const STAND_BY: f64 = 0.002;
 /// After how many seconds of idleness a thread ends.
@@ -49,6 +53,9 @@ pub(crate) struct Crew {
     /// How many run deliveries.
     active: usize,
     standing_by: Option<u64>,
+    /// How many are stuck in a handler whose time is over.
+    /// The handler may end just before that is noted, so it may be less than none for a moment.
+    lost: i64,
     /// How many deliveries were taken, and how many when the one that stands by looked last.
     taken: u64,
     seen: u64,
@@ -116,6 +123,25 @@ impl Crew {
         Some(next)
     }
 
+    /// Notes that a worker is stuck, and is to be replaced: unless too many are.
+    fn lose(&mut self) -> bool {
+        self.active -= 1;
+        self.lost += 1;
+        if self.lost > MOST_LOST {
+            return false;
+        }
+        self.alive -= 1;
+        true
+    }
+
+    /// Notes that a worker that was stuck is so no more. It ends.
+    fn found(&mut self) {
+        if self.lost > MOST_LOST {
+            self.alive -= 1;
+        }
+        self.lost -= 1;
+    }
+
     /// Takes back that a worker was to be started.
     fn call_off(&mut self, number: u64) {
         self.begins(number);
@@ -143,6 +169,13 @@ impl Crew {
         };
         std::mem::replace(self, next)
     }
+}
+
+/// Whether a thread that has run deliveries is to stay.
+enum Stay {
+    Wanted,
+    /// Its last delivery took too long, and it was replaced.
+    Lost,
 }
 
 /// What a worker is to do.
@@ -176,6 +209,10 @@ impl Worker {
         let worked = self.background.run_ready(py, self.epoch);
         let mut state = self.background.state();
         if state.crew.epoch != self.epoch {
+            return Ok(None);
+        }
+        if let Ok(Stay::Lost) = worked {
+            state.crew.found();
             return Ok(None);
         }
         state.crew.active -= 1;
@@ -259,7 +296,7 @@ impl State {
     /// Returns what must not be dropped under the lock.
     fn put_back(&mut self, ticket: Ticket, next: Next, now: Duration) -> (bool, Option<Posted>) {
         match next {
-            Next::Ended => (true, None),
+            Next::Ended | Next::Late => (true, None),
             Next::Rests(posted, after) => (false, self.backlog.rest(ticket, posted, now + after)),
             Next::Waits(posted, wait) => {
                 let until = Some(now + wait);
@@ -270,6 +307,27 @@ impl State {
 }
 
 impl Background {
+    /// Replaces a worker that is stuck in a handler whose time is over.
+    pub(crate) fn replace_lost(self: &Arc<Self>, py: Python<'_>) {
+        let mut wakes = Wakes::default();
+        let mut state = self.state();
+        let is_replaced = state.crew.lose();
+        if state.backlog.is_ready(THREADS) || state.backlog.next_wake().is_some() {
+            state.crew.wake(&mut wakes);
+        }
+        let lost = state.crew.lost;
+        drop(state);
+        if !is_replaced {
+            let line = format!(
+                "{lost} threads are stuck in handlers whose time is over, and no more of them are replaced: such handlers should give up by themselves"
+            );
+            if let Err(error) = failure::log_line(py, "error", &line) {
+                exception::defer(py, error);
+            }
+        }
+        self.wake(py, wakes);
+    }
+
     /// Brings back what rests, however long it was to rest: the program ends.
     pub(crate) fn wake_rested(self: &Arc<Self>, py: Python<'_>) {
         let mut wakes = Wakes::default();
@@ -281,13 +339,13 @@ impl Background {
     }
 
     /// Runs what is ready for threads, on this one, until nothing is. An error is an interrupt.
-    fn run_ready(self: &Arc<Self>, py: Python<'_>, epoch: u64) -> PyResult<()> {
+    fn run_ready(self: &Arc<Self>, py: Python<'_>, epoch: u64) -> PyResult<Stay> {
         let mut last = None;
         loop {
             let mut wakes = Wakes::default();
             let mut state = self.state();
             if epoch != state.crew.epoch {
-                return Ok(());
+                return Ok(Stay::Wanted);
             }
             let mut left = None;
             if let Some((ticket, next, now)) = last.take() {
@@ -309,9 +367,10 @@ impl Background {
             drop(left);
             self.wake(py, wakes);
             let Some((next, posted)) = taken else {
-                return Ok(());
+                return Ok(Stay::Wanted);
             };
-            match posted.deliver(py) {
+            match posted.deliver(py, self, next) {
+                Ok(Next::Late) => return Ok(Stay::Lost),
                 Ok(Next::Ended) => last = Some((next, Next::Ended, Duration::ZERO)),
                 Ok(after) => last = Some((next, after, policed::now())),
                 Err(error) => {
@@ -378,7 +437,7 @@ impl Background {
             state.crew.active += 1;
             state.crew.epoch
         };
-        let ran = self.run_ready(py, epoch);
+        let ran = self.run_ready(py, epoch).map(drop);
         let mut state = self.state();
         if state.crew.epoch == epoch {
             state.crew.active -= 1;
