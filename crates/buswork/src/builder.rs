@@ -9,10 +9,13 @@ use std::sync::OnceLock;
 use crate::backlog::Overflow;
 use crate::bus::EventBus;
 use crate::entry::Options;
+use crate::failure::Failure;
 use crate::handler::Handler;
 use crate::inner::{Inner, Limits};
 use crate::on_error::OnError;
 use crate::plan::{Callee, Predicate, Subscriber};
+use crate::policed::{Policed, RetryIf};
+use crate::policy::{Policy, Retry};
 use crate::subscription::Subscription;
 use crate::sync::Arc;
 use crate::topic::Pattern;
@@ -28,6 +31,9 @@ pub struct SubscriptionBuilder<'bus, E, B = EventBus> {
     options: Options,
     when: Option<Predicate<E>>,
     on_error: Option<OnError>,
+    policy: Option<Policy>,
+    retry_if: Option<RetryIf>,
+    is_only_posted: bool,
 }
 
 impl<'bus, E: Any, B> SubscriptionBuilder<'bus, E, B> {
@@ -39,6 +45,9 @@ impl<'bus, E: Any, B> SubscriptionBuilder<'bus, E, B> {
             options: Options::default(),
             when: None,
             on_error: None,
+            policy: None,
+            retry_if: None,
+            is_only_posted: false,
         }
     }
 
@@ -74,13 +83,46 @@ impl<'bus, E: Any, B> SubscriptionBuilder<'bus, E, B> {
         self
     }
 
+    /// What a delivery may take, and what is done when it fails, instead of what the bus says. See
+    /// [`policy`](crate::policy).
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Which failures are worth another attempt, where the policy has some left. All are unless this is
+    /// set. A panic of the predicate is logged, and means no.
+    pub fn retry_if(
+        mut self,
+        is_worth_it: impl Fn(&Failure) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.retry_if = Some(Arc::new(is_worth_it));
+        self
+    }
+
+    /// The policy at work, if there is one or the bus keeps figures of all.
+    fn policed(&mut self) -> Option<Arc<Policed>> {
+        let policy = self.policy.take().or_else(|| self.bus.policy.clone());
+        let policy = policy.filter(|policy| !policy.is_empty());
+        if policy.is_none() && self.bus.stats == StatsKept::None {
+            return None;
+        }
+        let policed = Policed::new(policy.unwrap_or_default(), self.retry_if.take());
+        if self.bus.stats == StatsKept::Latency {
+            policed.regulator.figures().measure_latency();
+        }
+        self.options.guarded = true;
+        Some(policed)
+    }
+
     /// Adds a subscription whose bus calls what `callee` makes of the predicate.
     pub(crate) fn add<C: Any + Send + Sync>(
-        self,
+        mut self,
         handler: &'static str,
         location: &'static Location<'static>,
         callee: impl FnOnce(Option<Predicate<E>>) -> C,
     ) -> Subscription {
+        let policed = self.policed();
         let name = self.options.name.clone();
         let subscriber = Subscriber {
             callee: Arc::new(callee(self.when)),
@@ -89,6 +131,8 @@ impl<'bus, E: Any, B> SubscriptionBuilder<'bus, E, B> {
             location,
             on_error: self.on_error,
             pattern: self.pattern,
+            policed,
+            is_only_posted: self.is_only_posted,
             traced_name: OnceLock::new(),
         };
         self.bus.add::<E>(subscriber, self.options)
@@ -96,17 +140,44 @@ impl<'bus, E: Any, B> SubscriptionBuilder<'bus, E, B> {
 }
 
 impl<E: Any> SubscriptionBuilder<'_, E> {
+    /// Only events that are posted: a publish passes the handler by. It may wait between attempts then.
+    pub fn only_posted(mut self) -> Self {
+        self.is_only_posted = true;
+        self
+    }
+
     /// Subscribes the handler.
     ///
     /// # Panics
-    /// When the given name is taken on this bus.
+    /// When the given name is taken on this bus. When its policy has a timeout, since nothing can stop the
+    /// thread that runs it; or a backoff, for which a publish would have to wait, and it takes not
+    /// [only posted events](Self::only_posted).
     #[track_caller]
     pub fn subscribe<H: Handler<E>>(self, handler: H) -> Subscription {
+        self.check_policy(type_name::<H>());
         let handler = Box::new(handler);
         self.add(type_name::<H>(), Location::caller(), |when| Callee {
             handler,
             when,
         })
+    }
+}
+
+impl<E> SubscriptionBuilder<'_, E> {
+    /// Refuses a policy that asks of a handler what cannot be kept.
+    #[track_caller]
+    fn check_policy(&self, handler: &str) {
+        let Some(policy) = self.policy.as_ref().or(self.bus.policy.as_ref()) else {
+            return;
+        };
+        assert!(
+            policy.timeout_of_attempt().is_none(),
+            "a timeout cannot be kept for {handler}: nothing can stop the thread that runs it. Make it an async handler of an AsyncEventBus, or let it give up by itself"
+        );
+        assert!(
+            self.is_only_posted || !policy.retries().is_some_and(Retry::waits),
+            "publish would have to wait for the backoff of {handler}: make it `.only_posted()`, or leave the backoff out, and attempts follow one another at once"
+        );
     }
 }
 
@@ -141,6 +212,19 @@ pub struct BusBuilder<B = EventBus> {
     pub(crate) on_error: OnError,
     pub(crate) unhandled: Unhandled,
     pub(crate) limits: Limits,
+    pub(crate) policy: Option<Policy>,
+    pub(crate) stats: StatsKept,
+    pub(crate) max_dead_letters: usize,
+}
+
+/// Which figures are kept of handlers without a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum StatsKept {
+    #[default]
+    None,
+    Counts,
+    /// And how long calls take.
+    Latency,
 }
 
 impl<B> BusBuilder<B> {
@@ -159,6 +243,30 @@ impl<B> BusBuilder<B> {
     /// What happens to events that nobody is subscribed to.
     pub fn unhandled(mut self, unhandled: Unhandled) -> Self {
         self.unhandled = unhandled;
+        self
+    }
+
+    /// The policy of handlers that have none of their own.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Keeps figures of all handlers, and not only of those with a policy.
+    pub fn stats(mut self) -> Self {
+        self.stats = StatsKept::Counts;
+        self
+    }
+
+    /// The same, and how long calls take.
+    pub fn latency(mut self) -> Self {
+        self.stats = StatsKept::Latency;
+        self
+    }
+
+    /// How many dead letters are kept at most. 1,000 unless set.
+    pub fn max_dead_letters(mut self, letters: usize) -> Self {
+        self.max_dead_letters = letters;
         self
     }
 
@@ -195,6 +303,9 @@ impl<B> Default for BusBuilder<B> {
                 max_pending: 10_000,
                 overflow: Overflow::Wait,
             },
+            policy: None,
+            stats: StatsKept::None,
+            max_dead_letters: 1_000,
         }
     }
 }

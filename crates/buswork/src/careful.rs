@@ -14,6 +14,7 @@ use crate::failure::{Cause, Failure, Panicked};
 use crate::isolation::Isolation;
 use crate::middleware::Next;
 use crate::plan::{Callee, Plan, Step, mind_unhandled, steps};
+use crate::policed::{may_try_again, now};
 use crate::report::{Delivery, Report};
 use crate::sync::Arc;
 use crate::trace::{self, Dispatch, Verb};
@@ -99,24 +100,70 @@ impl EventBus {
         special.tell_published::<E>(site);
         let mut isolation = Isolation::new();
         let mut stopped = false;
-        for step in steps {
-            let delivery = trace::deliver(dispatch, &step.entry, || {
-                if stopped {
-                    self.undelivered(step, SkipReason::Stopped)
-                } else {
-                    self.attempt(step, event, site)
-                }
-            });
-            publishing.verdict()?;
-            if let Some(failure) = &delivery.failure {
-                let judged = self.inner.judge(step.entry.handler(), failure.clone());
-                stopped = judged
-                    .is_some_and(|(failure, effect)| isolation.record(failure, effect).is_break());
+        let mut ended = |step: &Step<Callee<E>>, delivery: &Delivery| {
+            if let Some(failure) = &delivery.failure
+                && let Some((failure, effect)) =
+                    self.inner.judge(step.entry.handler(), failure.clone())
+            {
+                stopped |= isolation.record(failure, effect).is_break();
             }
             if let Some(observer) = observer {
-                observer.delivered(published, &delivery);
+                observer.delivered(published, delivery);
+            }
+            stopped
+        };
+        let (mut again, mut is_over) = (Vec::new(), false);
+        let first = report.deliveries.len();
+        for (place, step) in steps.iter().enumerate() {
+            let mut trial = None;
+            let delivery = match &step.entry.handler().policed {
+                Some(policed) if !is_over && !step.entry.handler().is_only_posted => {
+                    let delivery;
+                    (delivery, trial) =
+                        self.try_once_or_never(step, policed, event, site, dispatch, None);
+                    delivery
+                }
+                _ => trace::deliver(dispatch, &step.entry, || {
+                    if is_over {
+                        self.undelivered(step, SkipReason::Stopped)
+                    } else if step.entry.handler().is_only_posted {
+                        self.undelivered(step, SkipReason::Posted)
+                    } else {
+                        self.attempt(step, event, site)
+                    }
+                }),
+            };
+            publishing.verdict()?;
+            match trial {
+                Some(trial) => again.push((place, trial)),
+                None => is_over = ended(step, &delivery),
             }
             report.deliveries.push(delivery);
+        }
+        while !again.is_empty() {
+            for (place, trial) in std::mem::take(&mut again) {
+                let step = &steps[place];
+                let mut trial = Some(trial);
+                if !is_over
+                    && may_try_again(&step.entry)
+                    && let Some(policed) = &step.entry.handler().policed
+                {
+                    let delivery;
+                    (delivery, trial) =
+                        self.try_once_or_never(step, policed, event, site, dispatch, trial.take());
+                    report.deliveries[first + place] = delivery;
+                    publishing.verdict()?;
+                    if let Some(trial) = trial {
+                        again.push((place, trial));
+                        continue;
+                    }
+                }
+                // Of one that was given up, the last failure stands.
+                if let Some(mut trial) = trial {
+                    trial.fail(now());
+                }
+                is_over |= ended(step, &report.deliveries[first + place]);
+            }
         }
         Ok(isolation)
     }

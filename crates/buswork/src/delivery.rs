@@ -34,7 +34,7 @@ pub enum SkipReason {
     Muted,
     /// Its limit had no room for the delivery, and drops.
     Limit,
-    /// It is called in the background only, and was posted to (Python only).
+    /// It takes only events that are posted; in Python it was posted to.
     Posted,
 }
 

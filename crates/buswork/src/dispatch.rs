@@ -111,16 +111,27 @@ impl Inner {
         step: &Step<C>,
         event: &E,
     ) -> Result<(), SkipReason> {
-        step.entry.check()?;
-        if step.callee.predicate().is_some_and(|when| !when(event)) {
-            return Err(SkipReason::When);
-        }
+        ask_first(step, event)?;
+        self.claim(step)
+    }
+
+    /// Claims the right to a call.
+    pub(crate) fn claim<C>(&self, step: &Step<C>) -> Result<(), SkipReason> {
         step.entry.claim()?;
         if step.entry.is_once() {
             drop(self.table.remove(&step.entry));
         }
         Ok(())
     }
+}
+
+/// Whatever can be asked again: whether the entry is live, and its predicate.
+pub(crate) fn ask_first<E, C: Guarded<E>>(step: &Step<C>, event: &E) -> Result<(), SkipReason> {
+    step.entry.check()?;
+    if step.callee.predicate().is_some_and(|when| !when(event)) {
+        return Err(SkipReason::When);
+    }
+    Ok(())
 }
 
 #[inline]

@@ -51,6 +51,12 @@ enum Kind {
     InsideHandler {
         verb: &'static str,
     },
+    NoDeadLetter {
+        id: u64,
+    },
+    SubscriptionEnded {
+        event: &'static str,
+    },
     #[cfg(feature = "tokio")]
     NoRuntime {
         event: &'static str,
@@ -120,6 +126,14 @@ impl Error {
         Self::new(Kind::InsideHandler { verb })
     }
 
+    pub(crate) fn no_dead_letter(id: u64) -> Self {
+        Self::new(Kind::NoDeadLetter { id })
+    }
+
+    pub(crate) fn subscription_ended(event: &'static str) -> Self {
+        Self::new(Kind::SubscriptionEnded { event })
+    }
+
     #[cfg(feature = "tokio")]
     pub(crate) fn no_runtime(event: &'static str) -> Self {
         Self::new(Kind::NoRuntime { event })
@@ -177,6 +191,16 @@ impl Error {
     /// Whether the bus takes no posts any more, since it was closed.
     pub fn is_closed(&self) -> bool {
         matches!(*self.kind, Kind::Closed { .. })
+    }
+
+    /// Whether there is no dead letter of this number (any more).
+    pub fn is_no_dead_letter(&self) -> bool {
+        matches!(*self.kind, Kind::NoDeadLetter { .. })
+    }
+
+    /// Whether a dead letter's subscription has ended.
+    pub fn is_subscription_ended(&self) -> bool {
+        matches!(*self.kind, Kind::SubscriptionEnded { .. })
     }
 
     /// Whether deliveries were still pending when the time for a drain or a close was up.
@@ -251,6 +275,14 @@ impl fmt::Display for Error {
             Kind::Closed { event } => {
                 write!(formatter, "{event} was posted to a bus that is closed")
             }
+            Kind::NoDeadLetter { id } => write!(
+                formatter,
+                "there is no dead letter {id}: it was tried again, discarded, or had to go for newer ones"
+            ),
+            Kind::SubscriptionEnded { event } => write!(
+                formatter,
+                "the subscription of this dead letter to {event} has ended: subscribe the handler again and post the event, or discard the letter"
+            ),
             Kind::Timeout {
                 verb,
                 timeout,

@@ -5,14 +5,16 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::builder::BusBuilder;
+use crate::builder::{BusBuilder, StatsKept};
 use crate::causal::Publishing;
+use crate::dead_letters::DeadLetter;
 use crate::entry::{Entry, Options};
 use crate::error::Error;
 use crate::failure::{Cause, Failure, Panicked};
 use crate::isolation::Effect;
 use crate::on_error::OnError;
 use crate::plan::{Plan, Subscriber, Table, Topic};
+use crate::policy::{DeadLettersInMemory, Policy};
 use crate::posting::Workers;
 use crate::settings::Settings;
 use crate::subscription::Subscription;
@@ -28,6 +30,9 @@ pub(crate) struct Inner {
     pub(crate) on_error: OnError,
     pub(crate) unhandled: Unhandled,
     pub(crate) limits: Limits,
+    pub(crate) policy: Option<Policy>,
+    pub(crate) stats: StatsKept,
+    pub(crate) dead_letters: Mutex<DeadLettersInMemory<DeadLetter>>,
     settings: Mutex<Settings>,
     /// Posted deliveries and the threads that work them off, from the first post on.
     pub(crate) workers: OnceLock<Arc<Workers>>,
@@ -53,6 +58,9 @@ impl Inner {
             on_error: builder.on_error,
             unhandled: builder.unhandled,
             limits: builder.limits,
+            policy: builder.policy,
+            stats: builder.stats,
+            dead_letters: Mutex::new(DeadLettersInMemory::new(builder.max_dead_letters)),
             settings: Mutex::default(),
             workers: OnceLock::new(),
             #[cfg(feature = "tokio")]

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::handler::Handler;
 use crate::inner::Inner;
 use crate::on_error::OnError;
+use crate::policed::Policed;
 use crate::settings::Special;
 use crate::sync::Arc;
 use crate::table;
@@ -36,6 +37,10 @@ pub(crate) struct Subscriber {
     pub(crate) on_error: Option<OnError>,
     /// Which topics, if it is subscribed to topics.
     pub(crate) pattern: Option<Pattern>,
+    /// Its policy, or figures alone.
+    pub(crate) policed: Option<Arc<Policed>>,
+    /// Whether a publish passes it by.
+    pub(crate) is_only_posted: bool,
     /// What it is called in a trace, if there ever was one.
     pub(crate) traced_name: OnceLock<HandlerName>,
 }
@@ -145,10 +150,14 @@ impl Inner {
             })
             .collect();
         let special = self.settings().special::<E>(self.unhandled, topic);
+        let is_policed = entries.iter().any(|entry| {
+            let subscriber = entry.handler();
+            subscriber.policed.is_some() || subscriber.is_only_posted
+        });
         let is_minded = steps.is_empty() && special.unhandled != Unhandled::Ignore;
         Compiled {
             steps: Box::new(steps),
-            is_special: is_minded || special.is_watched(),
+            is_special: is_minded || is_policed || special.is_watched(),
             special,
             topics: Recent::new(),
         }

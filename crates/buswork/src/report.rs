@@ -85,6 +85,7 @@ pub struct Delivery {
     pub(crate) status: Status,
     pub(crate) failure: Option<Failure>,
     pub(crate) elapsed: Duration,
+    attempts: u32,
 }
 
 impl Delivery {
@@ -112,6 +113,7 @@ impl Delivery {
             status,
             failure,
             elapsed,
+            attempts: 1,
         }
     }
 
@@ -121,7 +123,14 @@ impl Delivery {
             status: Status::Skipped(reason),
             failure: None,
             elapsed: Duration::ZERO,
+            attempts: 0,
         }
+    }
+
+    /// The same, after so many attempts.
+    pub(crate) fn after(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
     }
 
     /// Whose delivery this is.
@@ -144,7 +153,12 @@ impl Delivery {
         self.failure.as_ref()
     }
 
-    /// How long the handler took; zero for one that was not called.
+    /// How often the handler was called; more than once only by its policy.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// How long the last call took; zero for a handler that was not called.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }

@@ -192,6 +192,11 @@ impl Staff {
         is_called
     }
 
+    /// A thread that rests looks for something to do, without being called.
+    pub(crate) fn get_up(&mut self) {
+        self.resting -= 1;
+    }
+
     /// A thread that rests goes.
     pub(crate) fn leave_rest(&mut self) {
         self.resting -= 1;

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use crate::backlog::Ticket;
 use crate::failure::Panicked;
 use crate::inner::Limits;
-use crate::posting::deliveries::Job;
+use crate::policed::now;
+use crate::posting::deliveries::{Job, Later};
 use crate::posting::queue::{self, Phase, Queue};
 use crate::posting::summons::{Staff, Summons};
 
@@ -122,6 +123,7 @@ impl Workers {
         if let Some(shift) = state.staff.stand_by() {
             state = self.stand_by(state, shift);
         }
+        wake_rested(&mut state);
         let Some(ticket) = state.backlog.take_some((), self.queue.helping, jobs) else {
             // All that is ready has been worked off: now those who wait for room may come.
             state.wake_poster();
@@ -132,9 +134,18 @@ impl Workers {
         let summons = state.staff.summon(ready);
         drop(state);
         self.act(summons);
-        self.run(ticket, jobs);
+        let left = self.run(ticket, jobs);
         let mut state = self.queue.lock();
         state.staff.done(epoch);
+        if let Some((job, later)) = left {
+            let given_up = put_back(&mut state, ticket, job, later);
+            if given_up.is_some() {
+                drop(state);
+                drop(given_up);
+                state = self.queue.lock();
+            }
+            return Some(state);
+        }
         if self.queue.settle(&mut state, ticket) && state.phase == Phase::Closed {
             self.call.notify_all();
             self.relief.notify_all();
@@ -144,11 +155,15 @@ impl Workers {
 
     /// Makes the deliveries that were taken. If that takes a while, what has ended meanwhile is noted by
     /// the way, for others to see.
-    fn run(&self, ticket: Ticket, jobs: &mut Vec<Job>) {
+    /// Returns one that has not ended, which was taken alone.
+    fn run(&self, ticket: Ticket, jobs: &mut Vec<Job>) -> Option<(Job, Later)> {
         let (mut ended, mut left) = (0, jobs.len());
         let started = (left > 1).then(Instant::now);
         for job in jobs.drain(..) {
-            run(job);
+            let unended = run(job);
+            if unended.is_some() {
+                return unended;
+            }
             ended += 1;
             left -= 1;
             if left > 0
@@ -159,6 +174,7 @@ impl Workers {
                 ended = 0;
             }
         }
+        None
     }
 
     /// Looks now and then, until there is a reason to work or to rest.
@@ -171,6 +187,7 @@ impl Workers {
             if state.staff.is_relieved(shift) {
                 return state;
             }
+            wake_rested(&mut state);
             let ready = state.backlog.ready(());
             let is_over = state.phase == Phase::Closed;
             let staff = &mut state.staff;
@@ -191,13 +208,20 @@ impl Workers {
         }
         state.staff.rest();
         loop {
-            let waited = self.call.wait_timeout(state, REST);
+            let wait = time_to_rest(&state);
+            let waited = self.call.wait_timeout(state, wait);
             let (held, waited) = waited.unwrap_or_else(PoisonError::into_inner);
             state = held;
             if state.staff.is_called() {
                 return Some(state);
             }
-            if waited.timed_out() || state.phase == Phase::Closed {
+            wake_rested(&mut state);
+            if state.backlog.is_ready(()) && waited.timed_out() {
+                state.staff.get_up();
+                return Some(state);
+            }
+            let is_needed = state.backlog.next_wake().is_some();
+            if waited.timed_out() && !is_needed || state.phase == Phase::Closed {
                 state.staff.leave_rest();
                 self.queue.tell_quiet();
                 return None;
@@ -209,8 +233,30 @@ impl Workers {
 type Held<'a> = MutexGuard<'a, State>;
 
 /// Runs a delivery. The event, and the bus itself, may be dropped with it.
-fn run(job: Job) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| job.run())) {
+fn run(job: Job) -> Option<(Job, Later)> {
+    catch_unwind(AssertUnwindSafe(|| job.run())).unwrap_or_else(|payload| {
         log::error!("a posted delivery {}", Panicked::new(&*payload));
+        None
+    })
+}
+
+/// Puts a delivery back that has not ended. Returns it, if its line is gone.
+fn put_back(state: &mut State, ticket: Ticket, job: Job, later: Later) -> Option<Job> {
+    match later {
+        Later::Rests(after) => state.backlog.rest(ticket, job, now() + after),
+        Later::Waits(wait) => state.backlog.hold(ticket, job, Some(now() + wait)),
     }
+}
+
+/// Brings back what has rested by now.
+fn wake_rested(state: &mut State) {
+    if state.backlog.next_wake().is_some() {
+        state.backlog.wake(now());
+    }
+}
+
+/// How long a thread rests, unless it is called.
+fn time_to_rest(state: &State) -> Duration {
+    let next = state.backlog.next_wake();
+    next.map_or(REST, |next| next.saturating_sub(now()).min(REST))
 }

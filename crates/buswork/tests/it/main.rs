@@ -11,6 +11,7 @@ mod deliver;
 mod executor;
 mod middleware;
 mod observe;
+mod policies;
 mod policy;
 mod post;
 mod post_random;
