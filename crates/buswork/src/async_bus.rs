@@ -7,10 +7,12 @@ mod middleware;
 #[cfg(feature = "tokio")]
 mod post;
 mod publish;
+mod regulated;
 mod running;
 #[cfg(feature = "tokio")]
 mod tasks;
 mod topics;
+mod turns;
 
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
@@ -29,6 +31,8 @@ use crate::unhandled::Unhandled;
 
 pub use handler::AsyncHandler;
 pub use middleware::{AsyncMiddleware, AsyncNext, SharedEvent};
+pub use regulated::TimedOut;
+pub(crate) use turns::Turns;
 
 use handler::{AsyncCallee, Call};
 pub(crate) use middleware::AsyncLayers;
@@ -237,9 +241,11 @@ impl<E: Any + Send + Sync> SubscriptionBuilder<'_, E, AsyncEventBus> {
     /// Subscribes the handler.
     ///
     /// # Panics
-    /// When the given name is taken on this bus.
+    /// When the given name is taken on this bus. When its policy has a timeout or a backoff, and there is
+    /// no clock: they need feature `tokio`.
     #[track_caller]
     pub fn subscribe<H: AsyncHandler<E>>(self, handler: H) -> Subscription {
+        self.check_for_clock(type_name::<H>());
         let call = Call::Async(Arc::new(handler));
         self.add(type_name::<H>(), Location::caller(), |when| AsyncCallee {
             call,
@@ -250,9 +256,11 @@ impl<E: Any + Send + Sync> SubscriptionBuilder<'_, E, AsyncEventBus> {
     /// Subscribes a handler that does not wait for anything, as on the sync bus.
     ///
     /// # Panics
-    /// When the given name is taken on this bus.
+    /// As [`subscribe`](Self::subscribe); and when its policy has a timeout, since nothing can stop it.
     #[track_caller]
     pub fn subscribe_sync<H: Handler<E>>(self, handler: H) -> Subscription {
+        self.check_for_clock(type_name::<H>());
+        self.check_for_timeout(type_name::<H>());
         let call = Call::Sync(Box::new(handler));
         self.add(type_name::<H>(), Location::caller(), |when| AsyncCallee {
             call,

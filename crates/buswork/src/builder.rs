@@ -1,6 +1,7 @@
 //! The builders: options of a subscription, and settings of a bus.
 
 use std::any::{Any, type_name};
+use std::error::Error as StdError;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -9,7 +10,6 @@ use std::sync::OnceLock;
 use crate::backlog::Overflow;
 use crate::bus::EventBus;
 use crate::entry::Options;
-use crate::failure::Failure;
 use crate::handler::Handler;
 use crate::inner::{Inner, Limits};
 use crate::on_error::OnError;
@@ -90,11 +90,11 @@ impl<'bus, E: Any, B> SubscriptionBuilder<'bus, E, B> {
         self
     }
 
-    /// Which failures are worth another attempt, where the policy has some left. All are unless this is
-    /// set. A panic of the predicate is logged, and means no.
+    /// Which errors are worth another attempt, where the policy has some left. All are unless this is set;
+    /// a panic is an error like any other. A panic of the predicate is logged, and means no.
     pub fn retry_if(
         mut self,
-        is_worth_it: impl Fn(&Failure) -> bool + Send + Sync + 'static,
+        is_worth_it: impl Fn(&(dyn StdError + Send + Sync + 'static)) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.retry_if = Some(Arc::new(is_worth_it));
         self
@@ -154,7 +154,8 @@ impl<E: Any> SubscriptionBuilder<'_, E> {
     /// [only posted events](Self::only_posted).
     #[track_caller]
     pub fn subscribe<H: Handler<E>>(self, handler: H) -> Subscription {
-        self.check_policy(type_name::<H>());
+        self.check_for_timeout(type_name::<H>());
+        self.check_for_backoff(type_name::<H>());
         let handler = Box::new(handler);
         self.add(type_name::<H>(), Location::caller(), |when| Callee {
             handler,
@@ -163,20 +164,44 @@ impl<E: Any> SubscriptionBuilder<'_, E> {
     }
 }
 
-impl<E> SubscriptionBuilder<'_, E> {
-    /// Refuses a policy that asks of a handler what cannot be kept.
+impl<E, B> SubscriptionBuilder<'_, E, B> {
+    fn wanted(&self) -> Option<&Policy> {
+        self.policy.as_ref().or(self.bus.policy.as_ref())
+    }
+
+    /// Refuses a timeout of a handler that nothing can stop.
     #[track_caller]
-    fn check_policy(&self, handler: &str) {
-        let Some(policy) = self.policy.as_ref().or(self.bus.policy.as_ref()) else {
-            return;
-        };
+    pub(crate) fn check_for_timeout(&self, handler: &str) {
+        let timeout = self.wanted().and_then(Policy::timeout_of_attempt);
         assert!(
-            policy.timeout_of_attempt().is_none(),
+            timeout.is_none(),
             "a timeout cannot be kept for {handler}: nothing can stop the thread that runs it. Make it an async handler of an AsyncEventBus, or let it give up by itself"
         );
+    }
+
+    /// Refuses a backoff for which a publish would have to wait.
+    #[track_caller]
+    fn check_for_backoff(&self, handler: &str) {
+        let waits = self
+            .wanted()
+            .and_then(Policy::retries)
+            .is_some_and(Retry::waits);
         assert!(
-            self.is_only_posted || !policy.retries().is_some_and(Retry::waits),
+            self.is_only_posted || !waits,
             "publish would have to wait for the backoff of {handler}: make it `.only_posted()`, or leave the backoff out, and attempts follow one another at once"
+        );
+    }
+
+    /// Refuses what needs a clock, where there is none.
+    #[track_caller]
+    pub(crate) fn check_for_clock(&self, handler: &str) {
+        let Some(policy) = self.wanted().filter(|_| !cfg!(feature = "tokio")) else {
+            return;
+        };
+        let waits = policy.retries().is_some_and(Retry::waits);
+        assert!(
+            !waits && policy.timeout_of_attempt().is_none(),
+            "the timeout or backoff of {handler} needs a clock: enable feature `tokio`"
         );
     }
 }

@@ -1,11 +1,13 @@
 //! Posted deliveries that have failed to their end, on the buses for Rust.
 
 use std::any::Any;
+use std::error::Error as StdError;
 use std::fmt;
 use std::panic::Location;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use crate::async_bus::AsyncEventBus;
 use crate::bus::EventBus;
 use crate::error::Error;
 use crate::failure::Failure;
@@ -21,9 +23,9 @@ pub struct FailedAttempt {
 }
 
 impl FailedAttempt {
-    pub(crate) fn of(failure: &Failure) -> Self {
+    pub(crate) fn new(error: &(dyn StdError + Send + Sync + 'static)) -> Self {
         let at = SystemTime::now();
-        let error = failure.error().to_string();
+        let error = error.to_string();
         Self { at, error }
     }
 
@@ -62,7 +64,7 @@ pub(crate) trait Redeliver: Any + Send + Sync {
     /// Posts it to one handler; fails when that is subscribed no more.
     fn redeliver(
         self: Arc<Self>,
-        bus: &EventBus,
+        bus: &Arc<Inner>,
         topic: Option<&str>,
         sequence: u64,
         site: &'static Location<'static>,
@@ -133,9 +135,14 @@ impl DeadLettered {
 }
 
 /// The dead letters of a bus, from [`EventBus::dead_letters`].
-#[derive(Debug)]
 pub struct DeadLetters<'bus> {
-    bus: &'bus EventBus,
+    bus: &'bus Arc<Inner>,
+}
+
+impl fmt::Debug for DeadLetters<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "DeadLetters({})", self.count())
+    }
 }
 
 impl EventBus {
@@ -163,7 +170,14 @@ impl EventBus {
     /// # Ok::<(), buswork::Error>(())
     /// ```
     pub fn dead_letters(&self) -> DeadLetters<'_> {
-        DeadLetters { bus: self }
+        DeadLetters { bus: &self.inner }
+    }
+}
+
+impl AsyncEventBus {
+    /// The same for the async bus: deliveries that were posted to it.
+    pub fn dead_letters(&self) -> DeadLetters<'_> {
+        DeadLetters { bus: &self.inner }
     }
 }
 
@@ -171,19 +185,19 @@ impl DeadLetters<'_> {
     /// All of them, the oldest first.
     pub fn list(&self) -> Vec<DeadLetter> {
         let mut all = Vec::new();
-        let letters = self.bus.inner.dead_letters();
+        let letters = self.bus.dead_letters();
         letters.each(&mut |_, letter| all.push(letter.clone()));
         all
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.bus.inner.dead_letters().count()
+        self.bus.dead_letters().count()
     }
 
     /// How many had to go for newer ones, ever.
     pub fn lost(&self) -> u64 {
-        self.bus.inner.dead_letters().lost()
+        self.bus.dead_letters().lost()
     }
 
     /// Posts the event of a letter anew, to its handler alone. The letter is no more; should the delivery
@@ -195,7 +209,7 @@ impl DeadLetters<'_> {
     #[track_caller]
     pub fn retry(&self, id: u64) -> Result<(), Error> {
         let site = Location::caller();
-        let taken = self.bus.inner.dead_letters().take(id);
+        let taken = self.bus.dead_letters().take(id);
         let Some(letter) = taken else {
             return Err(Error::no_dead_letter(id));
         };
@@ -203,7 +217,7 @@ impl DeadLetters<'_> {
         let event = Arc::clone(&facts.event);
         let posted = event.redeliver(self.bus, facts.topic.as_deref(), facts.sequence, site);
         if posted.is_err() {
-            let lost = self.bus.inner.dead_letters().keep(id, letter.clone());
+            let lost = self.bus.dead_letters().keep(id, letter.clone());
             drop(lost);
         }
         posted
@@ -211,7 +225,7 @@ impl DeadLetters<'_> {
 
     /// Throws a letter away. Says whether it was there.
     pub fn discard(&self, id: u64) -> bool {
-        let taken = self.bus.inner.dead_letters().take(id);
+        let taken = self.bus.dead_letters().take(id);
         taken.is_some()
     }
 }
@@ -233,12 +247,12 @@ impl Inner {
     }
 }
 
-impl EventBus {
-    /// Keeps a delivery that has failed to its end, and tells of it.
+impl Inner {
+    /// Keeps a delivery that has failed to its end. Returns what is to be posted to those who want to know.
     #[cold]
-    pub(crate) fn keep_dead_letter(&self, dead: Dead<'_>) {
+    pub(crate) fn keep_dead_letter(&self, dead: Dead<'_>) -> DeadLettered {
         let Dead { failure, .. } = dead;
-        let id = self.inner.dead_letters().next_id();
+        let id = self.dead_letters().next_id();
         let letter = DeadLetter {
             facts: Arc::new(Facts {
                 id,
@@ -252,7 +266,7 @@ impl EventBus {
                 event: dead.event,
             }),
         };
-        let mut letters = self.inner.dead_letters();
+        let mut letters = self.dead_letters();
         let lost = letters.keep(id, letter.clone());
         let is_first = lost.is_some() && letters.lost() == 1;
         drop(letters);
@@ -260,9 +274,6 @@ impl EventBus {
         if is_first {
             log::warn!("more dead letters than the bus keeps: the oldest go (told once a bus)");
         }
-        let is_wanted = !self.handlers::<DeadLettered>().is_empty();
-        if is_wanted && let Err(error) = self.post(DeadLettered { letter }) {
-            log::error!("nobody was told of a dead letter: {error}");
-        }
+        DeadLettered { letter }
     }
 }

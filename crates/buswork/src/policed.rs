@@ -3,20 +3,25 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::async_bus::Turns;
 use crate::entry::Entry;
-use crate::failure::Failure;
+use crate::failure::Panicked;
 use crate::policy::{Next, Policy, Refusal, Regulator, Trial, WhenFull};
 
 /// Says of an error whether the delivery is worth another attempt.
-pub(crate) type RetryIf = Arc<dyn Fn(&Failure) -> bool + Send + Sync>;
+pub(crate) type RetryIf =
+    Arc<dyn Fn(&(dyn StdError + Send + Sync + 'static)) -> bool + Send + Sync>;
 
 /// The policy of one subscription, and its state.
 pub(crate) struct Policed {
     pub(crate) regulator: Arc<Regulator>,
-    pub(crate) retry_if: Option<RetryIf>,
+    retry_if: Option<RetryIf>,
+    /// Those who wait for a slot on the async bus.
+    pub(crate) turns: Mutex<Turns>,
 }
 
 impl Policed {
@@ -25,24 +30,38 @@ impl Policed {
         Arc::new(Self {
             regulator,
             retry_if,
+            turns: Mutex::default(),
         })
     }
 
-    /// Notes a failed attempt, and logs it if that has opened the breaker. The predicate is the user's,
-    /// and may panic.
-    pub(crate) fn failed(&self, trial: &mut Trial, failure: &Failure) -> Next {
-        let is_worth_retrying = self.retry_if.as_ref().is_none_or(|asked| asked(failure));
-        let next = trial.failed(now(), is_worth_retrying, fastrand::f64());
+    /// Notes a failed attempt, and logs it if that has opened the breaker.
+    pub(crate) fn failed(
+        &self,
+        trial: &mut Trial,
+        name: &str,
+        error: &(dyn StdError + Send + Sync + 'static),
+        now: Duration,
+    ) -> Next {
+        let is_worth_retrying = self.is_worth_retrying(error);
+        let next = trial.failed(now, is_worth_retrying, fastrand::f64());
         if next == (Next::Final { opens: true })
             && let Some(breaker) = self.regulator.policy().circuit_breaker()
         {
-            let name = failure.name();
-            log::warn!(
-                "the breaker of handler {name} is open ({breaker}): {}",
-                failure.error()
-            );
+            log::warn!("the breaker of handler {name} is open ({breaker}): {error}");
         }
         next
+    }
+
+    /// What the user's predicate says, which may panic.
+    fn is_worth_retrying(&self, error: &(dyn StdError + Send + Sync + 'static)) -> bool {
+        let Some(asked) = &self.retry_if else {
+            return true;
+        };
+        catch_unwind(AssertUnwindSafe(|| asked(error))).unwrap_or_else(|payload| {
+            let panicked = Panicked::new(&*payload);
+            log::error!("retry_if {panicked}, so there is no other attempt");
+            false
+        })
     }
 
     /// The end of a delivery that was refused, and must not wait: `None` if the limit drops it.
@@ -69,6 +88,18 @@ pub(crate) fn now() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed()
 }
+
+/// The time on the async bus: that of the runtime, where there is one, since the first time that somebody
+/// asked.
+#[cfg(feature = "tokio")]
+pub(crate) fn time() -> Duration {
+    use tokio::time::Instant;
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
+
+#[cfg(not(feature = "tokio"))]
+pub(crate) use self::now as time;
 
 /// Why a handler was not called: the error of a [`Failure`](crate::Failure), to be found by
 /// `failure.error().downcast_ref::<Refused>()`.

@@ -34,6 +34,7 @@ pub use limit::{Limit, WhenFull};
 pub use regulator::{Next, Refusal, Regulator, Trial};
 pub use retry::Retry;
 
+pub use crate::async_bus::TimedOut;
 pub use crate::policed::Refused;
 
 /// The policy of a handler. An empty one changes nothing. See the [module](self) for how the parts

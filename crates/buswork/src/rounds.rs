@@ -62,16 +62,11 @@ impl EventBus {
             trial.succeeded();
             return Tried::Ended(delivery);
         };
-        let asked = catch_unwind(AssertUnwindSafe(|| policed.failed(&mut trial, failure)));
-        match asked {
-            Ok(Next::Again { after }) if may_try_again(&step.entry) => {
-                return Tried::Again(delivery, trial, after);
-            }
-            Ok(_) => {}
-            Err(payload) => {
-                let panicked = Panicked::new(&*payload);
-                log::error!("retry_if {panicked}, so there is no other attempt");
-            }
+        let next = policed.failed(&mut trial, failure.name(), failure.error(), now());
+        if let Next::Again { after } = next
+            && may_try_again(&step.entry)
+        {
+            return Tried::Again(delivery, trial, after);
         }
         trial.fail(now());
         Tried::Ended(delivery)

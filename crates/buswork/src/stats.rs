@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::async_bus::AsyncEventBus;
 use crate::bus::EventBus;
 use crate::inner::Inner;
-use crate::policed::now;
+use crate::policed::{now, time};
 use crate::policy::Stats;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
@@ -60,8 +60,9 @@ impl EventBus {
     /// ```
     pub fn stats(&self) -> Vec<HandlerStats> {
         let workers = self.inner.workers.get();
-        self.inner
-            .stats(|line| workers.map_or(0, |workers| workers.queue.lock().backlog.waiting(line)))
+        self.inner.stats(now(), |line| {
+            workers.map_or(0, |workers| workers.queue.lock().backlog.waiting(line))
+        })
     }
 }
 
@@ -75,19 +76,19 @@ impl AsyncEventBus {
         };
         #[cfg(not(feature = "tokio"))]
         let waiting = |_| 0;
-        self.inner.stats(waiting)
+        self.inner.stats(time(), waiting)
     }
 }
 
 impl Inner {
-    fn stats(self: &Arc<Self>, waiting: impl Fn(u64) -> usize) -> Vec<HandlerStats> {
+    fn stats(self: &Arc<Self>, now: Duration, waiting: impl Fn(u64) -> usize) -> Vec<HandlerStats> {
         let mut entries = self.table.entries();
         entries.sort_by_key(|entry| entry.sequence());
         let policed = entries.iter().filter_map(|entry| {
             let policed = entry.handler().policed.as_ref()?;
             Some(HandlerStats {
                 subscription: self.subscription(entry),
-                stats: policed.regulator.stats(now()),
+                stats: policed.regulator.stats(now),
                 waiting: waiting(entry.sequence()),
             })
         });

@@ -1,6 +1,6 @@
 //! Posting on the async bus: events whose handlers run later, in tasks of a tokio runtime.
 
-use std::any::{Any, type_name};
+use std::any::{Any, TypeId, type_name};
 use std::panic::Location;
 use std::time::Duration;
 
@@ -10,10 +10,16 @@ use super::AsyncEventBus;
 use super::handler::{AsyncCallee, BoxFuture};
 use super::publish::{Publish, Target};
 use super::running::Ended;
-use super::tasks::Job;
+use super::tasks::{Job, State};
 use crate::causal;
+use crate::dead_letters::{Dead, DeadLettered, FailedAttempt, Redeliver};
+use crate::entry::Entry;
 use crate::error::Error;
-use crate::plan::{Plan, mind_unhandled};
+use crate::failure::{self, Failure};
+use crate::inner::{self, Inner};
+use crate::plan::{Plan, Subscriber, mind_unhandled};
+use crate::policed::Policed;
+use crate::policy::{Limit, Refusal, WhenFull};
 use crate::posting::{Asked, LAYERS, Refused, is_worker};
 use crate::sync::Arc;
 use crate::trace::{Cause, Dispatch, Verb};
@@ -160,7 +166,6 @@ impl AsyncEventBus {
         }
         let may_wait = Handle::try_current().is_err() && !is_worker();
         let asked = Asked::new(plan.entries().len(), has_layers, inner.number, may_wait);
-        let tasks = Arc::clone(inner.background.tasks(inner.limits));
         let posted = Posted {
             bus: self.clone(),
             plan,
@@ -169,29 +174,110 @@ impl AsyncEventBus {
             cause,
             dispatch,
         };
-        let jobs = if has_layers {
-            vec![(LAYERS, posted.passage(runtime.clone()))]
+        let (lined, weight) = if has_layers {
+            let passage = posted.passage(runtime.clone());
+            (vec![Lined::plain(LAYERS, passage)], asked.deliveries)
         } else {
-            posted.jobs()
+            (posted.jobs(), 1)
         };
-        let weight = if has_layers { asked.deliveries } else { 1 };
-        let pushed = tasks.queue.post(&asked, |state| {
-            for (line, job) in jobs {
-                state.backlog.push_as(weight, line, (), job);
-            }
-        });
-        match pushed {
-            Ok(_) => {
-                tasks.start(&runtime);
-                Ok(())
-            }
-            Err(Refused::Full) => Err(Error::queue_full(
-                type_name::<E>(),
-                inner.limits.max_pending,
-            )),
-            Err(Refused::Closed) => Err(Error::closed(type_name::<E>())),
+        enqueue::<E>(inner, &asked, lined, weight, &runtime)
+    }
+}
+
+/// Puts deliveries into their lines, and has them worked off.
+fn enqueue<E>(
+    inner: &Arc<Inner>,
+    asked: &Asked,
+    lined: Vec<Lined>,
+    weight: usize,
+    runtime: &Handle,
+) -> Result<(), Error> {
+    let tasks = Arc::clone(inner.background.tasks(inner.limits));
+    let pushed = tasks.queue.post(asked, |state| push(state, lined, weight));
+    match pushed {
+        Ok(away) => {
+            tasks.start(runtime);
+            away.into_iter().flatten().for_each(TurnedAway::tell);
+            Ok(())
+        }
+        Err(Refused::Full) => {
+            let most = inner.limits.max_pending;
+            Err(Error::queue_full(type_name::<E>(), most))
+        }
+        Err(Refused::Closed) => Err(Error::closed(type_name::<E>())),
+    }
+}
+
+/// Ends a delivery for which there is no room.
+type Refuse = Box<dyn FnOnce() + Send>;
+
+/// A delivery and its line.
+struct Lined {
+    line: u64,
+    job: Job,
+    /// For a handler with a policy: that, and what is done with a delivery that its limit has no room for.
+    policed: Option<(Arc<Policed>, Refuse)>,
+}
+
+impl Lined {
+    fn plain(line: u64, job: Job) -> Self {
+        Self {
+            line,
+            job,
+            policed: None,
         }
     }
+}
+
+/// A delivery for which the limit of its handler had no room.
+enum TurnedAway {
+    Dropped(Arc<Policed>, Job),
+    Refused(Refuse),
+}
+
+impl TurnedAway {
+    /// Counts it, and tells whoever is to know.
+    fn tell(self) {
+        match self {
+            Self::Dropped(policed, job) => {
+                policed.regulator.figures().note_dropped();
+                drop(job);
+            }
+            Self::Refused(refuse) => refuse(),
+        }
+    }
+}
+
+/// Puts deliveries into their lines. Returns those that the limits of their handlers have no room for.
+fn push(state: &mut State, lined: Vec<Lined>, weight: usize) -> Vec<TurnedAway> {
+    let mut away = Vec::new();
+    for Lined { line, job, policed } in lined {
+        let Some((policed, refuse)) = policed else {
+            state.backlog.push_as(weight, line, (), job);
+            continue;
+        };
+        let limit = policed.regulator.policy().concurrency();
+        let width = limit.map_or(1, Limit::concurrency);
+        let most = limit.and_then(Limit::room);
+        let most = most.map_or(usize::MAX, |room| room.saturating_add(width));
+        if state.backlog.pending_in(line) >= most {
+            let overflow = limit.map(Limit::overflow).unwrap_or_default();
+            if overflow == WhenFull::Raise {
+                away.push(TurnedAway::Refused(refuse));
+                continue;
+            }
+            let drops_old = overflow == WhenFull::DropOld;
+            let oldest = drops_old.then(|| state.backlog.drop_oldest(line)).flatten();
+            let Some(oldest) = oldest else {
+                state.backlog.note_dropped(1);
+                away.push(TurnedAway::Dropped(policed, job));
+                continue;
+            };
+            away.push(TurnedAway::Dropped(Arc::clone(&policed), oldest));
+        }
+        state.backlog.push_alone(width, line, (), job);
+    }
+    away
 }
 
 /// A posted event. It holds its bus, so that a bus whose handles are gone still delivers.
@@ -206,15 +292,34 @@ struct Posted<E> {
 }
 
 impl<E: Any + Send + Sync> Posted<E> {
-    /// A delivery a handler, with the handler's line.
-    fn jobs(&self) -> Vec<(u64, Job)> {
-        let entries = self.plan.entries().iter().enumerate();
-        let jobs = entries.map(|(place, entry)| {
-            let publish = self.publish(Target::Handler(place));
-            let job: Job = Box::new(move || Box::pin(async { log_failures(publish.await) }));
-            (entry.sequence(), job)
-        });
-        jobs.collect()
+    /// A delivery a handler.
+    fn jobs(&self) -> Vec<Lined> {
+        (0..self.plan.entries().len())
+            .map(|place| self.job(place))
+            .collect()
+    }
+
+    fn job(&self, place: usize) -> Lined {
+        let entry = &self.plan.entries()[place];
+        let publish = self.publish(Target::Handler(place));
+        let job: Job = Box::new(move || Box::pin(async { log_failures(publish.await) }));
+        let mut lined = Lined::plain(entry.sequence(), job);
+        if let Some(policed) = &entry.handler().policed {
+            let (bus, event, site) = (self.bus.clone(), Arc::clone(&self.event), self.site);
+            let (plan, own) = (Arc::clone(&self.plan), Arc::clone(policed));
+            let refuse = move || {
+                let entry = &plan.entries()[place];
+                let Some(refused) = own.refuse(Refusal::Full) else {
+                    return;
+                };
+                let cause = failure::Cause::Returned(Box::new(refused));
+                let failure = inner::failure(entry.handler(), site, cause);
+                bus.bury(&plan, entry, &event, &failure, Vec::new());
+                bus.inner.judge_posted(entry.handler(), &failure);
+            };
+            lined.policed = Some((Arc::clone(policed), Box::new(refuse)));
+        }
+        lined
     }
 
     /// The passage through the layers, which may let the event through to the handlers' lines.
@@ -228,13 +333,12 @@ impl<E: Any + Send + Sync> Posted<E> {
             let traced = special.traced.as_ref();
             self.dispatch = traced.map(|traced| traced.publish(Verb::Post, site, cause));
             special.tell_published::<E>(site);
-            let jobs = self.jobs();
+            let lined = self.jobs();
             let mut state = tasks.queue.lock();
-            for (line, job) in jobs {
-                state.backlog.push(line, (), job);
-            }
+            let away = push(&mut state, lined, 1);
             drop(state);
             tasks.start(&runtime);
+            away.into_iter().for_each(TurnedAway::tell);
         });
         let publish = publish.to(Target::Queue(push));
         Box::new(move || -> BoxFuture<()> {
@@ -251,6 +355,84 @@ impl<E: Any + Send + Sync> Posted<E> {
             .on_plan(Arc::clone(&self.plan))
             .of_dispatch(self.dispatch.clone())
             .to(target)
+    }
+}
+
+/// The event of a dead letter. It holds neither bus nor handler.
+struct Kept<E> {
+    event: Arc<E>,
+}
+
+impl AsyncEventBus {
+    /// Keeps a posted delivery that has failed to its end, if its policy wants that.
+    pub(crate) fn bury<E: Any + Send + Sync>(
+        &self,
+        plan: &Plan,
+        entry: &Entry<TypeId, Subscriber>,
+        event: &Arc<E>,
+        failure: &Failure,
+        mut attempts: Vec<FailedAttempt>,
+    ) {
+        let Some(policed) = entry.handler().policed.as_ref() else {
+            return;
+        };
+        let is_wanted = policed.regulator.policy().dead_letters() != Some(false);
+        let is_about_one = TypeId::of::<E>() == TypeId::of::<DeadLettered>();
+        if !is_wanted || is_about_one {
+            return;
+        }
+        if attempts.is_empty() {
+            attempts.push(FailedAttempt::new(failure.error()));
+        }
+        policed.regulator.figures().note_dead_lettered();
+        let event = Arc::clone(event);
+        let told = self.inner.keep_dead_letter(Dead {
+            failure,
+            topic: plan.extra().special.topic.as_deref(),
+            sequence: entry.sequence(),
+            attempts,
+            event: Arc::new(Kept { event }),
+        });
+        let is_wanted = !self.handlers::<DeadLettered>().is_empty();
+        if is_wanted && let Err(error) = self.post(told) {
+            log::error!("nobody was told of a dead letter: {error}");
+        }
+    }
+}
+
+impl<E: Any + Send + Sync> Redeliver for Kept<E> {
+    fn redeliver(
+        self: Arc<Self>,
+        inner: &Arc<Inner>,
+        topic: Option<&str>,
+        sequence: u64,
+        site: &'static Location<'static>,
+    ) -> Result<(), Error> {
+        let plan = match topic {
+            None => inner.plan::<E, AsyncCallee<E>>(),
+            Some(topic) => inner.plan_of_topic::<E, AsyncCallee<E>>(topic)?,
+        };
+        let mut entries = plan.entries().iter();
+        let Some(place) = entries.position(|entry| entry.sequence() == sequence) else {
+            return Err(Error::subscription_ended(type_name::<E>()));
+        };
+        let Some(runtime) = inner.background.runtime() else {
+            return Err(Error::no_runtime(type_name::<E>()));
+        };
+        let traced = plan.extra().special.traced.as_ref();
+        let posted = Posted {
+            bus: AsyncEventBus {
+                inner: Arc::clone(inner),
+            },
+            dispatch: traced.map(|traced| traced.publish(Verb::Post, site, Cause::current())),
+            plan,
+            event: Arc::clone(&self.event),
+            site,
+            cause: None,
+        };
+        let may_wait = Handle::try_current().is_err() && !is_worker();
+        let asked = Asked::new(1, false, inner.number, may_wait);
+        enqueue::<E>(inner, &asked, vec![posted.job(place)], 1, &runtime)
     }
 }
 

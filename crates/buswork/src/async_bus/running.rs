@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::AsyncEventBus;
 use super::handler::{AsyncCallee, BoxFuture, Call};
 use super::handling::{Handled, Handling, Pending};
+use super::regulated::{Ending, Regulated};
 use crate::causal;
 use crate::delivery::SkipReason;
 use crate::dispatch::settle;
@@ -136,6 +137,16 @@ impl<E: Any + Send + Sync> Running<E> {
             {
                 return Begun::Skipped(reason);
             }
+            if let Some(policed) = &step.entry.handler().policed {
+                let regulated = Regulated {
+                    policed: Arc::clone(policed),
+                    entry: Arc::clone(&step.entry),
+                    callee: Arc::clone(&step.callee),
+                    event: Arc::clone(&self.event),
+                    is_posted: self.only.is_some(),
+                };
+                return Begun::Waiting(Box::pin(regulated.run()));
+            }
             match &step.callee.call {
                 Call::Sync(handler) => Begun::Ended(handler.handle(&self.event)),
                 Call::Async(handler) => {
@@ -188,11 +199,27 @@ impl<E: Any + Send + Sync> Running<E> {
         if causal::is_refused() {
             return;
         }
+        let (result, attempts) = match result {
+            Err(Cause::Returned(error)) => match error.downcast::<Ending>() {
+                Ok(ending) => match *ending {
+                    Ending::Dropped => return self.skip(place, SkipReason::Limit),
+                    Ending::Failed { cause, attempts } => (Err(cause), attempts),
+                },
+                Err(error) => (Err(Cause::Returned(error)), Vec::new()),
+            },
+            result => (result, Vec::new()),
+        };
         let entry = &self.plan.entries()[place];
+        let tried = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
         let failed = result
             .err()
             .map(|cause| failure(entry.handler(), self.site, cause));
         if let Some(failure) = &failed {
+            #[cfg(feature = "tokio")]
+            if self.only.is_some() {
+                self.bus
+                    .bury(&self.plan, entry, &self.event, failure, attempts);
+            }
             let judged = self.bus.inner.judge(entry.handler(), failure.clone());
             if let Some((failure, effect)) = judged {
                 self.is_stopped |= effect == Effect::Stop;
@@ -201,7 +228,8 @@ impl<E: Any + Send + Sync> Running<E> {
         }
         if self.deliveries.is_some() {
             let subscription = self.bus.inner.subscription(entry);
-            self.keep(place, Delivery::ended(subscription, failed, elapsed));
+            let delivery = Delivery::ended(subscription, failed, elapsed);
+            self.keep(place, delivery.after(tried.max(1)));
         }
     }
 

@@ -157,7 +157,14 @@ impl Task {
             return None;
         };
         state.staff.running += 1;
+        let idle = state.staff.tasks - state.staff.running;
+        let has_more = state.backlog.ready(()) > idle;
+        drop(state);
         self.ticket = Some(ticket);
+        if has_more {
+            // Of a line that is wide, several are in progress at once.
+            self.tasks.start(&Handle::current());
+        }
         Some(job)
     }
 

@@ -328,7 +328,7 @@ impl<E: Any + Send + Sync> Posted<E> {
             Tried::Refused(_) => return Progress::Waits(LOOK_AGAIN),
         };
         if let Some(failure) = &delivery.failure {
-            attempts.push(FailedAttempt::of(failure));
+            attempts.push(FailedAttempt::new(failure.error()));
         }
         let subscriber = step.entry.handler();
         if let Err(error) = publishing.verdict() {
@@ -372,13 +372,17 @@ impl<E: Any + Send + Sync> Posted<E> {
         }
         policed.regulator.figures().note_dead_lettered();
         let event = Arc::clone(event);
-        self.bus.keep_dead_letter(Dead {
+        let told = self.bus.inner.keep_dead_letter(Dead {
             failure,
             topic: self.plan.extra().special.topic.as_deref(),
             sequence: step.entry.sequence(),
             attempts,
             event: Arc::new(Kept { event }),
         });
+        let is_wanted = !self.bus.handlers::<DeadLettered>().is_empty();
+        if is_wanted && let Err(error) = self.bus.post(told) {
+            log::error!("nobody was told of a dead letter: {error}");
+        }
     }
 
     /// What is wrong in the background goes to the log.
@@ -443,7 +447,12 @@ impl<E: Any + Send + Sync> Deliver for Posted<E> {
             observer.delivered(special.published::<E>(self.site), &delivery);
         }
         if let Some(failure) = &delivery.failure {
-            self.bury(step, policed, failure, vec![FailedAttempt::of(failure)]);
+            self.bury(
+                step,
+                policed,
+                failure,
+                vec![FailedAttempt::new(failure.error())],
+            );
             self.bus.inner.judge_posted(subscriber, failure);
         }
     }
@@ -536,21 +545,24 @@ struct Kept<E> {
 impl<E: Any + Send + Sync> Redeliver for Kept<E> {
     fn redeliver(
         self: Arc<Self>,
-        bus: &EventBus,
+        inner: &Arc<Inner>,
         topic: Option<&str>,
         sequence: u64,
         site: &'static Location<'static>,
     ) -> Result<(), Error> {
         let plan = match topic {
-            None => bus.inner.plan::<E, Callee<E>>(),
-            Some(topic) => bus.inner.plan_of_topic::<E, Callee<E>>(topic)?,
+            None => inner.plan::<E, Callee<E>>(),
+            Some(topic) => inner.plan_of_topic::<E, Callee<E>>(topic)?,
         };
         let mut entries = plan.entries().iter();
         let index = entries.position(|entry| entry.sequence() == sequence);
         let Some(index) = index.and_then(|index| u32::try_from(index).ok()) else {
             return Err(Error::subscription_ended(type_name::<E>()));
         };
-        Posted::post_anew(bus, plan, Arc::clone(&self.event), site, index)
+        let bus = EventBus {
+            inner: Arc::clone(inner),
+        };
+        Posted::post_anew(&bus, plan, Arc::clone(&self.event), site, index)
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod async_deliver;
 #[cfg(feature = "tokio")]
+mod async_policies;
+#[cfg(feature = "tokio")]
 mod async_post;
 mod async_publish;
 mod async_recursion;
