@@ -116,6 +116,9 @@ def _edge(
         options.append(["on_error", on_error])
     if policy is not None:
         options.append(["policy", policy])
+    if subscription.publishes:
+        declared = ", ".join(_id(one) for one in subscription.publishes)
+        options.append(["publishes", declared])
     if options:
         edge["options"] = options
     if "exact" in flags:

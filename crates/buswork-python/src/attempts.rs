@@ -99,7 +99,7 @@ impl<'a> Attempts<'a> {
         let kept = Kept::of(py, self.entry);
         let handler = match ask_first(self.entry, event) {
             Ok(Ok(handler)) => handler,
-            Ok(Err(reason)) => return Tried::Ended(self.skipped(py, reason)),
+            Ok(Err(reason)) => return self.skipped(py, reason),
             Err(error) => {
                 self.policed.regulator.figures().note_failed();
                 return Tried::Ended(Err(kept.fault(error)));
@@ -110,7 +110,7 @@ impl<'a> Attempts<'a> {
             Err(refusal) => return Tried::Refused(refusal),
         };
         if let Err(reason) = claim(py, self.bus, self.entry) {
-            return Tried::Ended(self.skipped(py, reason));
+            return self.skipped(py, reason);
         }
         self.attempt(event, trial, &handler, kept)
     }
@@ -144,10 +144,10 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    fn skipped<'py>(&self, py: Python<'py>, reason: SkipReason) -> Delivered<'py> {
+    fn skipped<'py>(&self, py: Python<'py>, reason: SkipReason) -> Tried<'py> {
         self.policed.regulator.figures().note_skipped();
         tracing::skip(py, self.dispatch, self.entry, reason);
-        Ok(Err(reason))
+        Tried::Ended(Ok(Err(reason)))
     }
 
     fn attempt<'py>(

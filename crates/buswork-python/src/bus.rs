@@ -10,7 +10,7 @@ use buswork::policy::{DeadLetters as _, DeadLettersInMemory};
 use pyo3::exceptions::{PyLookupError, PyTypeError, PyUserWarning, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::background::{Background, Phase};
 use crate::calling::Invoke;
@@ -155,6 +155,7 @@ impl Bus {
         }
         let on_error = wishes.on_error.as_ref().map(OnError::parse).transpose()?;
         let policed = self.policed(handler, wishes.policy.as_ref(), wishes.flags.background)?;
+        let publishes = wishes.publishes.as_ref().map(declared).transpose()?;
         self.warn_of_repetition(types, handler)?;
         let is_virtual = types.is_virtual && !wishes.flags.exact;
         let weak = if wishes.flags.weak {
@@ -175,6 +176,7 @@ impl Bus {
             wishes.flags,
             is_virtual && !types.is_open,
             policed,
+            publishes.as_ref(),
         )?;
         let options = Options {
             priority: wishes.priority,
@@ -328,8 +330,12 @@ impl Bus {
     }
 
     /// Subscribe a handler to a type of events, and return the handle.
-    #[pyo3(signature = (event_type, handler, *, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None, policy = None, background = false))]
-    #[expect(clippy::too_many_arguments, reason = "the options are the interface")]
+    #[pyo3(signature = (event_type, handler, *, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None, policy = None, background = false, publishes = None))]
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::fn_params_excessive_bools,
+        reason = "the options are the interface"
+    )]
     fn subscribe<'py>(
         &self,
         event_type: &Bound<'py, PyAny>,
@@ -343,6 +349,7 @@ impl Bus {
         on_error: Option<Bound<'py, PyAny>>,
         policy: Option<Bound<'py, Policy>>,
         background: bool,
+        publishes: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Subscription> {
         let flags = Flags {
             once,
@@ -356,14 +363,19 @@ impl Bus {
             when,
             on_error,
             policy,
+            publishes,
             flags,
         };
         self.add(&EventTypes::one(event_type)?, handler, wishes)
     }
 
     /// Subscribe the decorated function, and return it unchanged.
-    #[pyo3(signature = (*event_types, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None, policy = None, background = false))]
-    #[expect(clippy::too_many_arguments, reason = "the options are the interface")]
+    #[pyo3(signature = (*event_types, name = None, priority = 0, when = None, once = false, weak = false, exact = false, on_error = None, policy = None, background = false, publishes = None))]
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::fn_params_excessive_bools,
+        reason = "the options are the interface"
+    )]
     fn on<'py>(
         this: &Bound<'py, Self>,
         event_types: &Bound<'py, PyTuple>,
@@ -376,6 +388,7 @@ impl Bus {
         on_error: Option<Bound<'py, PyAny>>,
         policy: Option<Bound<'py, Policy>>,
         background: bool,
+        publishes: Option<Bound<'py, PyAny>>,
     ) -> PyResult<On> {
         let py = this.py();
         let types = EventTypes::read(py, event_types.iter())?;
@@ -384,6 +397,7 @@ impl Bus {
             types: types.types.unbind(),
             callables: (when.map(Bound::unbind), on_error.map(Bound::unbind)),
             policy: policy.map(Bound::unbind),
+            publishes: publishes.map(Bound::unbind),
             name,
             priority,
             flags: Flags {
@@ -602,6 +616,21 @@ impl Bus {
         let old = self.take_settings();
         drop((old, letters));
     }
+}
+
+/// What a handler declares to publish: types of events and topics, one or several.
+fn declared<'py>(given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    let py = given.py();
+    let is_one = given.cast::<PyString>().is_ok() || given.try_iter().is_err();
+    let several: Vec<_> = if is_one || given.cast::<PyType>().is_ok() {
+        vec![given.clone()]
+    } else {
+        given.try_iter()?.collect::<PyResult<_>>()?
+    };
+    for one in &several {
+        EventTypes::one(one)?;
+    }
+    PyTuple::new(py, several)
 }
 
 /// Whether there is a pattern of topics among the types of a subscription, which no union can have.

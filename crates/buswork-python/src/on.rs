@@ -18,6 +18,8 @@ pub(crate) struct Wishes<'py> {
     pub(crate) when: Option<Bound<'py, PyAny>>,
     pub(crate) on_error: Option<Bound<'py, PyAny>>,
     pub(crate) policy: Option<Bound<'py, Policy>>,
+    /// What the handler declares to publish.
+    pub(crate) publishes: Option<Bound<'py, PyAny>>,
     pub(crate) flags: Flags,
 }
 
@@ -40,6 +42,7 @@ pub(crate) struct On {
     /// What `when` and `on_error` were given; the rest is plain data.
     pub(crate) callables: (Option<Py<PyAny>>, Option<Py<PyAny>>),
     pub(crate) policy: Option<Py<Policy>>,
+    pub(crate) publishes: Option<Py<PyAny>>,
     pub(crate) name: Option<String>,
     pub(crate) priority: i64,
     pub(crate) flags: Flags,
@@ -47,6 +50,10 @@ pub(crate) struct On {
 
 /// The options that are yes or no.
 #[derive(Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub(crate) struct Flags {
     pub(crate) once: bool,
     pub(crate) weak: bool,
@@ -69,6 +76,7 @@ impl On {
             when: bound(&self.callables.0),
             on_error: bound(&self.callables.1),
             policy: self.policy.as_ref().map(|policy| policy.bind(py).clone()),
+            publishes: bound(&self.publishes),
             flags: self.flags,
         };
         self.bus.get().add(&types, handler, wishes)
@@ -91,6 +99,7 @@ impl On {
         visit.call(&self.types)?;
         visit.call(&self.callables.0)?;
         visit.call(&self.callables.1)?;
-        visit.call(&self.policy)
+        visit.call(&self.policy)?;
+        visit.call(&self.publishes)
     }
 }

@@ -214,6 +214,7 @@ pub(crate) fn entry(py: Python<'_>, is_async: bool) -> PyResult<Arc<Entry>> {
             Flags::default(),
             false,
             None,
+            None,
         )?;
         PyResult::Ok(Arc::new(Entry::detached(subscriber)))
     })?;

@@ -1,6 +1,7 @@
 //! `Policy` and its parts, as users write them. What they mean is the core's ([`buswork::policy`]);
 //! here is whether an exception matches.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use buswork::policy::{self as core, WhenFull};
@@ -20,6 +21,7 @@ use crate::registration::{check_callable, default_name};
 
 /// How often a delivery that failed is tried again.
 #[pyclass(frozen, module = "buswork")]
+#[expect(clippy::struct_field_names, reason = "the names are the interface")]
 pub(crate) struct Retry {
     core: core::Retry,
     /// What was given, for those who look; the core keeps it in its own way.
@@ -214,10 +216,10 @@ impl Limit {
     fn __repr__(&self) -> String {
         let mut text = format!("Limit({}", self.concurrency);
         if let Some(room) = self.queue {
-            text.push_str(&format!(", queue={room}"));
+            let _ = write!(text, ", queue={room}");
         }
         if self.overflow != "raise" {
-            text.push_str(&format!(", overflow={:?}", self.overflow));
+            let _ = write!(text, ", overflow={:?}", self.overflow);
         }
         text.push(')');
         text

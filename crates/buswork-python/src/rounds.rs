@@ -73,7 +73,9 @@ impl<'py> Rounds<'py> {
                         }
                     }
                     (_, again) => {
-                        again.into_iter().for_each(|again| give_up(*again));
+                        if let Some(again) = again {
+                            give_up(*again);
+                        }
                         Err(fault)
                     }
                 };

@@ -19,6 +19,7 @@ use crate::tracing::Tracing;
 use crate::unhandled::Unhandled;
 
 /// What `__init__`, `set_unhandled`, `add_middleware` and tests say.
+#[derive(Default)]
 pub(crate) struct Settings {
     defaults: Defaults,
     unhandled_by_type: Vec<(Py<PyType>, Unhandled)>,
@@ -87,19 +88,6 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     pub(crate) fn are_there(self) -> bool {
         self.has_layers || self.is_watched
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            defaults: Defaults::default(),
-            unhandled_by_type: Vec::new(),
-            looked_at: None,
-            layers: None,
-            watcher: None,
-            tracing: Tracing::default(),
-        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! `bus.stats()`: what has become of each handler's deliveries, in numbers.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use buswork::policy::Stats;
+use buswork::policy::{BreakerState, Stats};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -90,7 +91,7 @@ impl HandlerStats {
 
     #[getter]
     fn breaker(&self) -> Option<&'static str> {
-        self.stats.breaker.map(|state| state.as_str())
+        self.stats.breaker.map(BreakerState::as_str)
     }
 
     /// How long calls took that were not longer than so many of all.
@@ -130,11 +131,11 @@ impl HandlerStats {
             (self.waiting as u64, "waiting"),
         ] {
             if count > 0 {
-                text.push_str(&format!(", {count} {what}"));
+                let _ = write!(text, ", {count} {what}");
             }
         }
         if let Some(state) = self.breaker() {
-            text.push_str(&format!(", breaker {state}"));
+            let _ = write!(text, ", breaker {state}");
         }
         text.push('>');
         text

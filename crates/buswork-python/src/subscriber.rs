@@ -9,7 +9,7 @@ use buswork::topic::Pattern;
 use buswork::trace::HandlerName;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyWeakref, PyWeakrefMethods};
+use pyo3::types::{PyTuple, PyWeakref, PyWeakrefMethods};
 
 use crate::calling;
 use crate::imports;
@@ -55,6 +55,8 @@ pub(crate) struct Subscriber {
     pub(crate) traced: OnceLock<HandlerName>,
     /// Its policy, or figures alone.
     pub(crate) policed: Option<Box<Policed>>,
+    /// What its handler declares to publish, a tuple.
+    publishes: Option<Slot>,
 }
 
 impl Subscriber {
@@ -74,6 +76,7 @@ impl Subscriber {
         flags: Flags,
         is_closed: bool,
         policed: Option<Policed>,
+        publishes: Option<&Bound<'_, PyTuple>>,
     ) -> PyResult<Self> {
         Ok(Self {
             callee: Slot::new(callee)?,
@@ -93,6 +96,9 @@ impl Subscriber {
             returns: AtomicBool::new(false),
             traced: OnceLock::new(),
             policed: policed.map(Box::new),
+            publishes: publishes
+                .map(|types| Slot::new(types.as_any()))
+                .transpose()?,
         })
     }
 
@@ -163,6 +169,11 @@ impl Subscriber {
         self.when.as_ref().and_then(|when| when.get(py))
     }
 
+    /// What its handler declares to publish; `None` when it declares nothing, or has ended.
+    pub(crate) fn publishes<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.publishes.as_ref()?.get(py)
+    }
+
     /// The classes and patterns subscribed to; `None` when the subscription has ended.
     pub(crate) fn types<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.types.get(py)
@@ -197,6 +208,9 @@ impl Subscriber {
         if let Some(policed) = &self.policed {
             policed.empty(py);
         }
+        if let Some(publishes) = &self.publishes {
+            publishes.empty(py);
+        }
     }
 
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -213,6 +227,9 @@ impl Subscriber {
         }
         if let Some(on_error) = &self.on_error {
             on_error.visit(visit)?;
+        }
+        if let Some(publishes) = &self.publishes {
+            publishes.visit(visit)?;
         }
         match &self.policed {
             Some(policed) => policed.visit(visit),

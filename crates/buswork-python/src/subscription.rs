@@ -99,6 +99,12 @@ impl Subscription {
     }
 
     #[getter]
+    fn publishes<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        let declared = self.entry.handler().publishes(py);
+        declared.unwrap_or_else(|| PyTuple::empty(py).into_any())
+    }
+
+    #[getter]
     fn location(&self) -> Option<&str> {
         self.entry.handler().location.as_deref()
     }

@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use buswork::SkipReason;
-use buswork::policy::{Refusal, Trial, WhenFull};
-use pyo3::gc::{PyTraverseError, PyVisit};
+use buswork::policy::{Limit, Refusal, Trial, WhenFull};
 use pyo3::prelude::*;
 
 use crate::admission::admit;
@@ -158,7 +157,7 @@ impl Turn {
         if refusal == Refusal::Full {
             let limit = regulator.policy().concurrency();
             let waiting = policed.waiting();
-            let is_full = limit.and_then(|limit| limit.room());
+            let is_full = limit.and_then(Limit::room);
             if is_full.is_none_or(|room| waiting.count < room) {
                 return Ok(Begin::Later);
             }
@@ -342,10 +341,6 @@ impl Turn {
         imports::limit_full(py)?.invoke1((format!(
             "{name} has as many deliveries as its limit lets through, and this one is nested in one of them, which would wait for itself: post the event, or raise the limit"
         ),))
-    }
-
-    fn __traverse__(&self, _visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        Ok(())
     }
 }
 
