@@ -2,6 +2,8 @@
 //! that work it off. What waits where is the [backlog](crate::backlog)'s business.
 
 mod deliveries;
+mod job;
+mod policed;
 mod queue;
 mod summons;
 mod workers;

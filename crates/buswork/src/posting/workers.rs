@@ -11,7 +11,7 @@ use crate::backlog::Ticket;
 use crate::failure::Panicked;
 use crate::inner::Limits;
 use crate::policed::now;
-use crate::posting::deliveries::{Job, Later};
+use crate::posting::job::{Job, Later};
 use crate::posting::queue::{self, Phase, Queue};
 use crate::posting::summons::{Staff, Summons};
 
