@@ -18,7 +18,7 @@ use crate::cause;
 use crate::deadline::Deadline;
 use crate::exception;
 use crate::failure::{Fault, Kept};
-use crate::policed::{Answer, Failed, Policed, now, refuse};
+use crate::policed::{Answer, Failed, Policed, now, refuse, time_for};
 use crate::posted::Posted;
 use crate::subscriber::Entry;
 use crate::tracing;
@@ -105,7 +105,11 @@ impl<'a> Attempts<'a> {
                 return Tried::Ended(Err(kept.fault(error)));
             }
         };
-        let trial = match self.policed.regulator.begin(now()) {
+        let trial = match self
+            .policed
+            .regulator
+            .begin(time_for(&self.policed.regulator))
+        {
             Ok(trial) => trial,
             Err(refusal) => return Tried::Refused(refusal),
         };
@@ -183,7 +187,13 @@ impl<'a> Attempts<'a> {
         kept.note_attempt(py, &error);
         kept.handler = Some(handler.clone());
         let name = &self.entry.handler().name;
-        let failed = match self.policed.failed(py, &mut trial, name, &error, now()) {
+        let failed = match self.policed.failed(
+            py,
+            &mut trial,
+            name,
+            &error,
+            time_for(&self.policed.regulator),
+        ) {
             Ok(Failed::Finally) => kept.fault(error),
             Ok(Failed::Again(after)) => {
                 let mut fault = kept.fault(error);

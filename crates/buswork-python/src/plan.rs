@@ -26,19 +26,30 @@ use crate::unhandled::Unhandled;
 /// How many handlers a shipped function calls.
 pub(crate) const TEN: usize = 10;
 
+/// Which way a publish takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Road {
+    /// There is nothing to look at before the plan is run.
+    Fast,
+    /// The same, and deliveries are counted.
+    Counted,
+    Careful,
+}
+
 /// The decisions that go with a plan.
 pub(crate) struct Decisions {
     /// Weak reference to the class, whose callback evicts the plan.
     _class: Option<Py<PyAny>>,
     pub(crate) tens: Vec<Ten>,
-    /// Whether the fast road has nothing to look at before it runs the plan.
-    pub(crate) is_plain: bool,
+    pub(crate) road: Road,
     pub(crate) unhandled: Unhandled,
     /// Events of this class are classes, and nobody is subscribed to `type`: a wrong use.
     pub(crate) refuses_classes: bool,
     pub(crate) surroundings: Surroundings,
     /// What traces are told, if there are any.
     pub(crate) traced: Option<Traced>,
+    /// Whether figures of some of the handlers are kept that have no policy.
+    pub(crate) counts: bool,
     /// Whether some of the handlers are called in the background only.
     pub(crate) has_background: bool,
     /// What `abc.get_cache_token()` said, on a bus that has to do with ABCs or protocols.
@@ -57,12 +68,13 @@ impl Decisions {
         Self {
             _class: None,
             tens: Vec::new(),
-            is_plain: false,
+            road: Road::Careful,
             unhandled: bus.unhandled_topics(),
             refuses_classes: false,
             surroundings: bus.surroundings(),
             traced: bus.traces().of_plan(None),
             has_background: has_background(entries),
+            counts: counts(entries),
             token: None,
         }
     }
@@ -72,12 +84,13 @@ impl Decisions {
         Self {
             _class: None,
             tens: Vec::new(),
-            is_plain: false,
+            road: Road::Careful,
             unhandled: self.unhandled,
             refuses_classes: self.refuses_classes,
             surroundings: self.surroundings,
             traced: self.traced.clone(),
             has_background: self.has_background,
+            counts: self.counts,
             token: None,
         }
     }
@@ -157,7 +170,7 @@ fn compile(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
     let surroundings = bus.surroundings();
     let traced = bus.traces().of_plan(Some(class));
     let is_surrounded = surroundings.are_there() || traced.is_some();
-    let has_background = has_background(entries);
+    let (has_background, counts) = (has_background(entries), counts(entries));
     let is_surrounded = is_surrounded || has_background;
     let is_special = entries.is_empty() || refuses_classes || is_surrounded;
     let decisions = Decisions {
@@ -167,7 +180,12 @@ fn compile(bus: &Bus, class: &Bound<'_, PyType>) -> PyResult<Arc<Plan>> {
         } else {
             tens(py, entries)?
         },
-        is_plain: !is_special && token.is_none(),
+        road: match is_special || token.is_some() {
+            true => Road::Careful,
+            false if counts => Road::Counted,
+            false => Road::Fast,
+        },
+        counts,
         unhandled,
         refuses_classes,
         surroundings,
@@ -193,6 +211,13 @@ fn matches(entry: &Entry, class: &Bound<'_, PyType>) -> PyResult<bool> {
     );
     failure::log(py, &what, &error)?;
     Ok(false)
+}
+
+fn counts(entries: &[Arc<Entry>]) -> bool {
+    let mut policed = entries
+        .iter()
+        .filter_map(|entry| entry.handler().policed.as_ref());
+    policed.any(|policed| policed.is_figures_alone)
 }
 
 fn has_background(entries: &[Arc<Entry>]) -> bool {
@@ -228,5 +253,6 @@ fn tens(py: Python<'_>, entries: &[Arc<Entry>]) -> PyResult<Vec<Ten>> {
 /// would end the function of ten.
 fn walks_alone(entry: &Entry) -> bool {
     let subscriber = entry.handler();
-    entry.is_once() || subscriber.is_guarded() || subscriber.returns()
+    let is_guarded = subscriber.is_guarded() || subscriber.policed.is_some();
+    entry.is_once() || is_guarded || subscriber.returns()
 }

@@ -56,6 +56,11 @@ impl Policed {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it is asked before and after each call, and not only told of the end.
+    pub(crate) fn is_asked(&self) -> bool {
+        !self.is_figures_alone || self.regulator.figures().measures_latency()
+    }
+
     /// The policy; `None` where there are only figures, or when the subscription has ended.
     pub(crate) fn policy<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Policy>> {
         let policy = self.policy.as_ref()?.get(py)?;
@@ -188,6 +193,15 @@ pub(crate) fn refuse(
             exception::of_class(imports::breaker_open(py), &message)
         }
     })
+}
+
+/// The time for a regulator of the sync bus; only a breaker wants to know it.
+#[inline]
+pub(crate) fn time_for(regulator: &Regulator) -> Duration {
+    match regulator.policy().circuit_breaker() {
+        Some(_) => now(),
+        None => Duration::ZERO,
+    }
 }
 
 /// The time on the sync bus: since the first time that somebody asked.

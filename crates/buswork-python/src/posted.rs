@@ -20,7 +20,7 @@ use crate::failure::{self, Fault, KeptForLater, Publication};
 use crate::passage::Passing;
 use crate::place::Place;
 use crate::policed;
-use crate::publish::{deliver_one, in_chain};
+use crate::publish::{deliver_counted, in_chain};
 use crate::routing::TypeKey;
 use crate::subscriber::Entry;
 use crate::tracing;
@@ -118,7 +118,8 @@ impl Posted {
         background: &Arc<Background>,
         ticket: Ticket,
     ) -> PyResult<Next> {
-        if self.entry.handler().policed.is_none() {
+        let policed = self.entry.handler().policed.as_ref();
+        if policed.is_none_or(|policed| !policed.is_asked()) {
             self.call(py)?;
             return Ok(Next::Ended);
         }
@@ -251,7 +252,7 @@ impl Posted {
             let _delivering = Delivering::of(bus.number());
             in_chain(py, &self.bus, key, |publishing| {
                 let delivered = match self.dispatch() {
-                    None => deliver_one(bus, &self.entry, event),
+                    None => deliver_counted(bus, &self.entry, event),
                     Some(dispatch) => tracing::deliver_one(bus, dispatch, &self.entry, event),
                 };
                 publishing.verdict(py)?;

@@ -20,7 +20,8 @@ use crate::failure::{Fault, Publication, group};
 use crate::imports;
 use crate::passage;
 use crate::place::Origin;
-use crate::plan;
+use crate::plan::{self, Road};
+use crate::policed;
 use crate::post;
 use crate::rounds::Rounds;
 use crate::routing::TypeKey;
@@ -123,9 +124,14 @@ pub(crate) fn publish(this: &Bound<'_, Bus>, event: &Bound<'_, PyAny>) -> PyResu
     let class = event.get_type();
     let key = TypeKey::of(&class);
     bus.table().with_plan(&key, |plan| match plan {
-        Some(plan) if plan.extra().is_plain => {
+        Some(plan) if plan.extra().road == Road::Fast => {
             in_chain(event.py(), this.as_unbound(), key, |publishing| {
                 run(publishing, plan, &class, event, Origin::default())
+            })
+        }
+        Some(plan) if plan.extra().road == Road::Counted => {
+            in_chain(event.py(), this.as_unbound(), key, |publishing| {
+                run_counted(publishing, plan, &class, event, Origin::default())
             })
         }
         _ => publish_carefully(this, event, None),
@@ -173,13 +179,12 @@ pub(crate) fn publish_within(
         return publish_walking(publishing, plan, class, event, origin, muting, dispatch);
     }
     let some = muting.of_plan(py, plan)?;
-    run(
-        publishing,
-        some.as_ref().unwrap_or(plan),
-        class,
-        event,
-        origin,
-    )
+    let plan = some.as_ref().unwrap_or(plan);
+    if plan.extra().counts {
+        run_counted(publishing, plan, class, event, origin)
+    } else {
+        run(publishing, plan, class, event, origin)
+    }
 }
 
 /// Publishes, asks of each handler whether its turn is now, and tells the traces, if there are any.
@@ -274,6 +279,25 @@ fn run(
         .or_else(|failed| recover(publishing, plan, class, event, origin, *failed))
 }
 
+/// The same, for a plan with handlers whose deliveries are counted.
+fn run_counted(
+    publishing: &Publishing<'_>,
+    plan: &Plan,
+    class: &Bound<'_, PyType>,
+    event: &Bound<'_, PyAny>,
+    origin: Origin<'_>,
+) -> PyResult<()> {
+    for (index, entry) in plan.entries().iter().enumerate() {
+        if let Err(fault) = deliver_counted(publishing.bus, entry, event) {
+            let fault = *fault;
+            let failed = Failed { index, fault };
+            return recover(publishing, plan, class, event, origin, failed);
+        }
+        publishing.verdict(event.py())?;
+    }
+    Ok(())
+}
+
 /// Runs the plan up to the first failure. The outer error goes straight through.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "a tenth of a publish otherwise")]
@@ -340,7 +364,7 @@ fn recover<'py>(
             break;
         }
         publication.verdict(publishing, &mut isolation)?;
-        failed = deliver_one(publishing.bus, &entries[place], event)
+        failed = deliver_counted(publishing.bus, &entries[place], event)
             .err()
             .map(|fault| *fault);
     }
@@ -397,6 +421,22 @@ pub(crate) fn deliver_one<'py>(
         Called::Result(result) if !awaitable::is_awaitable(&result) => Ok(()),
         called => Err(fault(called, handler)),
     }
+}
+
+/// The same, counted if figures of the handler are kept.
+#[inline]
+pub(crate) fn deliver_counted<'py>(
+    bus: &Bus,
+    entry: &Arc<Entry>,
+    event: &Bound<'py, PyAny>,
+) -> Result<(), Box<Fault<'py>>> {
+    // Whatever is guarded counts by itself.
+    let counts = entry.is_plain();
+    let delivered = deliver_one(bus, entry, event);
+    if counts {
+        policed::count(entry, delivered.is_err(), None);
+    }
+    delivered
 }
 
 #[cold]

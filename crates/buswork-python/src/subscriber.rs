@@ -104,12 +104,10 @@ impl Subscriber {
 
     /// Whether something has to be asked before a call.
     pub(crate) fn is_guarded(&self) -> bool {
+        let policed = self.policed.as_ref();
+        let is_regulated = policed.is_some_and(|policed| policed.is_asked());
         let calls_on_error = matches!(self.on_error, Some(OnError::Call(_)));
-        self.weak
-            || self.background
-            || self.when.is_some()
-            || calls_on_error
-            || self.policed.is_some()
+        self.weak || self.background || self.when.is_some() || calls_on_error || is_regulated
     }
 
     pub(crate) fn is_closed(&self) -> bool {
