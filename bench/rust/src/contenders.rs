@@ -3,6 +3,7 @@
 
 pub mod awaited;
 pub mod posted;
+pub mod retried;
 
 use std::hint::black_box;
 

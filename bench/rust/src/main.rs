@@ -3,7 +3,7 @@
 mod contenders;
 mod rounds;
 
-use contenders::{BEVY, BOXED, BUSWORK, CONTENDERS, Contender, JAEB, awaited, posted};
+use contenders::{BEVY, BOXED, BUSWORK, CONTENDERS, Contender, JAEB, awaited, posted, retried};
 use rounds::{difference, interleave, median, ratio};
 
 const COUNTS: [usize; 5] = [0, 1, 3, 10, 100];
@@ -32,6 +32,12 @@ fn main() {
     );
     let posted = measure(&posted::CONTENDERS, &FEW, rounds);
     table(&posted::CONTENDERS, &FEW, &posted);
+    println!(
+        "Nanoseconds of a publish whose handlers fail once and are tried again at once, until the second\n\
+         attempts have ended; in brackets as a multiple of our own sync publish.\n"
+    );
+    let retried = measure(&retried::CONTENDERS, &FEW, rounds);
+    table(&retried::CONTENDERS, &FEW, &retried);
     println!("#### Bars\n");
     println!("| | figure | bar | |\n| --- | --: | --: | --: |");
     bars(&figures);
