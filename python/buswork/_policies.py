@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from buswork._buswork import Turn
 
-#: The deliveries that are in progress in a context, outermost first: one that is nested in another of
-#: the same handler must not wait for it.
+#: The deliveries that are in progress in a context, outermost first: one that is nested in another
+#: of the same handler must not wait for it.
 _HELD: ContextVar[tuple[Turn, ...]] = ContextVar("buswork turns", default=())
 
 
