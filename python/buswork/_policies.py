@@ -84,8 +84,9 @@ async def _in_time(turn: Turn, awaitable: Awaitable[Any]) -> Any:
     seconds = turn.timeout
     if seconds is None:
         return await awaitable
+    limit = timeout(seconds)
     try:
-        async with timeout(seconds) as limit:
+        async with limit:
             return await awaitable
     except TimeoutError as error:
         if not limit.expired():
