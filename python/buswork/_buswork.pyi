@@ -617,7 +617,7 @@ class Bus:
         Notes
         -----
         Each number is exact. Not promised: that they are read all at the same moment, while
-        deliveries go on. What a handler has got as part of a publish is counted when it ends.
+        deliveries go on.
 
         Examples
         --------
@@ -804,7 +804,7 @@ class EventBus(Bus):
         limit and figures of its own.
     stats
         Keep figures of every handler, and not only of those with a policy. `"latency"` keeps how
-        long calls take besides. It holds for handlers that are subscribed afterwards.
+        long calls take besides, for which each has to read the clock.
     max_dead_letters
         How many dead letters are kept. When there are more, the oldest go; they are counted, and
         the first time is logged.
@@ -2035,7 +2035,7 @@ class Policy:
     timeout
         How long one attempt may take: seconds, or a `timedelta`. One that takes longer has failed
         with `HandlerTimeout`. A coroutine is cancelled then. A thread cannot be: a handler of an
-        `EventBus` with `background=True` goes on running, and its delivery ends.
+        `EventBus` with `background=True` goes on running, and its delivery ends without it.
     retry
         How often a delivery that failed is tried again.
     breaker
@@ -2098,7 +2098,7 @@ class HandlerStats:
     """The figures of one handler, from `bus.stats()`.
 
     A delivery that has ended is one of `delivered`, `failed`, `skipped`, `dropped`. What is waiting
-    or in progress is none of these yet.
+    or in progress is none of these yet, and one that its publisher has cancelled never is.
 
     Examples
     --------
@@ -2170,8 +2170,9 @@ class HandlerStats:
         Returns
         -------
         float | None
-            Seconds, a little too many rather than too few. `None` before the first call, and on a
-            bus without `stats="latency"`. It is of all calls until now, also those after `stats()`.
+            Seconds, up to a quarter too many, never too few. `None` before the first call, and on
+            a bus without `stats="latency"`. It is of all calls until now, also those after
+            `stats()`.
 
         Raises
         ------
