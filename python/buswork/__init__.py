@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from buswork._async_bus import AsyncEventBus
 from buswork._buswork import (
+    Attempted,
     Breaker,
     DeadLetter,
     DeadLettered,
@@ -50,6 +51,7 @@ from buswork._handlers import Handlers, SubscriptionGroup, handles
 
 __all__ = [
     "AsyncEventBus",
+    "Attempted",
     "Breaker",
     "BreakerOpen",
     "BusworkError",

@@ -29,7 +29,7 @@ class AsyncEventBus(AsyncBus):
 
     Parameters
     ----------
-    on_error, unhandled, max_depth
+    on_error, unhandled, max_depth, max_pending, overflow, policy, stats, max_dead_letters
         As for `EventBus`. `"stop"` cancels the other handlers and waits for them. Depth is counted
         along the causal chain of publishes in progress, through tasks too; so is how many of one
         chain go round in a cycle at one depth, at most 4,096.

@@ -8,6 +8,7 @@ from os import PathLike
 from types import CodeType, FrameType, TracebackType
 from typing import (
     Any,
+    ClassVar,
     Literal,
     ParamSpec,
     Protocol,
@@ -30,18 +31,28 @@ from buswork.wiring import Wiring
 __all__ = [
     "AsyncBus",
     "Attempt",
+    "Attempted",
+    "Breaker",
     "Bus",
     "Cause",
+    "DeadLetter",
+    "DeadLettered",
+    "DeadLetters",
+    "Deadline",
     "Delivery",
     "Dispatch",
     "EventBus",
     "Failure",
     "Gate",
+    "HandlerStats",
+    "Limit",
     "Link",
     "Passage",
     "Passing",
+    "Policy",
     "Publish",
     "Report",
+    "Retry",
     "Runner",
     "Running",
     "Subscription",
@@ -49,12 +60,14 @@ __all__ = [
     "Trace",
     "TracedDelivery",
     "Tracing",
+    "Turn",
     "Worker",
     "classes_of",
     "finish_posts",
     "flush_traces",
     "forget_posts",
     "forget_traces",
+    "is_awaitable",
     "is_same_handler",
     "topic_matches",
 ]
@@ -72,6 +85,9 @@ _Layer = TypeVar("_Layer", bound=Callable[[Any, Callable[[Any], Any]], object])
 _OnError: TypeAlias = Literal["raise", "log", "stop"] | Callable[[Failure], object]
 _Unhandled: TypeAlias = Literal["ignore", "warn", "raise"]
 _Overflow: TypeAlias = Literal["wait", "raise", "drop_new", "drop_old"]
+_Matcher: TypeAlias = (
+    type[BaseException] | tuple[type[BaseException], ...] | Callable[[Exception], object]
+)
 
 @type_check_only
 class _Handler(Protocol[_Event, _Parameters, _Result_co]):  # type: ignore[misc] # pyright: ignore[reportInvalidTypeVarUse]
@@ -111,6 +127,9 @@ class Bus:
         max_depth: int = 100,
         max_pending: int = 10_000,
         overflow: _Overflow = "wait",
+        policy: Policy | None = None,
+        stats: bool | Literal["latency"] = False,
+        max_dead_letters: int = 1_000,
     ) -> None: ...
     @overload
     def subscribe(
@@ -125,6 +144,8 @@ class Bus:
         weak: bool = False,
         exact: bool = False,
         on_error: _OnError | None = None,
+        policy: Policy | None = None,
+        background: bool = False,
     ) -> Subscription: ...
     @overload
     def subscribe(
@@ -139,6 +160,8 @@ class Bus:
         weak: bool = False,
         exact: bool = False,
         on_error: _OnError | None = None,
+        policy: Policy | None = None,
+        background: bool = False,
     ) -> Subscription:
         """Subscribe a handler to a type of events.
 
@@ -170,6 +193,13 @@ class Bus:
             Take events of exactly this type, not of its subclasses.
         on_error
             What a failure of this handler does, instead of what the bus says.
+        policy
+            What a delivery may take, and what is done when it fails: a `Policy`, instead of the
+            bus's. An empty one, `Policy()`, is none.
+        background
+            Call the handler in the background only, by `publish` and `deliver` as well: they post
+            to it, and do not wait. So it may wait between two attempts, and on `EventBus` have a
+            timeout.
 
         Returns
         -------
@@ -182,7 +212,10 @@ class Bus:
             When the event type is not one; when the handler is not callable, cannot take exactly
             one argument, or is a coroutine or generator function; when `weak` does not suit it.
         ValueError
-            When another subscription of this bus has that `name`; when a pattern is malformed.
+            When another subscription of this bus has that `name`; when a pattern is malformed;
+            when the policy asks for what cannot be kept. That is a `timeout` of a handler that
+            runs on the publisher's thread or on the loop's, and on `EventBus` a `backoff` without
+            `background=True`.
 
         Warns
         -----
@@ -213,6 +246,8 @@ class Bus:
         weak: bool = False,
         exact: bool = False,
         on_error: _OnError | None = None,
+        policy: Policy | None = None,
+        background: bool = False,
     ) -> _On[Any]: ...
     @overload
     def on(
@@ -228,6 +263,8 @@ class Bus:
         weak: bool = False,
         exact: bool = False,
         on_error: _OnError | None = None,
+        policy: Policy | None = None,
+        background: bool = False,
     ) -> _On[Any]: ...
     @overload
     def on(
@@ -242,6 +279,8 @@ class Bus:
         weak: bool = False,
         exact: bool = False,
         on_error: _OnError | None = None,
+        policy: Policy | None = None,
+        background: bool = False,
     ) -> _On[_Event]:
         """Subscribe the decorated function, and return it unchanged.
 
@@ -251,7 +290,7 @@ class Bus:
             One or several types, of the kinds that `subscribe` takes. The handler runs once an
             event, however many of its types match. Checkers follow up to four; for more, write
             one union.
-        name, priority, when, once, weak, exact, on_error
+        name, priority, when, once, weak, exact, on_error, policy, background
             The options of `subscribe`.
 
         Raises
@@ -285,6 +324,8 @@ class Bus:
         weak: bool = False,
         exact: bool = False,
         on_error: _OnError | None = None,
+        policy: Policy | None = None,
+        background: bool = False,
     ) -> _On[_Event1 | _Event2]: ...
     @overload
     def on(
@@ -301,6 +342,8 @@ class Bus:
         weak: bool = False,
         exact: bool = False,
         on_error: _OnError | None = None,
+        policy: Policy | None = None,
+        background: bool = False,
     ) -> _On[_Event1 | _Event2 | _Event3]: ...
     @overload
     def on(
@@ -318,6 +361,8 @@ class Bus:
         weak: bool = False,
         exact: bool = False,
         on_error: _OnError | None = None,
+        policy: Policy | None = None,
+        background: bool = False,
     ) -> _On[_Event1 | _Event2 | _Event3 | _Event4]: ...
     @overload
     def on(
@@ -336,6 +381,8 @@ class Bus:
         weak: bool = False,
         exact: bool = False,
         on_error: _OnError | None = None,
+        policy: Policy | None = None,
+        background: bool = False,
     ) -> _On[Any]: ...
     @overload
     def unsubscribe(self, event_type: str, handler: Callable[[Any], object]) -> None: ...
@@ -536,7 +583,52 @@ class Bus:
 
     @property
     def dropped(self) -> int:
-        """How many posted deliveries were dropped since the bus was made, as `overflow` says."""
+        """How many posted deliveries were dropped since the bus was made.
+
+        As the `overflow` of the bus says, or that of a handler's `Limit`.
+        """
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The deliveries that have failed to their end, and are kept. An object like a list.
+
+        Examples
+        --------
+        >>> import logging
+        >>> from buswork import EventBus
+        >>> logging.getLogger("buswork").setLevel(logging.CRITICAL)
+        >>> with EventBus() as bus:
+        ...     _ = bus.subscribe(int, lambda number: 1 / number, name="invert")
+        ...     bus.post(0)
+        >>> bus.dead_letters
+        <DeadLetters: 1 letter>
+        """
+
+    def stats(self) -> list[HandlerStats]:
+        """Say what has become of the deliveries of each handler that has a policy, in numbers.
+
+        With `stats=True`, of every handler. In order of subscription.
+
+        Returns
+        -------
+        list[HandlerStats]
+            The figures of this moment: they do not change any more, but for the latency.
+
+        Notes
+        -----
+        Each number is exact. Not promised: that they are read all at the same moment, while
+        deliveries go on.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus(stats=True)
+        >>> _ = bus.subscribe(int, print, name="show")
+        >>> bus.publish(3)
+        3
+        >>> bus.stats()
+        [<HandlerStats show: 1 delivered>]
+        """
 
     def explain(self, event_type: TypeForm[object] | str) -> str:
         """Say in words which subscriptions an event of a type would go to, which not, and why.
@@ -707,13 +799,23 @@ class EventBus(Bus):
         `"raise"`: it raises `QueueFull`. `"drop_new"`: its deliveries are dropped.
         `"drop_old"`: the oldest ones that wait are dropped. What is dropped is counted by
         `dropped`, and the first time is logged.
+    policy
+        The `Policy` of each handler that is subscribed without one. Each handler has a breaker, a
+        limit and figures of its own.
+    stats
+        Keep figures of every handler, and not only of those with a policy. `"latency"` keeps how
+        long calls take besides, for which each has to read the clock.
+    max_dead_letters
+        How many dead letters are kept. When there are more, the oldest go; they are counted, and
+        the first time is logged.
 
     Raises
     ------
     TypeError
-        When `on_error` is neither one of the words nor callable.
+        When `on_error` is neither one of the words nor callable, or `policy` is no `Policy`.
     ValueError
-        When one of the words is unknown, or one of the numbers is less than 1.
+        When one of the words is unknown, or one of the numbers is less than 1 (`max_dead_letters`:
+        less than 0).
 
     Notes
     -----
@@ -838,7 +940,8 @@ class EventBus(Bus):
         have been idle for some seconds.
 
         A failure goes to `on_error`, where `"raise"` and `"stop"` mean that it is logged with its
-        traceback, since nobody waits for it.
+        traceback, since nobody waits for it. The delivery is kept in `dead_letters`, unless the
+        handler's policy says otherwise.
 
         What is posted is held strongly, as is the bus, until it has been delivered. Posts are
         delivered before the interpreter ends; a forked child forgets them, as they are its
@@ -947,7 +1050,8 @@ class AsyncBus(Bus):
         Each runs in a copy of the poster's context, and begins a causal chain of its own.
 
         A failure goes to `on_error`, where `"raise"` and `"stop"` mean that it is logged with its
-        traceback, since nobody waits for it.
+        traceback, since nobody waits for it. The delivery is kept in `dead_letters`, unless the
+        handler's policy says otherwise.
 
         A loop that ends in an orderly way, as at the end of `asyncio.run`, cancels its tasks:
         a handler that waits then has failed with `HandlerCancelled`, and what has not begun is
@@ -1226,6 +1330,62 @@ def flush_traces() -> None:
 def forget_traces() -> None:
     """End all traces in a forked child."""
 
+@final
+class Turn:
+    """A delivery of the async bus to a handler with a policy."""
+
+    @property
+    def timeout(self) -> float | None:
+        """For how many seconds an attempt may run."""
+
+    @property
+    def is_posted(self) -> bool:
+        """Whether the delivery is in the background."""
+
+    def is_held_by(self, other: Turn) -> bool:
+        """Whether another delivery to the same handler is in progress."""
+
+    def wait(self, wake: Callable[..., object], is_new: bool) -> None:
+        """Join those who wait for a slot."""
+
+    def stop_waiting(self, wake: Callable[..., object]) -> None:
+        """Leave those who wait, with a slot or without."""
+
+    def begin(self, now: float) -> float | None:
+        """Begin, and return `None`; or return for how many seconds to wait, -1 for a wake."""
+
+    def begin_again(self) -> None:
+        """Begin another attempt."""
+
+    def failed(self, error: BaseException) -> float | None:
+        """Note a failed attempt; return after how many seconds to try again, if at all."""
+
+    def succeeded(self) -> None:
+        """Note that the delivery has gone well."""
+
+    def abandon(self) -> None:
+        """End it, if it has not ended; nothing is known of it."""
+
+    def timed_out(self) -> Exception:
+        """Count an attempt that took too long, and make its exception."""
+
+    def nested(self) -> Exception:
+        """Make the exception of a delivery that would wait for one that it is nested in."""
+
+@final
+class Deadline:
+    """When an attempt on a worker thread has taken too long."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it need not be called any more."""
+
+    def pass_(self) -> None:
+        """Note that the time is up."""
+
+def is_awaitable(given: object) -> bool:
+    """Say whether something can be awaited."""
+
 def finish_posts() -> None:
     """Deliver what is pending on every bus, at the end of the program."""
 
@@ -1303,7 +1463,11 @@ class Subscription:
     def priority(self) -> int:
         """High runs first."""
 
-    def _described(self) -> tuple[str, list[str], str | None]: ...
+    @property
+    def policy(self) -> Policy | None:
+        """Its policy, or the bus's at the time when it was subscribed; `None` if it has none."""
+
+    def _described(self) -> tuple[str, list[str], str | None, str | None]: ...
     @property
     def location(self) -> str | None:
         """Where the handler's code begins, as `file:line`; `None` when that is not known."""
@@ -1390,13 +1554,19 @@ class Delivery:
     @property
     def reason(
         self,
-    ) -> Literal["cancelled", "paused", "when", "once", "gone", "stopped", "muted"] | None:
+    ) -> (
+        Literal[
+            "cancelled", "paused", "when", "once", "gone", "stopped", "muted", "limit", "posted"
+        ]
+        | None
+    ):
         """Why it was skipped, in one word; `None` unless it was.
 
         `"cancelled"` or `"once"`: the subscription ended after the publish began. `"paused"`: it
         is paused. `"when"`: its predicate said no. `"gone"`: the object that it was bound to
         weakly has died. `"stopped"`: an earlier failure under `on_error="stop"` ended the publish.
-        `"muted"`: a test has muted it.
+        `"muted"`: a test has muted it. `"limit"`: its limit had no room for it, and drops.
+        `"posted"`: the handler is called in the background, which is on its way.
         """
 
     @property
@@ -1410,6 +1580,10 @@ class Delivery:
     @property
     def elapsed(self) -> float:
         """Seconds from the start of the delivery to its end; 0.0 for one that was skipped."""
+
+    @property
+    def attempts(self) -> int:
+        """How often the handler was called: more than once with a `Retry`, 0 for one skipped."""
 
 @final
 class Trace:
@@ -1598,12 +1772,571 @@ class TracedDelivery:
     @property
     def reason(
         self,
-    ) -> Literal["cancelled", "paused", "when", "once", "gone", "stopped", "muted"] | None:
+    ) -> (
+        Literal[
+            "cancelled", "paused", "when", "once", "gone", "stopped", "muted", "limit", "posted"
+        ]
+        | None
+    ):
         """Why it was skipped, as in a `Delivery`."""
 
     @property
     def error(self) -> str | None:
         """The class of what it raised, and never the text."""
+
+@final
+class Retry:
+    """How often a delivery that failed is tried again: a part of a `Policy`.
+
+    Parameters
+    ----------
+    attempts
+        How many attempts there are in all, the first included, at least 1.
+    backoff
+        How long to wait before the second attempt: seconds, or a `timedelta`. The wait doubles with
+        each further one. Where it is 0, attempts follow one another at once.
+    max_backoff
+        The longest wait, before jitter.
+    jitter
+        By which part of itself a wait is lengthened at most, drawn anew each time, so that what
+        failed together does not come back together: 0.1 for a tenth. It never shortens one.
+    retry_on
+        What is worth another attempt: an exception class, a tuple of them, or a callable that takes
+        the exception and says yes or no. Every `Exception`, if `None`.
+    give_up_on
+        What is not, though `retry_on` matches. Of the same kinds.
+
+    Raises
+    ------
+    ValueError
+        When there is to be no attempt, or a time or the jitter is negative.
+    TypeError
+        When a time is none, or `retry_on` or `give_up_on` cannot say whether an exception matches.
+
+    Notes
+    -----
+    Other handlers of the event are not called again. Not promised: that a handler which has failed
+    half way has done nothing; it has to bear being called again. A predicate that raises is logged,
+    and there is no further attempt.
+
+    Examples
+    --------
+    >>> from buswork import EventBus, Policy, Retry
+    >>> bus = EventBus()
+    >>> answers = iter([OSError("busy"), None])
+    >>> @bus.on(int, policy=Policy(retry=Retry(3, retry_on=OSError)))
+    ... def send(number: int) -> None:
+    ...     if error := next(answers):
+    ...         raise error
+    ...     print("sent", number)
+    >>> bus.publish(1)
+    sent 1
+    """
+
+    def __new__(
+        cls,
+        attempts: int = 3,
+        *,
+        backoff: float | timedelta | None = 0,
+        max_backoff: float | timedelta | None = None,
+        jitter: float = 0.1,
+        retry_on: _Matcher | None = None,
+        give_up_on: _Matcher | None = None,
+    ) -> Self: ...
+    @property
+    def attempts(self) -> int:
+        """How many attempts there are in all."""
+
+    @property
+    def backoff(self) -> float:
+        """Seconds before the second attempt."""
+
+    @property
+    def max_backoff(self) -> float | None:
+        """The longest wait in seconds, before jitter."""
+
+    @property
+    def jitter(self) -> float:
+        """By which part of itself a wait is lengthened at most."""
+
+    @property
+    def retry_on(self) -> _Matcher | None:
+        """What is worth another attempt."""
+
+    @property
+    def give_up_on(self) -> _Matcher | None:
+        """What is not."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Breaker:
+    """When a handler that fails is left in peace, and for how long: a part of a `Policy`.
+
+    Closed at first: deliveries go through. So many failures within the window open it: none goes
+    through for the time of the pause. Then it is half open, and one goes through, to probe. If that
+    goes well, it is closed again, and what failed before is forgotten; else it is open for another
+    pause.
+
+    Posted deliveries wait in their handler's line while it is open. Direct ones fail at once, with
+    `BreakerOpen`. When it opens, that is logged.
+
+    Parameters
+    ----------
+    failures
+        How many failures open it, at least 1. A delivery that was retried and went well is none;
+        one that failed to its end is one.
+    window
+        How far apart the first and the last of these may be: seconds, or a `timedelta`.
+    pause
+        How long it is open: seconds, or a `timedelta`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When `failures` is less than 1, or a time is negative or none.
+
+    Notes
+    -----
+    It is the circuit breaker of Michael Nygard's *Release It!* (2007). Each handler has one of its
+    own, also where several share a `Policy`. Not promised: that it is closed as soon as what the
+    handler needs is there again; that is found out at the next delivery after the pause.
+
+    Examples
+    --------
+    >>> from buswork import Breaker, BreakerOpen, EventBus, Policy
+    >>> bus = EventBus(on_error="stop")
+    >>> _ = bus.subscribe(int, lambda number: 1 / number, policy=Policy(breaker=Breaker(2)))
+    >>> for number in (0, 0, 1):
+    ...     try:
+    ...         bus.publish(number)
+    ...     except (ZeroDivisionError, BreakerOpen) as error:
+    ...         print(type(error).__name__)
+    ZeroDivisionError
+    ZeroDivisionError
+    BreakerOpen
+    """
+
+    def __new__(
+        cls,
+        failures: int = 5,
+        *,
+        window: float | timedelta | None = 60,
+        pause: float | timedelta | None = 30,
+    ) -> Self: ...
+    @property
+    def failures(self) -> int:
+        """How many failures open it."""
+
+    @property
+    def window(self) -> float:
+        """How far apart they may be, in seconds."""
+
+    @property
+    def pause(self) -> float:
+        """How long it is open, in seconds."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Limit:
+    """How many deliveries of a handler are in progress at once: a part of a `Policy`.
+
+    What has to wait does so in order: posted deliveries in the handler's line, and on the async
+    bus direct ones too. A direct delivery of an `EventBus` cannot wait, as its publisher's thread
+    would: with no slot free, `overflow` says at once what becomes of it.
+
+    Posts to one handler are made one at a time; a limit makes that `concurrency` at a time, in
+    threads or tasks, and there is no order among these.
+
+    Parameters
+    ----------
+    concurrency
+        How many at once, at least 1.
+    queue
+        How many may wait; any number, if `None`.
+    overflow
+        What becomes of one more. `"raise"`: it fails with `LimitFull`, which is a failure of its
+        handler like others. `"drop_new"`: it is dropped. `"drop_old"`: the one that waits longest
+        is dropped, and where none waits, the new one. What is dropped is counted, and in a report
+        it is `"skipped"`, for the reason `"limit"`.
+
+    Raises
+    ------
+    ValueError
+        When a number is too small, or the word is unknown. It cannot be `"wait"`: leave `queue`
+        out.
+
+    Notes
+    -----
+    It is the bulkhead of Michael Nygard's *Release It!* (2007). Each handler has slots of its own,
+    also where several share a `Policy`. A delivery has its slot from its first attempt to its end,
+    waits between attempts included. One that is nested in another of the same handler must not wait
+    for it: when no slot is free, it fails with `LimitFull`.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from buswork import AsyncEventBus, Limit, Policy
+    >>> bus, running, most = AsyncEventBus(), 0, 0
+    >>> @bus.on(int, policy=Policy(limit=Limit(2)))
+    ... async def ask(number: int) -> None:
+    ...     global running, most
+    ...     running += 1
+    ...     most = max(most, running)
+    ...     await asyncio.sleep(0)
+    ...     running -= 1
+    >>> async def main() -> None:
+    ...     await asyncio.gather(*(bus.publish(number) for number in range(10)))
+    >>> asyncio.run(main())
+    >>> most
+    2
+    """
+
+    def __new__(
+        cls,
+        concurrency: int,
+        *,
+        queue: int | None = None,
+        overflow: Literal["raise", "drop_new", "drop_old"] = "raise",
+    ) -> Self: ...
+    @property
+    def concurrency(self) -> int:
+        """How many at once."""
+
+    @property
+    def queue(self) -> int | None:
+        """How many may wait."""
+
+    @property
+    def overflow(self) -> Literal["raise", "drop_new", "drop_old"]:
+        """What becomes of one more."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Policy:
+    """What a delivery may take, and what is done when it fails.
+
+    The parts nest in one order, whatever the order in which they are given::
+
+        dead letter ( limit ( breaker ( retry ( timeout ( handler )))))
+
+    One can be given to any number of handlers, or as the default of a bus. It is only a wish: what
+    is counted is counted for each handler alone. `str(policy)` writes the nesting of what is set.
+
+    Parameters
+    ----------
+    timeout
+        How long one attempt may take: seconds, or a `timedelta`. One that takes longer has failed
+        with `HandlerTimeout`. A coroutine is cancelled then. A thread cannot be: a handler of an
+        `EventBus` with `background=True` goes on running, and its delivery ends without it.
+    retry
+        How often a delivery that failed is tried again.
+    breaker
+        When the handler is left in peace.
+    limit
+        How many deliveries are in progress at once.
+    dead_letter
+        Whether a delivery that has failed to its end is kept in `bus.dead_letters`, and no failure
+        of its publisher's. If `None`, posted ones are kept, and direct ones raised and not kept.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a part is of another type, or the time is negative or none.
+
+    Examples
+    --------
+    >>> from buswork import Breaker, Policy, Retry
+    >>> policy = Policy(timeout=5, retry=Retry(3, backoff=0.2), breaker=Breaker(5))
+    >>> policy
+    Policy(timeout=5, retry=Retry(3, backoff=0.2), breaker=Breaker(5, window=60, pause=30))
+    >>> print(policy)
+    breaker 5 in 60s, pause 30s (retry 3, backoff 200ms (timeout 5s (handler)))
+    """
+
+    def __new__(
+        cls,
+        *,
+        timeout: float | timedelta | None = None,
+        retry: Retry | None = None,
+        breaker: Breaker | None = None,
+        limit: Limit | None = None,
+        dead_letter: bool | None = None,
+    ) -> Self: ...
+    @property
+    def timeout(self) -> float | None:
+        """How long one attempt may take, in seconds."""
+
+    @property
+    def retry(self) -> Retry | None:
+        """How often a delivery that failed is tried again."""
+
+    @property
+    def breaker(self) -> Breaker | None:
+        """When the handler is left in peace."""
+
+    @property
+    def limit(self) -> Limit | None:
+        """How many deliveries are in progress at once."""
+
+    @property
+    def dead_letter(self) -> bool | None:
+        """Whether a delivery that has failed to its end is kept, if anything is said of that."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class HandlerStats:
+    """The figures of one handler, from `bus.stats()`.
+
+    A delivery that has ended is one of `delivered`, `failed`, `skipped`, `dropped`. What is waiting
+    or in progress is none of these yet, and one that its publisher has cancelled never is.
+
+    Examples
+    --------
+    >>> from buswork import EventBus, Policy, Retry
+    >>> bus = EventBus(on_error="log")
+    >>> answers = iter([OSError("busy"), None])
+    >>> @bus.on(int, name="send", policy=Policy(retry=Retry(3)))
+    ... def send(number: int) -> None:
+    ...     if error := next(answers):
+    ...         raise error
+    >>> bus.publish(1)
+    >>> [stats] = bus.stats()
+    >>> stats
+    <HandlerStats send: 1 delivered, 1 retried>
+    """
+
+    @property
+    def name(self) -> str:
+        """The subscription's name."""
+
+    @property
+    def delivered(self) -> int:
+        """How many deliveries went well, after however many attempts."""
+
+    @property
+    def failed(self) -> int:
+        """How many failed to their end, also those that a breaker or a limit refused."""
+
+    @property
+    def retried(self) -> int:
+        """How many attempts there were beyond the first ones."""
+
+    @property
+    def timed_out(self) -> int:
+        """How many attempts took too long."""
+
+    @property
+    def skipped(self) -> int:
+        """How many did not reach the handler: it was paused, say, or its predicate said no."""
+
+    @property
+    def dropped(self) -> int:
+        """How many its limit had no room for, and dropped."""
+
+    @property
+    def dead_lettered(self) -> int:
+        """How many of those that failed were kept as dead letters."""
+
+    @property
+    def in_progress(self) -> int:
+        """How many have begun and not ended. One that waits between two attempts is among them."""
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn: in the handler's line, or for a slot of its limit."""
+
+    @property
+    def breaker(self) -> Literal["closed", "open", "half-open"] | None:
+        """The state of its breaker, if it has one."""
+
+    def latency(self, part: float = 0.5) -> float | None:
+        """Say in how many seconds a part of all calls was over: a quantile.
+
+        Parameters
+        ----------
+        part
+            From 0 to 1: 0.5 for the median, 0.99 for what one call in a hundred exceeds.
+
+        Returns
+        -------
+        float | None
+            Seconds, up to a quarter too many, never too few. `None` before the first call, and on
+            a bus without `stats="latency"`. It is of all calls until now, also those after
+            `stats()`.
+
+        Raises
+        ------
+        ValueError
+            When `part` is less than 0 or more than 1.
+
+        Examples
+        --------
+        >>> from buswork import EventBus
+        >>> bus = EventBus(stats="latency")
+        >>> _ = bus.subscribe(int, lambda number: None)
+        >>> for number in range(100):
+        ...     bus.publish(number)
+        >>> bus.stats()[0].latency(0.99) < 1.0
+        True
+        """
+
+@final
+class DeadLetter:
+    """A delivery that has failed to its end: one event, one handler.
+
+    It keeps the event, strongly, and of its errors the text.
+    """
+
+    @property
+    def id(self) -> int:
+        """A number that no other dead letter of the bus has or will have."""
+
+    @property
+    def event(self) -> Any:
+        """The event."""
+
+    @property
+    def event_type(self) -> type[Any]:
+        """The class of the event."""
+
+    @property
+    def topic(self) -> str | None:
+        """The topic that it was published to, if any."""
+
+    @property
+    def handler(self) -> str:
+        """The subscription's name."""
+
+    @property
+    def location(self) -> str | None:
+        """Where the handler's code begins, as `file:line`; `None` when that is not known."""
+
+    @property
+    def site(self) -> str | None:
+        """Where the event was published, as `file:line`; `None` when that is not known."""
+
+    @property
+    def attempts(self) -> tuple[Attempted, ...]:
+        """The attempts that have failed, in their order: at least one."""
+
+    @property
+    def error(self) -> str:
+        """What the last attempt raised, as text: class and message."""
+
+@final
+class Attempted:
+    """An attempt of a delivery that has failed."""
+
+    @property
+    def at(self) -> float:
+        """When it had failed, in seconds since 1970."""
+
+    @property
+    def error(self) -> str:
+        """What it raised, as text: class and message, without a traceback."""
+
+@final
+class DeadLettered:
+    """The event that tells of a dead letter. A bus posts it to whom it may concern.
+
+    It goes to handlers that are subscribed to it, or to `object`. When one of these fails, that is
+    logged, and makes no further dead letter.
+
+    Examples
+    --------
+    >>> import logging
+    >>> from buswork import DeadLettered, EventBus
+    >>> logging.getLogger("buswork").setLevel(logging.CRITICAL)
+    >>> with EventBus() as bus:
+    ...     @bus.on(DeadLettered)
+    ...     def alarm(event: DeadLettered) -> None:
+    ...         print(event.letter.handler, "has failed:", event.letter.error)
+    ...     _ = bus.subscribe(int, lambda number: 1 / number, name="invert")
+    ...     bus.post(0)
+    invert has failed: ZeroDivisionError: division by zero
+    """
+
+    def __new__(cls, letter: DeadLetter) -> Self: ...
+    @property
+    def letter(self) -> DeadLetter:
+        """The dead letter."""
+
+@final
+class DeadLetters:
+    """The dead letters of a bus, oldest first, at most `max_dead_letters` of them.
+
+    They are in memory: not promised is that they outlive the process. Any thread may look at them.
+
+    Examples
+    --------
+    >>> import logging
+    >>> from buswork import EventBus
+    >>> logging.getLogger("buswork").setLevel(logging.CRITICAL)
+    >>> bus, is_down = EventBus(), True
+    >>> @bus.on(int, name="send")
+    ... def send(number: int) -> None:
+    ...     if is_down:
+    ...         raise OSError("no network")
+    ...     print("sent", number)
+    >>> bus.post(1)
+    >>> bus.drain()
+    >>> [letter] = bus.dead_letters
+    >>> letter.handler, letter.event, letter.error
+    ('send', 1, 'OSError: no network')
+    >>> is_down = False
+    >>> bus.dead_letters.retry(letter)
+    >>> bus.drain()
+    sent 1
+    >>> len(bus.dead_letters)
+    0
+    """
+
+    @property
+    def lost(self) -> int:
+        """How many had to go for newer ones, ever."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[DeadLetter]: ...
+    def retry(self, letter: DeadLetter | int) -> None:
+        """Post the event of a letter anew, to its handler alone, and take the letter out.
+
+        It is a delivery like others, with its own attempts, and a new letter if it fails.
+
+        Parameters
+        ----------
+        letter
+            The letter, or its id.
+
+        Raises
+        ------
+        LookupError
+            When it is not there any more, or the subscription of its handler has ended. Then the
+            letter stays.
+        QueueFull, RuntimeError
+            As by `post`. The letter stays.
+        """
+
+    def discard(self, letter: DeadLetter | int) -> None:
+        """Throw a letter away.
+
+        Raises
+        ------
+        LookupError
+            When it is not there any more.
+        """
+
+    def clear(self) -> None:
+        """Throw all letters away."""
 
 @final
 class Failure:

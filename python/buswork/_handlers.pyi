@@ -18,7 +18,7 @@ from typing import (
 # For type checkers only, which bring their own copy: the package does not need it to run.
 from typing_extensions import TypeForm
 
-from buswork._buswork import EventBus, Subscription, _Handler, _OnError
+from buswork._buswork import EventBus, Policy, Subscription, _Handler, _OnError
 
 __all__ = ["Handlers", "SubscriptionGroup", "handles", "include"]
 
@@ -42,6 +42,8 @@ class _Options(TypedDict, Generic[_Event], total=False):
     weak: bool
     exact: bool
     on_error: _OnError | None
+    policy: Policy | None
+    background: bool
 
 @type_check_only
 class _Declare(Protocol[_Event]):
@@ -126,7 +128,7 @@ class Handlers:
             One or several types, or patterns of topics, as for `EventBus.on`.
         **options
             The options of `EventBus.subscribe`: `name`, `priority`, `when`, `once`, `weak`,
-            `exact`, `on_error`.
+            `exact`, `on_error`, `policy`, `background`.
 
         Raises
         ------
@@ -215,7 +217,7 @@ def handles(
         One or several types, as for `EventBus.on`.
     **options
         The options of `EventBus.subscribe`: `name`, `priority`, `when`, `once`, `weak`, `exact`,
-        `on_error`.
+        `on_error`, `policy`, `background`.
 
     Raises
     ------

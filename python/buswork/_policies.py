@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from buswork._buswork import Turn
 
-#: The deliveries that are in progress in a context, outermost first: one that is nested in another of
-#: the same handler must not wait for it.
+#: The deliveries that are in progress in a context, outermost first: one that is nested in another
+#: of the same handler must not wait for it.
 _HELD: ContextVar[tuple[Turn, ...]] = ContextVar("buswork turns", default=())
 
 
@@ -84,8 +84,9 @@ async def _in_time(turn: Turn, awaitable: Awaitable[Any]) -> Any:
     seconds = turn.timeout
     if seconds is None:
         return await awaitable
+    limit = timeout(seconds)
     try:
-        async with timeout(seconds) as limit:
+        async with limit:
             return await awaitable
     except TimeoutError as error:
         if not limit.expired():

@@ -38,7 +38,8 @@ def describe(subscriptions: Sequence[Subscription]) -> Wiring:
             handlers[handler] = _handler(handler, subscription)
         for one in subscription.event_types:
             types[_id(one)] = one
-            edges.append(_edge(_id(one), handler, subscription, flags, on_error, policy))
+            edge = _edge(_id(one), handler, subscription, flags, on_error=on_error, policy=policy)
+            edges.append(edge)
     edges.sort(key=_by_event_and_handler)
     events = [_event(event, types[event], types) for event in sorted(types)]
     for event in events:
@@ -93,6 +94,7 @@ def _edge(
     handler: str,
     subscription: Subscription,
     flags: list[str],
+    *,
     on_error: str | None,
     policy: str | None,
 ) -> SubscriptionEdge:

@@ -8,18 +8,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar, assert_type, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, assert_type, runtime_checkable
 from unittest.mock import Mock
 
 from buswork import (
     AsyncEventBus,
+    Attempted,
+    Breaker,
+    DeadLetter,
+    DeadLettered,
     Delivery,
     EventBus,
     Failure,
     HandlerErrors,
     Handlers,
+    HandlerStats,
+    Limit,
+    Policy,
     QueueFull,
     Report,
+    Retry,
     Subscription,
     SubscriptionGroup,
     handles,
@@ -467,6 +475,60 @@ bus.remove_middleware(layer)
 @asynchronous.add_middleware
 async def async_layer(event: object, call_next: Callable[[Any], Awaitable[Any]]) -> None:
     await call_next(event)
+
+
+# Policies.
+def is_passing(error: Exception) -> bool:
+    return bool(error.args)
+
+
+retry = Retry(5, backoff=0.1, max_backoff=timedelta(minutes=1), jitter=0, retry_on=OSError)
+Retry(retry_on=(OSError, ValueError), give_up_on=is_passing)
+Retry(give_up_on=lambda error: "never" in str(error))
+policy = Policy(
+    timeout=timedelta(seconds=5),
+    retry=retry,
+    breaker=Breaker(3, window=timedelta(minutes=5), pause=10),
+    limit=Limit(4, queue=100, overflow="drop_old"),
+    dead_letter=True,
+)
+assert_type(policy.retry, Retry | None)
+assert_type(policy.timeout, float | None)
+assert_type(retry.backoff, float)
+assert_type(Limit(1).overflow, Literal["raise", "drop_new", "drop_old"])
+bus.subscribe(OrderPlaced, of_order, policy=policy, background=True)
+bus.subscribe("orders.*", of_anything, policy=None)
+Handlers().on(OrderPlaced, policy=policy, background=True)(of_order)
+
+
+@bus.on(OrderPlaced, OrderCancelled, policy=Policy(retry=Retry()))
+def tried(event: OrderPlaced | OrderCancelled) -> None: ...
+
+
+class Patient:
+    @handles(OrderPlaced, policy=policy, background=True)
+    def reserve(self, event: OrderPlaced) -> None: ...
+
+
+@bus.on(DeadLettered)
+def alarm(event: DeadLettered) -> None:
+    assert_type(event.letter, DeadLetter)
+
+
+EventBus(policy=policy, stats="latency", max_dead_letters=10)
+AsyncEventBus(policy=Policy(), stats=True)
+for letter in bus.dead_letters:
+    assert_type(letter, DeadLetter)
+    assert_type(letter.attempts, tuple[Attempted, ...])
+    assert_type((letter.attempts[0].at, letter.error), tuple[float, str])
+    bus.dead_letters.retry(letter)
+    bus.dead_letters.discard(letter.id)
+assert_type((len(bus.dead_letters), bus.dead_letters.lost), tuple[int, int])
+assert_type(bus.stats(), list[HandlerStats])
+assert_type(bus.stats()[0].latency(0.99), float | None)
+assert_type(bus.stats()[0].breaker, Literal["closed", "open", "half-open"] | None)
+assert_type(bus.handlers(OrderPlaced)[0].policy, Policy | None)
+assert_type(report.deliveries[0].attempts, int)
 
 
 # Testing.

@@ -6,7 +6,18 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from buswork import AsyncEventBus, EventBus, Failure, Handlers, handles
+from buswork import (
+    AsyncEventBus,
+    Breaker,
+    DeadLettered,
+    EventBus,
+    Failure,
+    Handlers,
+    Limit,
+    Policy,
+    Retry,
+    handles,
+)
 from buswork.testing import record
 
 
@@ -323,3 +334,38 @@ async def wait(asynchronous: AsyncEventBus) -> None:
     with asynchronous:  # error
         pass
     await asynchronous.post(OrderPlaced(1.0))  # error
+
+
+bus.subscribe(OrderPlaced, of_order, policy=Retry(3))  # error
+bus.subscribe(OrderPlaced, of_order, policy="retry")  # error
+bus.subscribe(OrderPlaced, of_order, background="later")  # error
+bus.on(OrderPlaced, policy=Breaker(3))  # error
+bus.on(OrderPlaced, background=1.0)  # error
+handlers.on(OrderPlaced, policy=3)  # error
+handlers.on(OrderPlaced, background="later")  # error
+handles(OrderPlaced, policy=Limit(1))  # error
+EventBus(policy=Retry(3))  # error
+EventBus(stats="everything")  # error
+AsyncEventBus(max_dead_letters="many")  # error
+Policy(5)  # error
+Policy(retry=3)  # error
+Policy(timeout="5s")  # error
+Policy(dead_letter="yes")  # error
+Retry("three")  # error
+Retry(3, 0.1)  # error
+Retry(backoff="1s")  # error
+Retry(retry_on=3)  # error
+Retry(retry_on=[OSError])  # error
+Retry(give_up_on=of_cancelled)  # error
+Breaker(5, pause="30s")  # error
+Limit()  # error
+Limit(4, overflow="wait")  # error
+Limit(4, queue="long")  # error
+Policy().timeout = 5  # error
+bus.dead_letters[0]  # error
+bus.dead_letters.retry("all")  # error
+bus.stats()[0].latency("median")  # error
+
+
+@bus.on(DeadLettered)  # error
+def alarm(event: OrderPlaced) -> None: ...

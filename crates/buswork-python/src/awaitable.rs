@@ -25,8 +25,8 @@ pub(crate) fn is_awaitable(object: &Bound<'_, PyAny>) -> bool {
 /// The same, for Python.
 #[pyfunction]
 #[pyo3(name = "is_awaitable")]
-pub(crate) fn is_awaitable_object(object: &Bound<'_, PyAny>) -> bool {
-    is_awaitable(object)
+pub(crate) fn is_awaitable_object(given: &Bound<'_, PyAny>) -> bool {
+    is_awaitable(given)
 }
 
 /// Whether `object` is a coroutine, which a task can be made of as it is.

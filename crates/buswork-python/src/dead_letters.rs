@@ -13,6 +13,7 @@ use crate::bus::Bus;
 use crate::exception;
 use crate::failure::{self, FailedAttempt, event_name};
 use crate::imports;
+use crate::passage;
 use crate::plan;
 use crate::post;
 use crate::posted::Delivering;
@@ -207,7 +208,13 @@ impl DeadLetters {
             drop(lost);
             return Err(PyLookupError::new_err(message));
         }
-        let posted = post::post_to(bus, one.event.bind(py), one.topic.as_deref(), &one.entry);
+        let (event, topic) = (one.event.bind(py), one.topic.as_deref());
+        let posted = if passage::is_entry(&one.entry) {
+            // It came no further than to the middleware, whose turn it is once more.
+            post::post(bus, event, topic)
+        } else {
+            post::post_to(bus, event, topic, &one.entry)
+        };
         if posted.is_err() {
             let lost = bus.get().letters().keep(one.id, taken.clone_ref(py));
             drop(lost);

@@ -221,6 +221,11 @@ pub(crate) fn entry(py: Python<'_>, is_async: bool) -> PyResult<Arc<Entry>> {
     Ok(Arc::clone(entry))
 }
 
+/// Whether this is the entry of the middleware.
+pub(crate) fn is_entry(entry: &Entry) -> bool {
+    entry.sequence() == u64::MAX
+}
+
 impl Passing {
     /// An event that is to pass the layers in the background.
     pub(crate) fn new(

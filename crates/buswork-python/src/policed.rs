@@ -8,6 +8,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::calling::Invoke;
+use crate::ending;
 use crate::exception;
 use crate::failure;
 use crate::imports;
@@ -82,6 +83,8 @@ impl Policed {
         };
         Ok(
             match trial.failed(now, is_worth_retrying, fastrand::f64()) {
+                // The end of the program waits for no backoff.
+                Next::Again { .. } if ending::is_finishing() => Failed::Again(Duration::ZERO),
                 Next::Again { after } => Failed::Again(after),
                 Next::Final { opens: true } => {
                     self.tell_that_it_opened(py, name, error);

@@ -425,7 +425,8 @@ fn matches(given: &Bound<'_, PyAny>, error: &PyErr, name: &str) -> PyResult<bool
 fn matcher_name(given: &Bound<'_, PyAny>) -> String {
     if let Ok(several) = given.cast::<PyTuple>() {
         let names: Vec<_> = several.iter().map(|one| matcher_name(&one)).collect();
-        return format!("({})", names.join(", "));
+        let comma = if names.len() == 1 { "," } else { "" };
+        return format!("({}{comma})", names.join(", "));
     }
     match given.cast::<PyType>() {
         Ok(class) => imports::class_name(class),

@@ -213,6 +213,13 @@ impl Worker {
         }
         if let Ok(Stay::Lost) = worked {
             state.crew.found();
+            // Where it was not replaced, nobody else may be there to go on.
+            let mut wakes = Wakes::default();
+            if state.backlog.is_ready(THREADS) || state.backlog.next_wake().is_some() {
+                state.crew.wake(&mut wakes);
+            }
+            drop(state);
+            self.background.wake(py, wakes);
             return Ok(None);
         }
         state.crew.active -= 1;
