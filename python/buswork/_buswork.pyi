@@ -1,7 +1,7 @@
 """The native half of buswork: the bus, and what it hands out."""
 
 from asyncio import AbstractEventLoop, Task
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from contextvars import Context
 from datetime import timedelta
 from os import PathLike
@@ -85,6 +85,7 @@ _Layer = TypeVar("_Layer", bound=Callable[[Any, Callable[[Any], Any]], object])
 _OnError: TypeAlias = Literal["raise", "log", "stop"] | Callable[[Failure], object]
 _Unhandled: TypeAlias = Literal["ignore", "warn", "raise"]
 _Overflow: TypeAlias = Literal["wait", "raise", "drop_new", "drop_old"]
+_Publishes: TypeAlias = type | str | Sequence[type | str]
 _Matcher: TypeAlias = (
     type[BaseException] | tuple[type[BaseException], ...] | Callable[[Exception], object]
 )
@@ -146,6 +147,7 @@ class Bus:
         on_error: _OnError | None = None,
         policy: Policy | None = None,
         background: bool = False,
+        publishes: _Publishes | None = None,
     ) -> Subscription: ...
     @overload
     def subscribe(
@@ -162,6 +164,7 @@ class Bus:
         on_error: _OnError | None = None,
         policy: Policy | None = None,
         background: bool = False,
+        publishes: _Publishes | None = None,
     ) -> Subscription:
         """Subscribe a handler to a type of events.
 
@@ -200,6 +203,10 @@ class Bus:
             Call the handler in the background only, by `publish` and `deliver` as well: they post
             to it, and do not wait. So it may wait between two attempts, and on `EventBus` have a
             timeout.
+        publishes
+            What the handler publishes in turn: a type of events, a topic, or several in a list. It
+            changes nothing; it tells readers, `bus.wiring()`, and `buswork wiring`, which checks it
+            against the code (rule BW307).
 
         Returns
         -------
@@ -248,6 +255,7 @@ class Bus:
         on_error: _OnError | None = None,
         policy: Policy | None = None,
         background: bool = False,
+        publishes: _Publishes | None = None,
     ) -> _On[Any]: ...
     @overload
     def on(
@@ -265,6 +273,7 @@ class Bus:
         on_error: _OnError | None = None,
         policy: Policy | None = None,
         background: bool = False,
+        publishes: _Publishes | None = None,
     ) -> _On[Any]: ...
     @overload
     def on(
@@ -281,6 +290,7 @@ class Bus:
         on_error: _OnError | None = None,
         policy: Policy | None = None,
         background: bool = False,
+        publishes: _Publishes | None = None,
     ) -> _On[_Event]:
         """Subscribe the decorated function, and return it unchanged.
 
@@ -290,7 +300,7 @@ class Bus:
             One or several types, of the kinds that `subscribe` takes. The handler runs once an
             event, however many of its types match. Checkers follow up to four; for more, write
             one union.
-        name, priority, when, once, weak, exact, on_error, policy, background
+        name, priority, when, once, weak, exact, on_error, policy, background, publishes
             The options of `subscribe`.
 
         Raises
@@ -326,6 +336,7 @@ class Bus:
         on_error: _OnError | None = None,
         policy: Policy | None = None,
         background: bool = False,
+        publishes: _Publishes | None = None,
     ) -> _On[_Event1 | _Event2]: ...
     @overload
     def on(
@@ -344,6 +355,7 @@ class Bus:
         on_error: _OnError | None = None,
         policy: Policy | None = None,
         background: bool = False,
+        publishes: _Publishes | None = None,
     ) -> _On[_Event1 | _Event2 | _Event3]: ...
     @overload
     def on(
@@ -363,6 +375,7 @@ class Bus:
         on_error: _OnError | None = None,
         policy: Policy | None = None,
         background: bool = False,
+        publishes: _Publishes | None = None,
     ) -> _On[_Event1 | _Event2 | _Event3 | _Event4]: ...
     @overload
     def on(
@@ -383,6 +396,7 @@ class Bus:
         on_error: _OnError | None = None,
         policy: Policy | None = None,
         background: bool = False,
+        publishes: _Publishes | None = None,
     ) -> _On[Any]: ...
     @overload
     def unsubscribe(self, event_type: str, handler: Callable[[Any], object]) -> None: ...
@@ -1468,6 +1482,10 @@ class Subscription:
         """Its policy, or the bus's at the time when it was subscribed; `None` if it has none."""
 
     def _described(self) -> tuple[str, list[str], str | None, str | None]: ...
+    @property
+    def publishes(self) -> tuple[type | str, ...]:
+        """What the handler declares to publish, by `publishes=`; empty when it declares nothing."""
+
     @property
     def location(self) -> str | None:
         """Where the handler's code begins, as `file:line`; `None` when that is not known."""

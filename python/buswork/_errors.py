@@ -14,7 +14,6 @@ class BusworkError(Exception):
 class HandlerErrors(BusworkError, ExceptionGroup[Exception]):  # noqa: N818 - they are several
     """Handlers of a published event failed; each failure is a member, in call order.
 
-    On `EventBus`, those that were tried again come behind the others, in the order of their ends.
     All handlers have run by the time it is raised. Each member carries a note that names the event
     type, the handler with its file and line, and the place of the publish. The members of a nested
     publish that failed form a group of their own.

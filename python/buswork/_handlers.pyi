@@ -18,7 +18,7 @@ from typing import (
 # For type checkers only, which bring their own copy: the package does not need it to run.
 from typing_extensions import TypeForm
 
-from buswork._buswork import EventBus, Policy, Subscription, _Handler, _OnError
+from buswork._buswork import EventBus, Policy, Subscription, _Handler, _OnError, _Publishes
 
 __all__ = ["Handlers", "SubscriptionGroup", "handles", "include"]
 
@@ -44,6 +44,7 @@ class _Options(TypedDict, Generic[_Event], total=False):
     on_error: _OnError | None
     policy: Policy | None
     background: bool
+    publishes: _Publishes | None
 
 @type_check_only
 class _Declare(Protocol[_Event]):
@@ -128,7 +129,7 @@ class Handlers:
             One or several types, or patterns of topics, as for `EventBus.on`.
         **options
             The options of `EventBus.subscribe`: `name`, `priority`, `when`, `once`, `weak`,
-            `exact`, `on_error`, `policy`, `background`.
+            `exact`, `on_error`, `policy`, `background`, `publishes`.
 
         Raises
         ------
@@ -217,7 +218,7 @@ def handles(
         One or several types, as for `EventBus.on`.
     **options
         The options of `EventBus.subscribe`: `name`, `priority`, `when`, `once`, `weak`, `exact`,
-        `on_error`, `policy`, `background`.
+        `on_error`, `policy`, `background`, `publishes`.
 
     Raises
     ------

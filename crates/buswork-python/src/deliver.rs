@@ -133,7 +133,7 @@ impl<'py> Walk<'_, 'py> {
                 .err()
                 .and_then(|fault| rounds.take(place, entry, fault));
             if let Some(fault) = fault {
-                let judged = self.publication.judge(entry, fault, &mut isolation)?;
+                let judged = self.publication.judge(entry, fault, isolation.at(place))?;
                 stopped = judged.is_break();
             }
             self.publication.verdict(self.publishing, &mut isolation)?;
@@ -156,7 +156,10 @@ impl<'py> Walk<'_, 'py> {
                 self.publication.verdict(self.publishing, &mut isolation)?;
                 match ended.delivered {
                     Ok(_) => Ok(ControlFlow::Continue(())),
-                    Err(fault) => self.publication.judge(ended.entry, fault, &mut isolation),
+                    Err(fault) => {
+                        let isolation = isolation.at(ended.place);
+                        self.publication.judge(ended.entry, fault, isolation)
+                    }
                 }
             },
         )?;

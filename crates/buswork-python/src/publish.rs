@@ -357,7 +357,7 @@ fn recover<'py>(
             .take()
             .and_then(|fault| rounds.take(place, &entries[place], fault))
         {
-            goes_on = publication.judge(&entries[place], fault, &mut isolation)?;
+            goes_on = publication.judge(&entries[place], fault, isolation.at(place))?;
         }
         place += 1;
         if goes_on.is_break() || place == entries.len() {
@@ -372,7 +372,7 @@ fn recover<'py>(
         publication.verdict(publishing, &mut isolation)?;
         match ended.delivered {
             Ok(_) => Ok(ControlFlow::Continue(())),
-            Err(fault) => publication.judge(ended.entry, fault, &mut isolation),
+            Err(fault) => publication.judge(ended.entry, fault, isolation.at(ended.place)),
         }
     })?;
     publication.verdict(publishing, &mut isolation)?;

@@ -115,6 +115,7 @@ impl Delivery {
     /// Notes how another attempt has ended.
     pub(crate) fn tried_again(&mut self, py: Python<'_>, ended: &Ended<'_, '_>) {
         self.attempts = ended.failed_before + 1;
+        self.elapsed += ended.elapsed;
         match &ended.delivered {
             Ok(Ok(result)) => {
                 (self.status, self.error) = ("ok", None);

@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use buswork::trace::Dispatch;
 use pyo3::prelude::*;
@@ -27,6 +28,7 @@ struct Waiting<'py> {
     place: usize,
     entry: Arc<Entry>,
     fault: Fault<'py>,
+    elapsed: f64,
 }
 
 /// The end of a delivery that was tried again.
@@ -35,6 +37,8 @@ pub(crate) struct Ended<'a, 'py> {
     pub(crate) place: usize,
     pub(crate) entry: &'a Arc<Entry>,
     pub(crate) delivered: Delivered<'py>,
+    /// How many seconds the last attempts took, since the first.
+    pub(crate) elapsed: f64,
     /// How many attempts had failed before the last one.
     pub(crate) failed_before: u32,
 }
@@ -69,6 +73,7 @@ impl<'py> Rounds<'py> {
             place,
             entry,
             fault,
+            elapsed: 0.0,
         });
         None
     }
@@ -91,7 +96,9 @@ impl<'py> Rounds<'py> {
                     place,
                     entry,
                     mut fault,
+                    elapsed,
                 } = waiting;
+                let started = Instant::now();
                 let again = fault.again.take();
                 let failed_before = fault.count();
                 let delivered = match (Attempts::of(bus, &entry, dispatch), again) {
@@ -108,10 +115,16 @@ impl<'py> Rounds<'py> {
                         Err(fault)
                     }
                 };
+                let elapsed = elapsed + started.elapsed().as_secs_f64();
                 let delivered = match delivered {
                     Err(fault) => match self.take(place, &entry, fault) {
                         Some(fault) => Err(fault),
-                        None => continue,
+                        None => {
+                            if let Some(waiting) = self.waiting.last_mut() {
+                                waiting.elapsed = elapsed;
+                            }
+                            continue;
+                        }
                     },
                     delivered => delivered,
                 };
@@ -119,6 +132,7 @@ impl<'py> Rounds<'py> {
                     place,
                     entry: &entry,
                     delivered,
+                    elapsed,
                     failed_before,
                 };
                 match ended(end) {

@@ -100,12 +100,12 @@ impl EventBus {
         special.tell_published::<E>(site);
         let mut isolation = Isolation::new();
         let mut stopped = false;
-        let mut ended = |step: &Step<Callee<E>>, delivery: &Delivery| {
+        let mut ended = |place: usize, delivery: &Delivery| {
+            let entry = &steps[place].entry;
             if let Some(failure) = &delivery.failure
-                && let Some((failure, effect)) =
-                    self.inner.judge(step.entry.handler(), failure.clone())
+                && let Some((failure, effect)) = self.inner.judge(entry.handler(), failure.clone())
             {
-                stopped |= isolation.record(failure, effect).is_break();
+                stopped |= isolation.at(place).record(failure, effect).is_break();
             }
             if let Some(observer) = observer {
                 observer.delivered(published, delivery);
@@ -136,7 +136,7 @@ impl EventBus {
             publishing.verdict()?;
             match trial {
                 Some(trial) => again.push((place, trial)),
-                None => is_over = ended(step, &delivery),
+                None => is_over = ended(place, &delivery),
             }
             report.deliveries.push(delivery);
         }
@@ -162,7 +162,7 @@ impl EventBus {
                 if let Some(mut trial) = trial {
                     trial.fail(now());
                 }
-                is_over |= ended(step, &report.deliveries[first + place]);
+                is_over |= ended(place, &report.deliveries[first + place]);
             }
         }
         Ok(isolation)

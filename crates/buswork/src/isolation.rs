@@ -19,7 +19,10 @@ pub enum Effect {
 /// The failures of one publish. Allocates nothing until there is one.
 #[derive(Debug)]
 pub struct Isolation<F> {
-    failures: Vec<F>,
+    /// Each with its place in the call order.
+    failures: Vec<(usize, F)>,
+    /// The place of the delivery that is looked at.
+    place: usize,
     stopped: bool,
 }
 
@@ -40,13 +43,22 @@ impl<F> Isolation<F> {
     pub const fn new() -> Self {
         Self {
             failures: Vec::new(),
+            place: 0,
             stopped: false,
         }
     }
 
+    /// Says which place in the call order failures have that are recorded from now on. Whoever goes through
+    /// the handlers in order need not say it.
+    #[inline]
+    pub fn at(&mut self, place: usize) -> &mut Self {
+        self.place = place;
+        self
+    }
+
     /// Notes a failure, and says whether the walk goes on.
     pub fn record(&mut self, failure: F, effect: Effect) -> ControlFlow<()> {
-        self.failures.push(failure);
+        self.failures.push((self.place, failure));
         if effect == Effect::Stop {
             self.stopped = true;
             return ControlFlow::Break(());
@@ -55,8 +67,12 @@ impl<F> Isolation<F> {
     }
 
     /// The failures so far; for an interrupt, which takes their place.
-    pub fn into_collected(self) -> Vec<F> {
+    pub fn into_collected(mut self) -> Vec<F> {
+        self.failures.sort_by_key(|(place, _)| *place);
         self.failures
+            .into_iter()
+            .map(|(_, failure)| failure)
+            .collect()
     }
 
     /// What is to be reported.
@@ -66,9 +82,10 @@ impl<F> Isolation<F> {
             return Outcome::Clean;
         }
         if self.stopped && self.failures.len() == 1 {
-            return self.failures.pop().map_or(Outcome::Clean, Outcome::Bare);
+            let bare = self.failures.pop();
+            return bare.map_or(Outcome::Clean, |(_, failure)| Outcome::Bare(failure));
         }
-        Outcome::Group(self.failures)
+        Outcome::Group(self.into_collected())
     }
 }
 
