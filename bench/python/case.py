@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from async_cases import awaiting, one_slow
 from contenders import CONTENDERS, SEED, OrderPlaced, event
 from handlers import Kind, distinct
+from policy_cases import counted, retried
 from post_cases import posting, posting_async
 from rounds import Contest, interleave
 from thread_cases import publishing_threads
@@ -178,6 +179,8 @@ CASES: dict[str, Callable[..., Contest]] = {
     "posting": posting,
     "posting-async": posting_async,
     "threads": publishing_threads,
+    "counted": counted,
+    "retried": retried,
 }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from async_tables import awaiting
 from contenders import BUSWORK, CONTENDERS, SEED
 from failures import HANDLERS, observe
+from policy_tables import policies
 from post_tables import posting, publishing_threads
 from report import FULL, QUICK, Bar, Effort, measure, nanoseconds, plural, table
 from rounds import difference, ratio
@@ -144,9 +145,10 @@ def main() -> None:
     async_bars = awaiting(effort)
     post_bars = posting(effort)
     publishing_threads(effort)
+    policy_bars = policies(effort)
     behaviours()
     print("#### Bars\n")
-    figures = bars(publish, effort, arguments.wheel) + async_bars + post_bars
+    figures = bars(publish, effort, arguments.wheel) + async_bars + post_bars + policy_bars
     table(("", "figure", "bar", "aim", ""), [bar.row() for bar in figures])
 
 
