@@ -30,6 +30,8 @@
 //! | stand between | [`add_middleware`](EventBus::add_middleware) | sees, times or refuses every publish |
 //! | look on | [`observe`](EventBus::observe) | sees each delivery |
 //! | see what came of what | [`trace`](EventBus::trace), [`tracing`](EventBus::tracing) | in a file, or as a tree |
+//! | survive handlers that fail | [`policy`], [`dead_letters`](EventBus::dead_letters) | retry, timeout, breaker, limit |
+//! | count | [`stats`](EventBus::stats) | |
 //! | test | [`testing`] | records what was published, mutes what should not run |
 //! | await handlers | [`AsyncEventBus`] | the same bus, with futures |
 //!
@@ -45,6 +47,9 @@
 //! [`OnError`] on the bus or on a subscription changes that. [`deliver`](EventBus::deliver) returns
 //! a [`Report`] instead. What fails in the background is given to [`OnError::Call`], or logged (crate
 //! `log`).
+//!
+//! A [`policy`](SubscriptionBuilder::policy) has a handler that failed tried again, leaves it in peace for a while,
+//! or limits how many deliveries it has in progress; what has failed to its end is kept.
 //!
 //! # Back-pressure
 //! A publish has none: it takes as long as its handlers. Posted deliveries wait in a queue with room
@@ -121,7 +126,7 @@
 //! ```
 //!
 //! # For other languages
-//! The engine under the bus, [`table`], [`entry`], [`chain`], [`isolation`], [`backlog`], [`topic`] and [`hash`],
+//! The engine under the bus, [`table`], [`entry`], [`chain`], [`isolation`], [`backlog`], [`policy`], [`topic`] and [`hash`],
 //! is generic over key and handler, so that glue for another language can keep its own objects in it.
 
 #![forbid(unsafe_code)]
