@@ -43,7 +43,8 @@ struct Assembly<'a, 'p> {
     reach: &'a Reach,
     wiring: Wiring,
     events: FxHashMap<EventId, String>,
-    handlers: FxHashMap<HandlerId, Option<ScopeRef>>,
+    /// The handlers, each with the classes of the objects that it is a method of, where known.
+    handlers: FxHashMap<HandlerId, Vec<ScopeRef>>,
     /// What each function publishes: indices into the publishes, with the places.
     sent: FxHashMap<ScopeRef, Vec<(String, Grade, ExpressionRef, bool)>>,
 }
@@ -117,17 +118,21 @@ impl Assembly<'_, '_> {
     }
 
     fn subscriptions(&mut self, sites: &Sites) {
+        // One mark subscribes once for each class whose objects are included.
+        let mut told = FxHashSet::default();
         for found in &sites.subscriptions {
             let event = self.event(&found.event);
-            let this = self
-                .handlers
-                .entry(found.handler.clone())
-                .or_insert(found.of);
-            if this.is_none() {
-                *this = found.of;
+            let classes = self.handlers.entry(found.handler.clone()).or_default();
+            if let Some(of) = found.of
+                && !classes.contains(&of)
+            {
+                classes.push(of);
             }
             let handler = self.handler_id(&found.handler);
-            let never = self.never(found, sites);
+            if !told.insert((found.site.at, &found.event, &found.handler)) {
+                continue;
+            }
+            let never = self.never(found);
             let scope = self.evaluator.scope_of(found.site.at);
             let options = self.options(&found.site);
             let is_class = matches!(found.event, EventId::Class(_) | EventId::Outside(_));
@@ -181,7 +186,7 @@ impl Assembly<'_, '_> {
         options
     }
 
-    fn never(&self, found: &FoundSubscription, sites: &Sites) -> String {
+    fn never(&self, found: &FoundSubscription) -> String {
         let scope = self.evaluator.scope_of(found.site.at);
         let of_module = self.reach.never(self.evaluator, scope);
         if !of_module.is_empty() {
@@ -191,13 +196,16 @@ impl Assembly<'_, '_> {
         let HandlerId::Function(function) = found.handler else {
             return String::new();
         };
-        let _ = sites;
         let is_mark = self.evaluator.class_of_method(function) == Some(scope);
-        if is_mark {
+        let of_class = if is_mark {
             self.reach.never_built(self.evaluator, scope)
         } else {
             String::new()
+        };
+        if of_class.is_empty() && self.reach.builds_in_sight() {
+            return found.site.never.clone();
         }
+        of_class
     }
 
     /// Events that are made, and were not seen going to a bus.
@@ -329,17 +337,23 @@ impl Assembly<'_, '_> {
         let mut handlers: Vec<_> = self
             .handlers
             .iter()
-            .map(|(id, of)| (id.clone(), *of))
+            .map(|(id, classes)| (id.clone(), classes.clone()))
             .collect();
         handlers.sort();
-        for (id, of) in handlers {
+        for (id, classes) in handlers {
             let handler = self.handler_id(&id);
             let HandlerId::Function(function) = id else {
-                let details = self.handler_details(&id, of, &[], &flow);
+                let details = self.handler_details(&id, &[], &flow);
                 self.wiring.handlers.push(details);
                 continue;
             };
-            let reached = flow.reached(function, of);
+            let mut reached = Vec::new();
+            for &class in &classes {
+                reached.extend(flow.reached(function, Some(class)));
+            }
+            if classes.is_empty() {
+                reached = flow.reached(function, None);
+            }
             for reached in &reached {
                 for (event, grade, at, awaited) in
                     self.sent.get(&reached.function).into_iter().flatten()
@@ -355,7 +369,7 @@ impl Assembly<'_, '_> {
                     });
                 }
             }
-            let mut details = self.handler_details(&id, of, &reached, &flow);
+            let mut details = self.handler_details(&id, &reached, &flow);
             // Only some buses hand over the event as the one argument that a handler takes.
             let takes_event = self.wiring.subscriptions.iter().any(|one| {
                 one.handler == handler && matches!(&*one.adapter, "buswork" | "table" | "bubus")

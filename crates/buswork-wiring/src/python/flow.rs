@@ -20,6 +20,8 @@ const MOST_OVERRIDES: usize = 24;
 #[derive(Debug, Clone)]
 pub(crate) struct Reached {
     pub(crate) function: ScopeRef,
+    /// The class of the object that it is called on, where that is known.
+    pub(crate) this: Option<ScopeRef>,
     pub(crate) grade: Grade,
     /// Whether it is handed to something that runs it elsewhere: a thread, an executor.
     pub(crate) elsewhere: bool,
@@ -61,15 +63,16 @@ impl<'a, 'p> Flow<'a, 'p> {
         let mut result = Vec::new();
         let first = Reached {
             function: start,
+            this,
             grade: Grade::Certain,
             elsewhere: false,
             path: Vec::new(),
         };
         seen.insert((start, this));
-        queue.push_back((first, this));
-        while let Some((reached, this)) = queue.pop_front() {
+        queue.push_back(first);
+        while let Some(reached) = queue.pop_front() {
             if reached.path.len() < DEEPEST && result.len() < WIDEST {
-                for called in self.called(reached.function, this) {
+                for called in self.called(reached.function, reached.this) {
                     if self.inside.contains(&called.function)
                         || !seen.insert((called.function, called.this))
                     {
@@ -83,11 +86,12 @@ impl<'a, 'p> Flow<'a, 'p> {
                     let elsewhere = reached.elsewhere || called.elsewhere;
                     let next = Reached {
                         function: called.function,
+                        this: called.this,
                         grade,
                         elsewhere,
                         path,
                     };
-                    queue.push_back((next, called.this));
+                    queue.push_back(next);
                 }
             }
             result.push(reached);

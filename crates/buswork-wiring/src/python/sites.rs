@@ -5,6 +5,7 @@ mod calls;
 mod follow;
 mod guessed;
 mod identity;
+mod included;
 mod marks;
 mod reflected;
 
@@ -40,6 +41,8 @@ pub(crate) struct Site {
     pub(crate) line: Option<u32>,
     /// A topic, by which the event is routed instead.
     pub(crate) topic: Option<ExpressionRef>,
+    /// Why what it marks is never handed to a bus; empty where it may be.
+    pub(crate) never: String,
 }
 
 /// What matters of an adapter when a site is worked out.
@@ -59,6 +62,8 @@ pub(crate) enum Operand {
     Expressions(Vec<ExpressionRef>, Context),
     /// The function under a decorator.
     Scope(ScopeRef),
+    /// A method of objects of a class, which may be one below that of the method.
+    Method(ScopeRef, ScopeRef),
     /// This name.
     Name(Rc<str>),
     /// The annotation of the handler's first parameter.
@@ -228,6 +233,7 @@ impl Site {
             options: Vec::new(),
             line: None,
             topic: None,
+            never: String::new(),
         }
     }
 }

@@ -136,7 +136,6 @@ impl Assembly<'_, '_> {
     pub(super) fn handler_details(
         &self,
         id: &HandlerId,
-        of: Option<ScopeRef>,
         reached: &[Reached],
         flow: &Flow<'_, '_>,
     ) -> Handler {
@@ -187,7 +186,7 @@ impl Assembly<'_, '_> {
             }
         }
         if scope.is_async {
-            handler.blocking = self.blocking(of, reached, flow);
+            handler.blocking = self.blocking(reached, flow);
         }
         handler
     }
@@ -331,15 +330,10 @@ impl Assembly<'_, '_> {
         places.map(|at| self.location(at)).collect()
     }
 
-    fn blocking(
-        &self,
-        of: Option<ScopeRef>,
-        reached: &[Reached],
-        flow: &Flow<'_, '_>,
-    ) -> Vec<Blocking> {
+    fn blocking(&self, reached: &[Reached], flow: &Flow<'_, '_>) -> Vec<Blocking> {
         let mut result: Vec<Blocking> = Vec::new();
         for reached in reached.iter().filter(|reached| !reached.elsewhere) {
-            for (path, at) in flow.outside_calls(reached.function, of) {
+            for (path, at) in flow.outside_calls(reached.function, reached.this) {
                 let blocks = BLOCKING.iter().any(|known| {
                     path == *known || (known.ends_with('.') && path.starts_with(known))
                 });

@@ -191,6 +191,12 @@ impl Finder<'_, '_> {
                     this: None,
                 })]
             }
+            Operand::Method(scope, class) => {
+                vec![Fact::certain(Value::Function {
+                    scope: *scope,
+                    this: Some(Box::new(*class)),
+                })]
+            }
             Operand::Name(name) => vec![Fact::certain(Value::Text(name.clone()))],
             Operand::Annotation => match &site.handler {
                 Some(Operand::Scope(scope)) => self.annotation_of(*scope),

@@ -113,7 +113,6 @@ def wire(mailer: Mailer):
 }
 
 #[test]
-#[ignore = "an inherited mark is followed as if the object were of any subclass of the base"]
 fn another_subclass_is_not_followed() {
     let code = "
 class Base:
