@@ -26,6 +26,7 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: &Sites, reach: &Reach) 
         wiring: Wiring::of_code(),
         events: FxHashMap::default(),
         handlers: FxHashMap::default(),
+        partial: FxHashMap::default(),
         sent: FxHashMap::default(),
     };
     assembly.publishes(sites);
@@ -45,6 +46,8 @@ struct Assembly<'a, 'p> {
     events: FxHashMap<EventId, String>,
     /// The handlers, each with the classes of the objects that it is a method of, where known.
     handlers: FxHashMap<HandlerId, Vec<ScopeRef>>,
+    /// The handlers of which some arguments are filled in wherever they are subscribed.
+    partial: FxHashMap<HandlerId, Option<ExpressionRef>>,
     /// What each function publishes: indices into the publishes, with the places.
     sent: FxHashMap<ScopeRef, Vec<(String, Grade, ExpressionRef, bool)>>,
 }
@@ -95,12 +98,23 @@ impl Assembly<'_, '_> {
             .evaluator
             .function_around(self.evaluator.scope_of(found.site.at));
         match (found.made, around) {
-            (Some(made), Some(function)) if sites.inside.contains(&function) => (
-                made,
-                "it is put aside here, and published from there".to_owned(),
-            ),
+            (Some(made), Some(function))
+                if sites.inside.contains(&function) && !self.is_default(made, function) =>
+            {
+                (
+                    made,
+                    "it is put aside here, and published from there".to_owned(),
+                )
+            }
             _ => (found.site.at, found.reason.clone()),
         }
+    }
+
+    /// Whether an expression is what a parameter is when nothing is given for it.
+    fn is_default(&self, at: ExpressionRef, function: ScopeRef) -> bool {
+        let facts = self.evaluator.project.facts(function.file);
+        let mut parameters = facts.scope(function.id).parameters.iter();
+        at.file == function.file && parameters.any(|one| one.default == Some(at.id))
     }
 
     fn note_sent(
@@ -128,6 +142,9 @@ impl Assembly<'_, '_> {
             {
                 classes.push(of);
             }
+            let partial = self.partial.entry(found.handler.clone());
+            let partial = partial.or_insert(found.partial);
+            *partial = partial.and(found.partial);
             let handler = self.handler_id(&found.handler);
             if !told.insert((found.site.at, &found.event, &found.handler)) {
                 continue;

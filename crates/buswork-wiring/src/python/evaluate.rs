@@ -287,6 +287,11 @@ impl<'p> Evaluator<'p> {
         self.project.facts(at.file).expression(at.id).line
     }
 
+    /// The line of `def` or `class`.
+    pub(crate) fn line_of_scope(&self, scope: ScopeRef) -> u32 {
+        self.project.facts(scope.file).scope(scope.id).line
+    }
+
     /// The innermost function around a scope, itself included; none at the level of a module or class.
     pub(crate) fn function_around(&self, mut scope: ScopeRef) -> Option<ScopeRef> {
         let facts = self.project.facts(scope.file);

@@ -4,8 +4,11 @@
 
 use rustc_hash::FxHashSet;
 
+use super::conventional::{is_bus_name, says};
 use super::evaluate::{Ancestor, Binding, Context, Evaluator, Value};
-use super::facts::{Argument, ExpressionId, ExpressionKind, NOTHING, ParameterKind, StatementKind};
+use super::facts::{
+    Argument, Expression, ExpressionId, ExpressionKind, NOTHING, ParameterKind, StatementKind,
+};
 use super::parse::speaks_of_handlers;
 use super::project::{ExpressionRef, FileId, ScopeRef};
 
@@ -46,6 +49,11 @@ pub(crate) struct Dispatch {
     /// The parameter that is the event, or its key.
     pub(crate) event: usize,
     pub(crate) key: KeyOf,
+    /// Whether bases of the event's class are looked up as well.
+    pub(crate) bases: bool,
+    /// Whether it is about events or handlers by a name, or does nothing with what it calls gives
+    /// back: else it converts or checks something.
+    is_about_events: bool,
 }
 
 /// How a key is made from the event.
@@ -79,6 +87,7 @@ impl Homemade {
                 .filter(|one| shares(&one.tables, &dispatch.tables));
             let mut own = own.peekable();
             match dispatch.key {
+                _ if !dispatch.is_about_events => false,
                 KeyOf::Class => true,
                 _ if own.peek().is_none() => {
                     speaks_of_handlers(&evaluator.table_name(dispatch.table))
@@ -101,6 +110,13 @@ impl Homemade {
             registrations,
             dispatches,
         }
+    }
+
+    /// Whether what is registered gets the events of subclasses, too.
+    pub(crate) fn looks_up_bases(&self, registration: &Registration) -> bool {
+        let shared = |dispatch: &&Dispatch| shares(&registration.tables, &dispatch.tables);
+        let mut own = self.dispatches.iter().filter(shared);
+        own.any(|dispatch| dispatch.bases)
     }
 }
 
@@ -410,13 +426,13 @@ impl Evaluator<'_> {
                 continue;
             }
             let at = ExpressionRef { file, id };
-            let Some((table, key)) = self.entry(at) else {
+            let Some((table, key_at)) = self.entry(at) else {
                 continue;
             };
             if facts.last_name(table.id) != Some(name) {
                 continue;
             }
-            let Some((function, event, key)) = self.keyed_by(key, 0) else {
+            let Some((function, event, key)) = self.keyed_by(key_at, 0) else {
                 continue;
             };
             if !by_any_key && key != KeyOf::Class {
@@ -431,12 +447,17 @@ impl Evaluator<'_> {
                 .iter()
                 .any(|one| one.function == function && one.event == event && one.table == table);
             if !tables.is_empty() && is_new {
+                let is_about_events = is_given
+                    || !self.is_answered(at, scope)
+                    || self.speaks_of_events(table, function, event);
                 into.push(Dispatch {
+                    bases: self.looks_up_bases(key_at, 0),
                     tables,
                     table,
                     function,
                     event,
                     key,
+                    is_about_events,
                 });
             }
         }
@@ -492,6 +513,11 @@ impl Evaluator<'_> {
                     name => (function, index, KeyOf::Attribute(name.to_owned())),
                 })
             }
+            // `type(event).__mro__[:-1]`.
+            ExpressionKind::Subscript(of, _) => {
+                let found = self.keyed_by(there(*of), depth + 1)?;
+                (found.2 == KeyOf::Class).then_some(found)
+            }
             _ => None,
         }
     }
@@ -517,6 +543,112 @@ impl Evaluator<'_> {
 
     /// Whether what is looked up is called: itself, an element of it, or handed on to be called.
     fn is_called(&self, looked_up: ExpressionRef, scope: ScopeRef) -> bool {
+        !self.calls_of_entry(looked_up, scope).is_empty()
+    }
+
+    /// Whether something is done with what each call gives back.
+    fn is_answered(&self, looked_up: ExpressionRef, scope: ScopeRef) -> bool {
+        let facts = self.project.facts(scope.file);
+        let calls = self.calls_of_entry(looked_up, scope);
+        calls.into_iter().all(|call| {
+            let expression = facts.expression(call);
+            let statements = &facts.scope(expression.scope).statements;
+            match statements.get(expression.at as usize).map(|one| &one.kind) {
+                Some(StatementKind::Evaluate(whole)) => {
+                    matches!(facts.kind(*whole), ExpressionKind::Other(_))
+                }
+                _ => true,
+            }
+        })
+    }
+
+    /// Whether the names around a look-up say that it is about events, or about handlers.
+    fn speaks_of_events(&self, table: ExpressionRef, function: ScopeRef, event: usize) -> bool {
+        let facts = self.project.facts(function.file);
+        let parameter = facts.scope(function.id).parameters[event].name;
+        let class = self
+            .class_of_method(function)
+            .map(|class| self.name_of(class));
+        let name = self.name_of(function);
+        let table = self.table_name(table);
+        [facts.text(parameter), &name, &table]
+            .into_iter()
+            .any(is_event_name)
+            || [&*name, &table].into_iter().any(speaks_of_handlers)
+            || name.contains("handle")
+            || says(&name).is_some()
+            || class.is_some_and(|class| is_bus_name(&class) || is_event_name(&class))
+    }
+
+    /// Whether the methods of a class ask whether something is of a class that they get or have
+    /// kept, or go through the bases of one: `isinstance(event, kind)`.
+    pub(crate) fn asks_for_bases(&self, class: ScopeRef) -> bool {
+        self.own_methods(class).into_iter().any(|method| {
+            let facts = self.project.facts(method.file);
+            let there = |id| ExpressionRef {
+                file: method.file,
+                id,
+            };
+            let asks = facts.scope(method.id).calls.iter().any(|&call| {
+                let name = facts.last_name(call);
+                let asked = self.arguments(there(call)).positional(1);
+                matches!(name, Some("mro" | "getmro"))
+                    || matches!(name, Some("isinstance" | "issubclass"))
+                        && asked.is_some_and(|asked| {
+                            let found = self.evaluate(asked, &Context::default());
+                            !found
+                                .iter()
+                                .any(|fact| matches!(fact.value, Value::External(_)))
+                        })
+            });
+            let in_method = |one: &&Expression| one.scope == method.id;
+            asks || facts.expressions.iter().filter(in_method).any(|one| {
+                matches!(one.kind, ExpressionKind::Attribute(_, name) if facts.text(name) == "__mro__")
+            })
+        })
+    }
+
+    /// Whether a key goes through the bases of a class: `type(event).__mro__`.
+    fn looks_up_bases(&self, key: ExpressionRef, depth: u32) -> bool {
+        if depth > 6 {
+            return false;
+        }
+        let facts = self.project.facts(key.file);
+        let there = |id| ExpressionRef { file: key.file, id };
+        match facts.kind(key.id) {
+            ExpressionKind::Name(name) => {
+                let Some((_, bindings)) = self.bindings(key, *name) else {
+                    return false;
+                };
+                bindings.iter().any(|binding| match binding {
+                    Binding::Value(value)
+                    | Binding::Element {
+                        iterable: value, ..
+                    } => self.looks_up_bases(*value, depth + 1),
+                    _ => false,
+                })
+            }
+            ExpressionKind::Attribute(of, name) => {
+                matches!(facts.text(*name), "__mro__" | "mro" | "__bases__")
+                    || self.looks_up_bases(there(*of), depth + 1)
+            }
+            ExpressionKind::Call(callee, arguments) => {
+                facts.last_name(*callee) == Some("getmro")
+                    || self.looks_up_bases(there(*callee), depth + 1)
+                    || arguments.iter().any(|argument| match argument {
+                        Argument::Positional(value) => {
+                            self.looks_up_bases(there(*value), depth + 1)
+                        }
+                        _ => false,
+                    })
+            }
+            ExpressionKind::Subscript(of, _) => self.looks_up_bases(there(*of), depth + 1),
+            _ => false,
+        }
+    }
+
+    /// The calls of what is looked up, of an element of it, or that hand it on to be called.
+    fn calls_of_entry(&self, looked_up: ExpressionRef, scope: ScopeRef) -> Vec<u32> {
         let facts = self.project.facts(scope.file);
         let mut scopes = vec![scope.id];
         let mut next = 0;
@@ -527,7 +659,8 @@ impl Evaluator<'_> {
         scopes
             .iter()
             .flat_map(|&scope| &facts.scope(scope).calls)
-            .any(|&call| {
+            .copied()
+            .filter(|&call| {
                 let ExpressionKind::Call(callee, arguments) = facts.kind(call) else {
                     return false;
                 };
@@ -556,6 +689,7 @@ impl Evaluator<'_> {
                         _ => false,
                     })
             })
+            .collect()
     }
 
     fn is_loop_variable(&self, at: ExpressionRef) -> bool {

@@ -100,6 +100,8 @@ pub(crate) struct FoundSubscription {
     pub(crate) reason: String,
     /// The class that the handler is a method of, when objects of it are handed to the bus.
     pub(crate) of: Option<ScopeRef>,
+    /// The `partial` that fills in some of the handler's arguments.
+    pub(crate) partial: Option<ExpressionRef>,
 }
 
 /// A handler: a function, or something outside by its dotted path.

@@ -1,7 +1,7 @@
 //! What is told of an event and of a handler besides their edges.
 
 use super::super::evaluate::{Ancestor, Context, Evaluator, Value};
-use super::super::facts::{ExpressionKind, ParameterKind, ScopeKind, StatementKind};
+use super::super::facts::{ExpressionKind, Parameter, ParameterKind, ScopeKind, StatementKind};
 use super::super::flow::{Flow, Reached};
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::super::sites::{EventId, HandlerId};
@@ -167,9 +167,16 @@ impl Assembly<'_, '_> {
         handler.doc.clone_from(&scope.doc);
         handler.is_async = scope.is_async;
         handler.declares = self.declared(function);
+        if scope.is_async {
+            handler.blocking = self.blocking(reached, flow);
+        }
         let skip = usize::from(self.has_receiver(function));
-        handler.misfit = misfit(&scope.parameters[skip.min(scope.parameters.len())..]);
-        if let Some(parameter) = scope.parameters.get(skip)
+        let own = &scope.parameters[skip.min(scope.parameters.len())..];
+        let Some(parameters) = self.left_open(id, own) else {
+            return handler;
+        };
+        handler.misfit = misfit(&parameters);
+        if let Some(parameter) = parameters.first()
             && parameter.kind == ParameterKind::Plain
         {
             facts
@@ -185,10 +192,26 @@ impl Assembly<'_, '_> {
                 handler.accepts = self.accepted(at);
             }
         }
-        if scope.is_async {
-            handler.blocking = self.blocking(reached, flow);
-        }
         handler
+    }
+
+    /// The parameters that a `partial` leaves for the event; none where that cannot be told.
+    fn left_open(&self, id: &HandlerId, parameters: &[Parameter]) -> Option<Vec<Parameter>> {
+        let (HandlerId::Function(function), Some(partial)) =
+            (id, self.partial.get(id).copied().flatten())
+        else {
+            return Some(parameters.to_vec());
+        };
+        let facts = self.evaluator.project.facts(function.file);
+        let (mut filled, named) = self.evaluator.filled_in(partial)?;
+        let open = parameters.iter().filter(|one| {
+            if one.kind == ParameterKind::Plain && filled > 0 {
+                filled -= 1;
+                return false;
+            }
+            !named.iter().any(|name| name == facts.text(one.name))
+        });
+        Some(open.copied().collect())
     }
 
     fn has_receiver(&self, function: ScopeRef) -> bool {
@@ -363,7 +386,7 @@ pub(super) fn declared_names(comment: &str) -> Option<Vec<String>> {
 }
 
 /// What is wrong with the parameters of a handler, if it cannot take one event.
-fn misfit(parameters: &[super::super::facts::Parameter]) -> String {
+fn misfit(parameters: &[Parameter]) -> String {
     let has_rest = parameters.iter().any(|one| one.kind == ParameterKind::Rest);
     let plain = parameters
         .iter()

@@ -69,6 +69,13 @@ impl Arguments<'_> {
         })
     }
 
+    /// Whether some arguments come out of a collection.
+    pub(crate) fn has_star(&self) -> bool {
+        let is_star =
+            |argument: &Argument| matches!(argument, Argument::Star(_) | Argument::DoubleStar(_));
+        self.list.iter().any(is_star)
+    }
+
     /// All positional arguments.
     pub(crate) fn all(&self) -> Vec<ExpressionRef> {
         let values = self.list.iter().filter_map(|argument| match argument {
@@ -186,6 +193,25 @@ impl<'p> Evaluator<'p> {
             .iter()
             .map(|fact| fact.at_most(Grade::Inferred))
             .collect()
+    }
+
+    /// What a `partial` fills in besides the function: how many arguments, and which by name; none
+    /// where that cannot be told.
+    pub(crate) fn filled_in(&self, partial: ExpressionRef) -> Option<(usize, Vec<String>)> {
+        let facts = self.project.facts(partial.file);
+        let ExpressionKind::Call(_, list) = facts.kind(partial.id) else {
+            return None;
+        };
+        let mut plain = 0;
+        let mut named = Vec::new();
+        for argument in list {
+            match argument {
+                Argument::Positional(_) => plain += 1,
+                Argument::Named(name, _) => named.push(facts.text(*name).to_owned()),
+                Argument::Star(_) | Argument::DoubleStar(_) => return None,
+            }
+        }
+        Some((usize::saturating_sub(plain, 1), named))
     }
 
     /// What a function gives: what it returns, what it yields, or what its annotation says.
@@ -375,8 +401,16 @@ impl<'p> Evaluator<'p> {
                 .unwrap_or_default()
         };
         match path {
-            "functools.partial"
-            | "functools.partialmethod"
+            "functools.partial" => {
+                let mut found = handed(first);
+                for fact in &mut found {
+                    if matches!(fact.value, Value::Function { .. }) {
+                        fact.made = Some(at);
+                    }
+                }
+                found
+            }
+            "functools.partialmethod"
             | "copy.copy"
             | "copy.deepcopy"
             | "dataclasses.replace"

@@ -14,7 +14,7 @@ pub(crate) type Found = Rc<[Fact]>;
 pub(crate) struct Fact {
     pub(crate) value: Value,
     pub(crate) grade: Grade,
-    /// Where an object is built.
+    /// Where an object is built, or arguments of a function are filled in.
     pub(crate) made: Option<ExpressionRef>,
 }
 

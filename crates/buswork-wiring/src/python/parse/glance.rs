@@ -491,6 +491,7 @@ fn is_type(expression: &Expr) -> bool {
         Expr::Attribute(attribute) => {
             attribute.attr.as_str() == "__class__" || is_type(&attribute.value)
         }
+        Expr::Subscript(subscript) => is_type(&subscript.value),
         _ => false,
     }
 }

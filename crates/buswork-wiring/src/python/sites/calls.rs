@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::evaluate::{Context, Fact, Value};
 use super::super::facts::{ExpressionKind, Facts};
@@ -444,7 +444,7 @@ impl Finder<'_, '_> {
             let protocol = Rc::new(Protocol {
                 name: "by hand".to_owned(),
                 events: Key::Any,
-                bases: false,
+                bases: dispatch.bases,
                 any: vec!["*".to_owned()],
                 key: dispatch.key.clone(),
             });
@@ -452,15 +452,22 @@ impl Finder<'_, '_> {
             let site = Site::new(SiteKind::Publish, dispatch.table, &verb, &protocol);
             self.callers_of(&site, dispatch.function, dispatch.event, &protocol);
         }
-        let protocol = Rc::new(Protocol {
-            name: "by hand".to_owned(),
-            events: Key::Any,
-            bases: false,
-            any: vec!["*".to_owned()],
-            key: KeyOf::Itself,
+        let [exact, loose] = [false, true].map(|bases| {
+            Rc::new(Protocol {
+                name: "by hand".to_owned(),
+                events: Key::Any,
+                bases,
+                any: vec!["*".to_owned()],
+                key: KeyOf::Itself,
+            })
         });
         for registration in &homemade.registrations {
-            let mut site = Site::new(SiteKind::Subscribe, registration.at, "subscribe", &protocol);
+            let protocol = if homemade.looks_up_bases(registration) {
+                &loose
+            } else {
+                &exact
+            };
+            let mut site = Site::new(SiteKind::Subscribe, registration.at, "subscribe", protocol);
             site.event = Operand::one(registration.key);
             site.handler = Some(Operand::one(registration.handler));
             self.pending.push(site);
@@ -469,14 +476,17 @@ impl Finder<'_, '_> {
 
     /// Tables of handlers that are written down: `{OrderPlaced: [bill, reserve]}`.
     pub(super) fn start_tables(&mut self, homemade: &Homemade) {
-        let protocol = Rc::new(Protocol {
-            name: "table".to_owned(),
-            events: Key::Any,
-            bases: false,
-            any: vec!["*".to_owned()],
-            key: KeyOf::Itself,
+        let [exact, loose] = [false, true].map(|bases| {
+            Rc::new(Protocol {
+                name: "table".to_owned(),
+                events: Key::Any,
+                bases,
+                any: vec!["*".to_owned()],
+                key: KeyOf::Itself,
+            })
         });
-        let mut dispatched: FxHashSet<ExpressionRef> = FxHashSet::default();
+        // The tables that a bus looks events up in, and whether by their bases, too.
+        let mut dispatched: FxHashMap<ExpressionRef, bool> = FxHashMap::default();
         for dispatch in &homemade.dispatches {
             for fact in self
                 .evaluator
@@ -484,11 +494,11 @@ impl Finder<'_, '_> {
                 .iter()
             {
                 if let Value::Display(at, _) = fact.value {
-                    dispatched.insert(at);
+                    *dispatched.entry(at).or_default() |= dispatch.bases;
                 }
             }
         }
-        let mut tables = dispatched.iter().map(|&at| (at, true)).collect::<Vec<_>>();
+        let mut tables: Vec<_> = dispatched.keys().map(|&at| (at, true)).collect();
         let project = self.evaluator.project;
         for (file, read) in (0..).zip(&project.files) {
             if read.summary.has_tables {
@@ -496,14 +506,18 @@ impl Finder<'_, '_> {
                     0..u32::try_from(project.facts(file).expressions.len()).unwrap_or(u32::MAX);
                 let all = ids.map(|id| ExpressionRef { file, id });
                 tables.extend(
-                    all.filter(|at| !dispatched.contains(at))
+                    all.filter(|at| !dispatched.contains_key(at))
                         .map(|at| (at, false)),
                 );
             }
         }
         tables.sort_unstable();
         for (at, is_dispatched) in tables {
-            self.start_table(at, is_dispatched, &protocol);
+            let protocol = match dispatched.get(&at) {
+                Some(true) => &loose,
+                _ => &exact,
+            };
+            self.start_table(at, is_dispatched, protocol);
         }
     }
 

@@ -134,7 +134,9 @@ impl Finder<'_, '_> {
         let through = self.through(site, function);
         let mut is_followed = false;
         for caller in self.evaluator.callers(function).iter() {
-            let Some(argument) = self.evaluator.argument_for(caller, function, index) else {
+            let given = self.evaluator.argument_for(caller, function, index);
+            let given = given.or_else(|| self.default_event(caller, function, index, protocol));
+            let Some(argument) = given else {
                 continue;
             };
             if !self
@@ -147,6 +149,7 @@ impl Finder<'_, '_> {
             let mut next = site.clone();
             next.adapter = protocol.clone();
             next.at = caller.call;
+            next.line = None;
             next.verb = self.evaluator.name_of(function);
             next.event = Operand::one(argument);
             next.grade = site.grade.max(by_name_only(caller));
@@ -157,10 +160,35 @@ impl Finder<'_, '_> {
         is_followed
     }
 
+    /// The event that a parameter is where a call gives nothing for it.
+    fn default_event(
+        &self,
+        caller: &Caller,
+        function: ScopeRef,
+        index: usize,
+        protocol: &Protocol,
+    ) -> Option<ExpressionRef> {
+        if self.evaluator.arguments(caller.call).has_star() {
+            return None;
+        }
+        let facts = self.evaluator.project.facts(function.file);
+        let id = facts.scope(function.id).parameters.get(index)?.default?;
+        let at = ExpressionRef {
+            file: function.file,
+            id,
+        };
+        let found = self.evaluator.evaluate(at, &Context::default());
+        let is_event = |fact: &Fact| self.evaluator.published_event(fact, protocol).is_some();
+        found.iter().any(is_event).then_some(at)
+    }
+
     fn through(&self, site: &Site, function: ScopeRef) -> Vec<Step> {
         let step = Step {
             function: self.evaluator.path_of(function),
-            location: self.location(site.at),
+            location: Location {
+                line: site.line.unwrap_or_else(|| self.evaluator.line_of(site.at)),
+                ..self.location(site.at)
+            },
         };
         std::iter::once(step)
             .chain(site.through.iter().cloned())
@@ -222,6 +250,8 @@ impl Finder<'_, '_> {
                         Some(Fact { value, ..fact })
                     }));
                 }
+                // What is handed over is the mapping, not its keys.
+                Value::Display(at, _) if self.is_mapping(*at) => result.push(fact.clone()),
                 Value::Display(..) | Value::Elements(_) => {
                     result.extend(self.evaluator.elements_of(&fact.value, context));
                 }
@@ -229,6 +259,13 @@ impl Finder<'_, '_> {
             }
         }
         result
+    }
+
+    fn is_mapping(&self, at: ExpressionRef) -> bool {
+        matches!(
+            self.evaluator.project.facts(at.file).kind(at.id),
+            ExpressionKind::Mapping(_) | ExpressionKind::MappingComprehension(..)
+        )
     }
 
     /// The type that a handler's first own parameter is annotated with.
@@ -421,6 +458,7 @@ impl Finder<'_, '_> {
             grade,
             reason,
             of,
+            partial: handler_fact.made,
         });
     }
 
@@ -484,6 +522,7 @@ impl Finder<'_, '_> {
             }
             let mut next = site.clone();
             next.at = caller.call;
+            next.line = None;
             next.verb = self.evaluator.name_of(function);
             next.grade = site.grade.max(by_name_only(caller));
             next.through.clone_from(&through);
@@ -564,6 +603,7 @@ impl Finder<'_, '_> {
                     }
                     let mut next = site.clone();
                     next.at = at;
+                    next.line = None;
                     next.verb.clone_from(&name);
                     next.through = through.to_vec();
                     next.handler = Some(Operand::Scope(ScopeRef { file, id }));

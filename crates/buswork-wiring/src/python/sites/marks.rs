@@ -253,6 +253,7 @@ impl Finder<'_, '_> {
                 grade: Grade::Inferred,
                 reason: "its name says which event it handles".to_owned(),
                 of: Some(class),
+                partial: None,
             });
         }
     }

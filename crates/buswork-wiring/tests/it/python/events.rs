@@ -262,7 +262,6 @@ bus.publish(ParcelSent(7))
 }
 
 #[test]
-#[ignore = "the keys of a mapping that is published are taken for names of events"]
 fn a_mapping_is_no_list_of_names() {
     let code = "
 bus.publish({'number': 7})

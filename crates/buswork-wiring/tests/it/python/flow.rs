@@ -410,7 +410,6 @@ def replay(name):
 }
 
 #[test]
-#[ignore = "the default of a parameter is put at the module, and causes nothing"]
 fn the_default_of_a_parameter_is_published_by_the_function() {
     let code = "
 def take(event=OrderPlaced()):
@@ -419,6 +418,28 @@ def take(event=OrderPlaced()):
     assert_lines(
         &shop(code),
         &["publish events.OrderPlaced by shop:take inferred"],
+    );
+}
+
+#[test]
+fn a_call_that_gives_nothing_publishes_the_default() {
+    let code = "
+def send(event=OrderPlaced()):
+    bus.publish(event)
+
+def take():
+    send()
+    send(MailSent())
+
+def settle(events):
+    send(*events)
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "publish events.MailSent by shop:take certain through shop:send:3",
+            "publish events.OrderPlaced by shop:take certain through shop:send:3",
+        ],
     );
 }
 

@@ -463,7 +463,6 @@ channel.tell(Event('order placed'))
 }
 
 #[test]
-#[ignore = "the way through a bus that is known by its methods' names has line 0"]
 fn the_way_through_a_bus_by_name_has_a_place() {
     let code = "
 from events import OrderPlaced
@@ -492,4 +491,75 @@ channel.emit(OrderPlaced())
         "{text}"
     );
     assert!(!text.contains("Channel.emit:0"), "{text}");
+}
+
+/// A bus that looks the handlers of `Rushed` up by this code, with handlers of its base.
+fn looked_up_by(code: &str) -> String {
+    let shop = format!(
+        "
+import inspect
+from collections import defaultdict
+from events import OrderPlaced
+
+class Rushed(OrderPlaced): ...
+
+class Channel:
+    def __init__(self):
+        self.handlers = defaultdict(list)
+
+    def on(self, kind, function):
+        self.handlers[kind].append(function)
+
+    def emit(self, event):
+{code}
+
+def charge(order): ...
+
+channel = Channel()
+channel.on(OrderPlaced, charge)
+channel.emit(Rushed())
+"
+    );
+    edges(&[("events.py", super::EVENTS), ("shop.py", &shop)])
+}
+
+#[test]
+fn a_bus_that_looks_up_by_the_class_keeps_subclasses_out() {
+    for key in ["type(event)", "event.__class__", "type(event).__name__"] {
+        let text = looked_up_by(&format!(
+            "        for handler in self.handlers[{key}]:\n            handler(event)"
+        ));
+        assert!(
+            text.contains("handle events.OrderPlaced by shop:charge certain exact"),
+            "{key}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_bus_that_looks_up_by_the_bases_takes_subclasses() {
+    for bases in [
+        "type(event).__mro__",
+        "type(event).mro()",
+        "event.__class__.__mro__[:-1]",
+        "inspect.getmro(type(event))",
+    ] {
+        let text = looked_up_by(&format!(
+            "        for kind in {bases}:\n            for handler in self.handlers[kind]:\n                handler(event)"
+        ));
+        assert!(
+            text.contains("handle events.OrderPlaced by shop:charge certain\n"),
+            "{bases}: {text}"
+        );
+    }
+    let text = looked_up_by(
+        "        for kind, handlers in self.handlers.items():
+            if isinstance(event, kind):
+                for handler in handlers:
+                    handler(event)",
+    );
+    assert!(
+        text.contains("handle events.OrderPlaced by shop:charge inferred\n"),
+        "{text}"
+    );
 }

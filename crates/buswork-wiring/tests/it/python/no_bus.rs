@@ -95,7 +95,6 @@ Visitor().visit(7)
 }
 
 #[test]
-#[ignore = "a table of converters by type is taken for a bus"]
 fn a_table_of_converters_is_no_bus() {
     let code = "
 CONVERTERS = {}
@@ -113,7 +112,6 @@ convert(7)
 }
 
 #[test]
-#[ignore = "lists of validators by field, whose results are used, are taken for a bus, for certain"]
 fn a_table_of_validators_is_no_bus() {
     let code = "
 _validators = {}
