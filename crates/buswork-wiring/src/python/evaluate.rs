@@ -19,7 +19,7 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(crate) use bindings::Binding;
-pub(crate) use calls::Caller;
+pub(crate) use calls::{Arguments, Caller};
 pub(crate) use classes::Ancestor;
 pub(crate) use values::{Fact, Found, Value};
 
@@ -205,6 +205,9 @@ impl<'p> Evaluator<'p> {
                 if !texts.is_empty() {
                     return texts;
                 }
+                if let Some(elements) = self.added_together(there(*left), there(*right), context) {
+                    return vec![elements];
+                }
                 vec![Fact::certain(Value::Form(at))]
             }
             ExpressionKind::Subscript(of, key) => {
@@ -302,6 +305,19 @@ impl<'p> Evaluator<'p> {
                 ScopeKind::Class => scope.id = facts.scope(scope.id).parent,
             }
         }
+    }
+
+    /// Whether a scope lies within another.
+    pub(crate) fn is_within(&self, inner: ScopeRef, outer: ScopeRef) -> bool {
+        let facts = self.project.facts(inner.file);
+        let mut scope = inner.id;
+        while scope != facts.scope(scope).parent {
+            scope = facts.scope(scope).parent;
+            if inner.file == outer.file && scope == outer.id {
+                return true;
+            }
+        }
+        false
     }
 
     /// `module:qualname` of the innermost named scope around; `module:` for the module itself.

@@ -117,6 +117,13 @@ impl Evaluator<'_> {
             }
             result.extend(found);
         }
+        // `only = None`, and `cls.only = cls()` in a method.
+        if !result.iter().any(Fact::is_telling) {
+            result.extend(
+                self.assigned_attribute(class, name, &context)
+                    .unwrap_or_default(),
+            );
+        }
         result
     }
 
@@ -283,9 +290,12 @@ impl Evaluator<'_> {
             file: method.file,
             id,
         };
+        let class = facts.scope(scope.parent).name;
         let own = |target: u32| match facts.kind(target) {
             ExpressionKind::Attribute(of, name) => match facts.kind(*of) {
-                ExpressionKind::Name(of) if *of == first.name => Some(facts.text(*name).to_owned()),
+                ExpressionKind::Name(of) if *of == first.name || *of == class => {
+                    Some(facts.text(*name).to_owned())
+                }
                 _ => None,
             },
             _ => None,

@@ -233,6 +233,14 @@ impl Evaluator<'_> {
             );
         }
         found.reverse();
+        for &(inner, at) in self.project.bound_within(scope, name) {
+            let statement = &facts.scope(inner).statements[at as usize];
+            let inner = ScopeRef {
+                file: scope.file,
+                id: inner,
+            };
+            found.extend(self.binding(inner, &statement.kind, name));
+        }
         found
     }
 

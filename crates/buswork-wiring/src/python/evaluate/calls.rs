@@ -1,5 +1,6 @@
 //! Calls: what they give, what they hand over, and who makes them.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::super::conventional::{is_bus_name, says};
@@ -28,14 +29,16 @@ pub(crate) struct Caller {
     pub(crate) grade: Grade,
     /// Whether the function's first parameter is filled by what it is bound to.
     pub(crate) bound: bool,
+    /// Whether something else is asked to make the call.
+    pub(crate) is_handed_on: bool,
 }
 
 /// The arguments of a call.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Arguments<'a> {
     facts: &'a Facts,
     file: u32,
-    list: &'a [Argument],
+    list: Cow<'a, [Argument]>,
 }
 
 impl Arguments<'_> {
@@ -76,6 +79,18 @@ impl Arguments<'_> {
         self.list.iter().any(is_star)
     }
 
+    /// Arguments without a name, those out of a collection as the collection.
+    fn plain_and_starred(&self) -> impl Iterator<Item = ExpressionRef> {
+        let values = self.list.iter().filter_map(|argument| match argument {
+            Argument::Positional(value) | Argument::Star(value) => Some(ExpressionRef {
+                file: self.file,
+                id: *value,
+            }),
+            _ => None,
+        });
+        values.collect::<Vec<_>>().into_iter()
+    }
+
     /// All positional arguments.
     pub(crate) fn all(&self) -> Vec<ExpressionRef> {
         let values = self.list.iter().filter_map(|argument| match argument {
@@ -114,8 +129,31 @@ impl<'p> Evaluator<'p> {
         Arguments {
             facts,
             file: call.file,
-            list,
+            list: list.into(),
         }
+    }
+
+    /// The function that something else is asked to call, and what it will be given.
+    pub(crate) fn handed_on(&self, call: ExpressionRef) -> Option<(ExpressionRef, Arguments<'p>)> {
+        let facts = self.project.facts(call.file);
+        let (function, list) = facts.handed_on(call.id)?;
+        let file = call.file;
+        let arguments = Arguments {
+            facts,
+            file,
+            list: list.into(),
+        };
+        Some((ExpressionRef { file, id: function }, arguments))
+    }
+
+    /// The arguments that a caller gives.
+    pub(crate) fn arguments_of(&self, caller: &Caller) -> Arguments<'p> {
+        if caller.is_handed_on
+            && let Some((_, arguments)) = self.handed_on(caller.call)
+        {
+            return arguments;
+        }
+        self.arguments(caller.call)
     }
 
     /// The expression that is called.
@@ -140,6 +178,9 @@ impl<'p> Evaluator<'p> {
         if let Some(found) = self.text_method(callee, context) {
             return vec![found];
         }
+        if let Some(found) = self.made_by_new(callee, at, context) {
+            return found;
+        }
         let mut result = Vec::new();
         for fact in self.evaluate(callee, context).iter() {
             let found = match &fact.value {
@@ -163,6 +204,32 @@ impl<'p> Evaluator<'p> {
         result
     }
 
+    /// `super().__new__(cls)`, `object.__new__(cls)`.
+    fn made_by_new(
+        &self,
+        callee: ExpressionRef,
+        call: ExpressionRef,
+        context: &Context,
+    ) -> Option<Vec<Fact>> {
+        let facts = self.project.facts(callee.file);
+        let ExpressionKind::Attribute(_, name) = facts.kind(callee.id) else {
+            return None;
+        };
+        if facts.text(*name) != "__new__" {
+            return None;
+        }
+        let class = self.arguments(call).positional(0)?;
+        let found = self.evaluate(class, context);
+        let made = found.iter().filter_map(|fact| match fact.value {
+            Value::Class(class) => Some(Fact {
+                made: Some(call),
+                ..Fact::of(Value::Object(class), fact.grade)
+            }),
+            _ => None,
+        });
+        Some(made.collect())
+    }
+
     /// What a function gives in this call: where it hands on a parameter, what this call puts in.
     fn call_of_function(
         &self,
@@ -175,6 +242,7 @@ impl<'p> Evaluator<'p> {
             call,
             grade: Grade::Inferred,
             bound: this.is_some(),
+            is_handed_on: false,
         };
         let mut result = Vec::new();
         for fact in self.returned(function, &context.within(this)) {
@@ -524,7 +592,7 @@ impl<'p> Evaluator<'p> {
         let facts = self.project.facts(function.file);
         let parameters = &facts.scope(function.id).parameters;
         let parameter = parameters.get(index)?;
-        let arguments = self.arguments(caller.call);
+        let arguments = self.arguments_of(caller);
         if let Some(found) = arguments.named(facts.text(parameter.name)) {
             return Some(found);
         }
@@ -534,6 +602,35 @@ impl<'p> Evaluator<'p> {
             }
             ParameterKind::KeywordOnly | ParameterKind::KeywordRest => None,
         }
+    }
+
+    /// The arguments that fill a parameter in a call: of `*events`, each.
+    pub(crate) fn arguments_for(
+        &self,
+        caller: &Caller,
+        function: ScopeRef,
+        index: usize,
+    ) -> Vec<ExpressionRef> {
+        let facts = self.project.facts(function.file);
+        let parameters = &facts.scope(function.id).parameters;
+        let is_rest = parameters
+            .get(index)
+            .is_some_and(|one| one.kind == ParameterKind::Rest);
+        if !is_rest {
+            return self
+                .argument_for(caller, function, index)
+                .into_iter()
+                .collect();
+        }
+        let plain = parameters
+            .iter()
+            .filter(|one| one.kind == ParameterKind::Plain)
+            .count();
+        let skip = plain.saturating_sub(caller.bound.into());
+        self.arguments_of(caller)
+            .plain_and_starred()
+            .skip(skip)
+            .collect()
     }
 
     /// What callers hand over for a parameter.
@@ -621,6 +718,11 @@ impl<'p> Evaluator<'p> {
             .collect()
     }
 
+    /// A call as one of a function, if it is.
+    pub(crate) fn caller_at(&self, call: ExpressionRef, function: ScopeRef) -> Option<Caller> {
+        self.caller(call, function, self.class_of_method(function), false)
+    }
+
     fn caller(
         &self,
         call: ExpressionRef,
@@ -629,6 +731,25 @@ impl<'p> Evaluator<'p> {
         is_only: bool,
     ) -> Option<Caller> {
         let callee = self.callee(call)?;
+        let Some((handed, _)) = self.handed_on(call) else {
+            return self.caller_by(callee, call, function, class, is_only);
+        };
+        let found = self.caller_by(handed, call, function, class, false);
+        let found = found.map(|found| Caller {
+            is_handed_on: true,
+            ..found
+        });
+        found.or_else(|| self.caller_by(callee, call, function, class, false))
+    }
+
+    fn caller_by(
+        &self,
+        callee: ExpressionRef,
+        call: ExpressionRef,
+        function: ScopeRef,
+        class: Option<ScopeRef>,
+        is_only: bool,
+    ) -> Option<Caller> {
         let found = self.evaluate(callee, &Context::default());
         let is_static = self.is_static(function);
         for fact in found.iter() {
@@ -639,6 +760,7 @@ impl<'p> Evaluator<'p> {
                         call,
                         grade: fact.grade,
                         bound,
+                        is_handed_on: false,
                     });
                 }
                 Value::Class(built)
@@ -648,6 +770,7 @@ impl<'p> Evaluator<'p> {
                         call,
                         grade: fact.grade,
                         bound: true,
+                        is_handed_on: false,
                     });
                 }
                 _ => {}
@@ -666,6 +789,7 @@ impl<'p> Evaluator<'p> {
             call,
             grade: Grade::Possible,
             bound: !is_static,
+            is_handed_on: false,
         })
     }
 

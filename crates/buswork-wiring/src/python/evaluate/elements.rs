@@ -75,6 +75,28 @@ impl Evaluator<'_> {
         }
     }
 
+    /// `these + those`, where one of them at least is a collection.
+    pub(super) fn added_together(
+        &self,
+        left: ExpressionRef,
+        right: ExpressionRef,
+        context: &Context,
+    ) -> Option<Fact> {
+        let is_collection = |side: ExpressionRef| {
+            let found = self.evaluate(side, context);
+            found
+                .iter()
+                .any(|fact| matches!(fact.value, Value::Display(..) | Value::Elements(_)))
+        };
+        if !is_collection(left) && !is_collection(right) {
+            return None;
+        }
+        let mut found = self.elements(left, context).to_vec();
+        found.extend(self.elements(right, context).iter().cloned());
+        let elements = Value::Elements(distinct(found).into());
+        Some(Fact::of(elements, Grade::Inferred))
+    }
+
     fn displayed(&self, at: ExpressionRef, context: &Context) -> Vec<Fact> {
         let facts = self.project.facts(at.file);
         let there = |id| ExpressionRef { file: at.file, id };

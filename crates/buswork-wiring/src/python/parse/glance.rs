@@ -11,7 +11,7 @@ use ruff_source_file::LineIndex;
 use ruff_text_size::{Ranged, TextSize};
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
-use super::super::facts::Summary;
+use super::super::facts::{Summary, is_runner};
 use super::{DEEPEST, index, is_main_test};
 
 /// The summary of a file.
@@ -182,6 +182,14 @@ impl<'a> Glance<'a> {
                 }
             }
             callee => self.dispatched.extend(self.looked_up(callee)),
+        }
+        if last_name(&call.func).is_some_and(is_runner) {
+            let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
+            for handed in call.arguments.args.iter().chain(keywords) {
+                if let Expr::Name(_) | Expr::Attribute(_) = handed {
+                    self.called.extend(called_name(handed));
+                }
+            }
         }
         // What is handed on with an event may be called there.
         if call.arguments.args.len() + call.arguments.keywords.len() > 1 {

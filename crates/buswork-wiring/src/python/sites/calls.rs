@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::super::evaluate::{Context, Fact, Value};
+use super::super::evaluate::{Arguments, Context, Fact, Value};
 use super::super::facts::{ExpressionKind, Facts};
 use super::super::homemade::{Homemade, KeyOf};
 use super::super::parse::speaks_of_handlers;
@@ -14,6 +14,9 @@ use super::super::project::{ExpressionRef, ScopeRef};
 use super::{Finder, Operand, Protocol, Site};
 use crate::adapters::{Adapter, Key, Place, Special, Verb};
 use crate::graph::{Grade, SiteKind};
+
+/// Names of names of a verb that are looked for.
+const MOST_ALIASES: usize = 3;
 
 /// The last names of all verbs.
 struct Verbs<'a> {
@@ -89,18 +92,41 @@ struct Match {
 impl Finder<'_, '_> {
     /// Calls and decorators that speak to a bus of an adapter.
     pub(super) fn start_adapters(&mut self) {
-        let known = Verbs::of(self.adapters.iter());
         let project = self.evaluator.project;
-        for (file, read) in (0..).zip(&project.files) {
+        let mut known = Verbs::of(self.adapters.iter());
+        // Other names of verbs, and those of such names: `send = bus.publish`.
+        for _ in 0..MOST_ALIASES {
+            let before = known.names.len();
+            for file in self.calling(&known) {
+                let aliases = project.aliases(file);
+                let of_verbs = aliases
+                    .filter(|(name, _)| known.names.contains(name) || known.guessed.contains(name));
+                let aliases: Vec<_> = of_verbs.map(|(_, alias)| alias).collect();
+                known.names.extend(aliases);
+            }
+            if known.names.len() == before {
+                break;
+            }
+        }
+        for file in self.calling(&known) {
+            self.start_file(file, &known);
+        }
+    }
+
+    /// Files in which something is called by the name of a verb.
+    fn calling(&self, known: &Verbs<'_>) -> Vec<u32> {
+        let mut files = Vec::new();
+        for (file, read) in (0..).zip(&self.evaluator.project.files) {
             let mut called = read.summary.called.iter().map(|called| {
                 called
                     .split_once('.')
                     .map_or((None, called), |(of, name)| (Some(of), name))
             });
             if called.any(|(receiver, name)| known.may_be(receiver, name)) {
-                self.start_file(file, &known);
+                files.push(file);
             }
         }
+        files
     }
 
     fn start_file(&mut self, file: u32, verbs: &Verbs<'_>) {
@@ -110,8 +136,15 @@ impl Finder<'_, '_> {
                 let ExpressionKind::Call(callee, _) = facts.kind(call) else {
                     continue;
                 };
+                let at = ExpressionRef { file, id: call };
                 if is_named(facts, *callee, verbs) {
-                    self.start_call(ExpressionRef { file, id: call });
+                    self.start_call(at);
+                }
+                if let Some((handed, arguments)) = self.evaluator.handed_on(at)
+                    && is_named(facts, handed.id, verbs)
+                    && let Some(found) = self.match_callee(handed)
+                {
+                    self.start_match(&found, at, handed, &arguments, None);
                 }
             }
         }
@@ -136,7 +169,8 @@ impl Finder<'_, '_> {
         let Some(found) = self.match_callee(callee) else {
             return;
         };
-        self.start_match(&found, at, callee, None);
+        let arguments = self.evaluator.arguments(at);
+        self.start_match(&found, at, callee, &arguments, None);
     }
 
     /// `@signal.connect`, `@bus.handler`: the decorator is the method itself.
@@ -145,7 +179,8 @@ impl Finder<'_, '_> {
             return;
         };
         if found.kind == SiteKind::Subscribe {
-            self.start_match(&found, at, at, Some(scope));
+            let arguments = self.evaluator.arguments(at);
+            self.start_match(&found, at, at, &arguments, Some(scope));
         }
     }
 
@@ -154,6 +189,7 @@ impl Finder<'_, '_> {
         found: &Match,
         at: ExpressionRef,
         callee: ExpressionRef,
+        arguments: &Arguments<'_>,
         bare: Option<ScopeRef>,
     ) {
         let adapter = &self.adapters[found.adapter];
@@ -172,8 +208,7 @@ impl Finder<'_, '_> {
         };
         let mut site = Site::new(found.kind, at, name, &self.protocols[found.adapter]);
         site.grade = found.grade;
-        let arguments = self.evaluator.arguments(at);
-        let Some(event) = self.operand_of_event(verb, at, callee) else {
+        let Some(event) = self.operand_of_event(verb, arguments, callee) else {
             if bare.is_some() {
                 site.event = Operand::Annotation;
                 site.handler = bare.map(Operand::Scope);
@@ -227,10 +262,9 @@ impl Finder<'_, '_> {
     fn operand_of_event(
         &self,
         verb: &Verb,
-        at: ExpressionRef,
+        arguments: &Arguments<'_>,
         callee: ExpressionRef,
     ) -> Option<Operand> {
-        let arguments = self.evaluator.arguments(at);
         let keyword = verb
             .event_keyword
             .as_deref()

@@ -168,7 +168,7 @@ impl Finder<'_, '_> {
         index: usize,
         protocol: &Protocol,
     ) -> Option<ExpressionRef> {
-        if self.evaluator.arguments(caller.call).has_star() {
+        if self.evaluator.arguments_of(caller).has_star() {
             return None;
         }
         let facts = self.evaluator.project.facts(function.file);
@@ -471,7 +471,7 @@ impl Finder<'_, '_> {
         match (event, handler) {
             (Some((event, _)), Some((handler, _))) => {
                 // `def on(self, event): def decorator(handler): …`
-                let is_within = self.is_within(handler, event);
+                let is_within = self.evaluator.is_within(handler, event);
                 Some(if is_within { event } else { handler })
             }
             (Some((function, _)), None) | (None, Some((function, _))) => {
@@ -486,18 +486,6 @@ impl Finder<'_, '_> {
             }
             (None, None) => None,
         }
-    }
-
-    fn is_within(&self, inner: ScopeRef, outer: ScopeRef) -> bool {
-        let facts = self.evaluator.project.facts(inner.file);
-        let mut scope = inner.id;
-        while scope != facts.scope(scope).parent {
-            scope = facts.scope(scope).parent;
-            if inner.file == outer.file && scope == outer.id {
-                return true;
-            }
-        }
-        false
     }
 
     /// Goes on at the callers of a function that subscribes its parameters.

@@ -444,7 +444,6 @@ def settle(events):
 }
 
 #[test]
-#[ignore = "lists that are added together are not followed"]
 fn lists_that_are_added_together_are_followed() {
     let code = "
 def take():

@@ -422,7 +422,6 @@ def take():
 }
 
 #[test]
-#[ignore = "a bound method that is handed on is overlooked, not even unresolved"]
 fn a_publish_may_be_handed_to_a_loop() {
     let code = "
 import threading
@@ -439,5 +438,27 @@ def take(loop):
     assert!(
         found.contains("publish events.OrderPlaced by shop:take"),
         "{found}"
+    );
+}
+
+#[test]
+fn a_wrapper_may_be_handed_to_a_thread() {
+    let code = "
+from threading import Thread
+
+class Office:
+    def announce(self, event):
+        bus.publish(event)
+
+    def take(self, pool):
+        pool.submit(self.announce, OrderPlaced())
+        Thread(target=self.announce, args=[MailSent()]).start()
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "publish events.MailSent by shop:Office.take certain through shop:Office.announce:6",
+            "publish events.OrderPlaced by shop:Office.take certain through shop:Office.announce:6",
+        ],
     );
 }
