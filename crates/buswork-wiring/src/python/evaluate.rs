@@ -11,6 +11,7 @@ mod builtins;
 mod calls;
 mod classes;
 mod elements;
+mod texts;
 mod values;
 
 use std::cell::{Cell, RefCell};
@@ -169,11 +170,13 @@ impl<'p> Evaluator<'p> {
             ExpressionKind::Text(text) => {
                 vec![Fact::certain(Value::Text(facts.text(*text).into()))]
             }
-            ExpressionKind::Template(text) => {
-                vec![Fact::of(
-                    Value::Template(facts.text(*text).into()),
-                    Grade::Possible,
-                )]
+            ExpressionKind::Template(text, holes) => {
+                let holes = holes.iter().map(|&hole| there(hole));
+                vec![self.filled(facts.text(*text), holes, context)]
+            }
+            ExpressionKind::Part(value, part) => {
+                let found = self.evaluate(there(*value), context);
+                self.part_of_display(&found, *part as usize)
             }
             ExpressionKind::Literal(text) => {
                 vec![Fact::certain(Value::Literal(facts.text(*text).into()))]
@@ -226,34 +229,6 @@ impl<'p> Evaluator<'p> {
             ExpressionKind::Await(value)
             | ExpressionKind::Assign(_, value)
             | ExpressionKind::Starred(value) => self.evaluate(there(*value), context).to_vec(),
-        }
-    }
-
-    /// `"a" + "b"`, and with a part that is not known, a template.
-    fn joined(&self, left: ExpressionRef, right: ExpressionRef, context: &Context) -> Vec<Fact> {
-        let left = self.evaluate(left, context);
-        let right = self.evaluate(right, context);
-        let text = |found: &Found| match found.as_ref() {
-            [
-                Fact {
-                    value: Value::Text(text) | Value::Template(text),
-                    ..
-                },
-            ] => Some(text.to_string()),
-            _ => None,
-        };
-        let (left, right) = match (text(&left), text(&right)) {
-            (None, None) => return Vec::new(),
-            (left, right) => (
-                left.unwrap_or_else(|| "{}".into()),
-                right.unwrap_or_else(|| "{}".into()),
-            ),
-        };
-        let joined = format!("{left}{right}");
-        if joined.contains("{}") {
-            vec![Fact::of(Value::Template(joined.into()), Grade::Possible)]
-        } else {
-            vec![Fact::certain(Value::Text(joined.into()))]
         }
     }
 

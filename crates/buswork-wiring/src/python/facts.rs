@@ -227,8 +227,8 @@ pub(crate) enum ExpressionKind {
     Attribute(ExpressionId, Name),
     Call(ExpressionId, Vec<Argument>),
     Text(Name),
-    /// A string with holes: its text with `{}` for each.
-    Template(Name),
+    /// A string with holes: its text with `{}` for each, and what fills them, if that is known.
+    Template(Name, Vec<ExpressionId>),
     /// A number, `True`, `False`, as written.
     Literal(Name),
     Sequence(Vec<ExpressionId>),
@@ -249,6 +249,8 @@ pub(crate) enum ExpressionKind {
     Assign(ExpressionId, ExpressionId),
     /// Anything else that has calls within; only these are kept.
     Other(Vec<ExpressionId>),
+    /// What one of several targets gets: `b` of `a, b = value` the one of index 1.
+    Part(ExpressionId, u32),
 }
 
 /// An argument of a call.
@@ -328,7 +330,7 @@ impl Facts {
             ExpressionKind::Attribute(of, name) => {
                 format!("{}.{}", self.written(*of), self.text(*name))
             }
-            ExpressionKind::Text(text) | ExpressionKind::Template(text) => {
+            ExpressionKind::Text(text) | ExpressionKind::Template(text, _) => {
                 format!("{:?}", self.text(*text))
             }
             ExpressionKind::Subscript(of, key) => match self.kind(*key) {

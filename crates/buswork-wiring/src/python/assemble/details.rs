@@ -54,14 +54,14 @@ impl Assembly<'_, '_> {
         known: &[(EventId, String)],
     ) -> Event {
         let name = match id {
-            EventId::Class(_) | EventId::Outside(_) | EventId::Signal(..) => {
+            EventId::Class(_) | EventId::Outside(_) | EventId::Signal(..) | EventId::Made(..) => {
                 path.rsplit('.').next().unwrap_or_default().to_owned()
             }
             _ => path.to_owned(),
         };
         let kind = match id {
             EventId::Outside(path) if path.contains("signal") => EventKind::Signal,
-            EventId::Class(_) | EventId::Outside(_) => EventKind::Class,
+            EventId::Class(_) | EventId::Outside(_) | EventId::Made(..) => EventKind::Class,
             EventId::Signal(..) => EventKind::Signal,
             EventId::Name(_) => EventKind::Name,
             EventId::Template(_) => EventKind::Template,
@@ -70,7 +70,9 @@ impl Assembly<'_, '_> {
         };
         let module = match id {
             EventId::Class(scope) => self.evaluator.project.file(scope.file).module.clone(),
-            EventId::Signal(_, call) => self.evaluator.project.file(call.file).module.clone(),
+            EventId::Signal(_, call) | EventId::Made(_, call) => {
+                self.evaluator.project.file(call.file).module.clone()
+            }
             EventId::Outside(path) => path
                 .rsplit_once('.')
                 .map_or("", |(module, _)| module)
@@ -99,7 +101,9 @@ impl Assembly<'_, '_> {
                 event.frozen = self.evaluator.is_frozen(*class);
                 event.bases = self.bases(*class, known);
             }
-            EventId::Signal(_, call) => event.location = Some(self.location(*call)),
+            EventId::Signal(_, call) | EventId::Made(_, call) => {
+                event.location = Some(self.location(*call));
+            }
             _ => {}
         }
         event
@@ -239,6 +243,10 @@ impl Assembly<'_, '_> {
             .iter()
             .filter_map(|value| match value {
                 Value::Object(class) => Some(self.evaluator.dotted_path_of(*class)),
+                Value::MadeObject(_, call) => match self.evaluator.class_made_by(*call) {
+                    EventId::Made(path, _) => Some(path.to_string()),
+                    _ => None,
+                },
                 Value::ExternalObject(path, None) if &**path == "builtins.object" => {
                     Some("*".to_owned())
                 }

@@ -92,9 +92,11 @@ impl Evaluator<'_> {
                 )]
             }
             Value::Class(class) => self.class_attribute(*class, name, context),
-            Value::Member(..) if matches!(name, "value" | "name") => {
-                vec![Fact::certain(of.clone())]
+            Value::Member(class, member) if name == "value" => {
+                let value = self.value_of_member(*class, member);
+                vec![value.unwrap_or_else(|| Fact::certain(of.clone()))]
             }
+            Value::Member(..) if name == "name" => vec![Fact::certain(of.clone())],
             Value::Object(class) | Value::Member(class, _) => {
                 self.object_attribute(*class, name, context)
             }
@@ -125,6 +127,20 @@ impl Evaluator<'_> {
             );
         }
         result
+    }
+
+    /// The text or number that a member of an enumeration is defined as.
+    pub(crate) fn value_of_member(&self, class: ScopeRef, member: &str) -> Option<Fact> {
+        let (_, bindings) = self.member(class, member)?;
+        let [Binding::Value(value)] = bindings.as_slice() else {
+            return None;
+        };
+        match self.evaluate(*value, &Context::default()).as_ref() {
+            [fact] if matches!(fact.value, Value::Text(_) | Value::Literal(_)) => {
+                Some(fact.clone())
+            }
+            _ => None,
+        }
     }
 
     /// An attribute that a class has from an ancestor outside of the project.

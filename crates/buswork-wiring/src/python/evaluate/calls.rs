@@ -79,6 +79,11 @@ impl Arguments<'_> {
         self.list.iter().any(is_star)
     }
 
+    /// Whether a class is made without bases of which nothing would be known.
+    fn has_no_bases(&self) -> bool {
+        self.named("bases").is_none() && self.named("__base__").is_none() && !self.has_star()
+    }
+
     /// Arguments without a name, those out of a collection as the collection.
     fn plain_and_starred(&self) -> impl Iterator<Item = ExpressionRef> {
         let values = self.list.iter().filter_map(|argument| match argument {
@@ -175,7 +180,7 @@ impl<'p> Evaluator<'p> {
         if let Some(found) = self.taken(callee, at, context) {
             return found;
         }
-        if let Some(found) = self.text_method(callee, context) {
+        if let Some(found) = self.text_method(callee, at, context) {
             return vec![found];
         }
         if let Some(found) = self.made_by_new(callee, at, context) {
@@ -193,6 +198,11 @@ impl<'p> Evaluator<'p> {
                     self.call_of_function(*scope, this.as_deref().copied(), at, context)
                 }
                 Value::External(path) => self.call_of_external(path, at, context),
+                Value::Made(path, call) => {
+                    let mut built = Fact::certain(Value::MadeObject(path.clone(), *call));
+                    built.made = Some(at);
+                    vec![built]
+                }
                 Value::Object(class) => match self.method(*class, "__call__") {
                     Some(method) => self.call_of_function(method, Some(*class), at, context),
                     None => Vec::new(),
@@ -360,47 +370,6 @@ impl<'p> Evaluator<'p> {
         result
     }
 
-    /// `"user.{}.created".format(name)`, `name.lower()`.
-    fn text_method(&self, callee: ExpressionRef, context: &Context) -> Option<Fact> {
-        let facts = self.project.facts(callee.file);
-        let ExpressionKind::Attribute(of, name) = facts.kind(callee.id) else {
-            return None;
-        };
-        let name = facts.text(*name);
-        if !matches!(name, "format" | "lower" | "upper" | "strip" | "casefold") {
-            return None;
-        }
-        let found = self.evaluate(
-            ExpressionRef {
-                file: callee.file,
-                id: *of,
-            },
-            context,
-        );
-        let [
-            Fact {
-                value: Value::Text(text) | Value::Template(text),
-                grade,
-                ..
-            },
-        ] = found.as_ref()
-        else {
-            return None;
-        };
-        let changed = match name {
-            "format" => holes(text),
-            "lower" | "casefold" => text.to_lowercase(),
-            "upper" => text.to_uppercase(),
-            _ => text.trim().to_owned(),
-        };
-        let is_template = changed.contains("{}");
-        Some(if is_template {
-            Fact::of(Value::Template(changed.into()), Grade::Possible)
-        } else {
-            Fact::of(Value::Text(changed.into()), *grade)
-        })
-    }
-
     /// Something taken from a collection: `events.pop(0)`, `queue.get()`, `table.get(key)`, `next(x)`.
     fn taken(
         &self,
@@ -528,14 +497,19 @@ impl<'p> Evaluator<'p> {
             "builtins.super" => self.super_object(at, context),
             "builtins.type" => {
                 let found = handed(first);
-                let classes = found.iter().filter_map(|fact| match fact.value {
-                    Value::Object(class) => Some(Fact::of(Value::Class(class), fact.grade)),
+                let classes = found.iter().filter_map(|fact| match &fact.value {
                     Value::Parameter(..) => Some(fact.clone()),
+                    Value::Object(_) | Value::MadeObject(..) => {
+                        Some(Fact::of(fact.value.class()?, fact.grade))
+                    }
                     _ => None,
                 });
                 classes.collect()
             }
             "builtins.getattr" => self.named_attribute(at, context),
+            _ if makes_a_class(path) && self.arguments(at).has_no_bases() => {
+                vec![Fact::certain(Value::Made(path.into(), at))]
+            }
             _ => {
                 let mut fact = Fact::certain(Value::ExternalObject(path.into(), Some(at)));
                 fact.made = Some(at);
@@ -840,15 +814,16 @@ impl<'p> Evaluator<'p> {
     }
 }
 
-/// A format string with `{}` for each field.
-fn holes(text: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        result.push_str(before);
-        result.push_str("{}");
-        rest = after.split_once('}').map_or("", |(_, after)| after);
-    }
-    result.push_str(rest);
-    result
+/// Functions that give a class by the name of what they get.
+fn makes_a_class(path: &str) -> bool {
+    matches!(
+        path,
+        "collections.namedtuple"
+            | "typing.NamedTuple"
+            | "dataclasses.make_dataclass"
+            | "pydantic.create_model"
+            | "attr.make_class"
+            | "attrs.make_class"
+            | "msgspec.defstruct"
+    )
 }

@@ -196,6 +196,29 @@ impl Evaluator<'_> {
         result
     }
 
+    /// The `part`th of a tuple that is taken apart: `b` of `a, b = pair`.
+    pub(super) fn part_of_display(&self, found: &Found, part: usize) -> Vec<Fact> {
+        let mut result = Vec::new();
+        for fact in found.iter() {
+            let Value::Display(at, inner) = &fact.value else {
+                continue;
+            };
+            let facts = self.project.facts(at.file);
+            let ExpressionKind::Sequence(parts) = facts.kind(at.id) else {
+                continue;
+            };
+            let is_starred = |id: &&u32| matches!(facts.kind(**id), ExpressionKind::Starred(_));
+            if parts.iter().take(part + 1).any(|id| is_starred(&id)) {
+                continue;
+            }
+            if let Some(&id) = parts.get(part) {
+                let found = self.evaluate(ExpressionRef { file: at.file, id }, inner);
+                result.extend(found.iter().map(|found| found.at_most(fact.grade)));
+            }
+        }
+        result
+    }
+
     /// `table[key]` and `table.get(key)`: the item of a known key, else all.
     pub(crate) fn item(
         &self,
@@ -204,6 +227,11 @@ impl Evaluator<'_> {
         context: &Context,
     ) -> Vec<Fact> {
         let wanted = self.evaluate(key, context);
+        let is_known = |fact: &Fact| {
+            fact.is_telling()
+                && !matches!(fact.value, Value::External(_) | Value::ExternalObject(..))
+        };
+        let is_told = !wanted.is_empty() && wanted.iter().all(is_known);
         let mut result = Vec::new();
         for fact in self.evaluate(of, context).iter() {
             let Value::Display(at, inner) = &fact.value else {
@@ -214,17 +242,23 @@ impl Evaluator<'_> {
             let there = |id| ExpressionRef { file: at.file, id };
             match facts.kind(at.id) {
                 ExpressionKind::Mapping(items) => {
+                    let is_one = is_told || items.len() == 1;
+                    let grade = if is_one {
+                        Grade::Inferred
+                    } else {
+                        Grade::Possible
+                    };
                     for &(item_key, value) in items {
                         let keys = item_key.map(|key| self.evaluate(there(key), inner));
                         let fits = keys.is_none_or(|keys| {
-                            wanted.is_empty()
+                            !is_told
                                 || keys.iter().any(|key| {
                                     wanted.iter().any(|wanted| wanted.value == key.value)
                                 })
                         });
                         if fits {
                             let found = self.evaluate(there(value), inner);
-                            result.extend(found.iter().map(|fact| fact.at_most(Grade::Inferred)));
+                            result.extend(found.iter().map(|fact| fact.at_most(grade)));
                         }
                     }
                 }

@@ -572,7 +572,7 @@ impl Finder<'_, '_> {
             let Some(key) = key.map(there) else { continue };
             let keys = self.evaluator.evaluate(key, &Context::default());
             let is_event = keys.iter().all(|fact| match &fact.value {
-                Value::Class(_) | Value::Member(..) => true,
+                Value::Class(_) | Value::Member(..) | Value::Made(..) => true,
                 Value::External(path) => !path.starts_with("builtins."),
                 Value::Text(_) => is_dispatched,
                 _ => false,

@@ -75,7 +75,10 @@ impl Finder<'_, '_> {
                 .is_none_or(|made| list.iter().any(|&at| self.strip(at) == made)),
             _ => true,
         };
-        let is_object = matches!(fact.value, Value::Object(_) | Value::ExternalObject(..));
+        let is_object = matches!(
+            fact.value,
+            Value::Object(_) | Value::ExternalObject(..) | Value::MadeObject(..)
+        );
         let is_signal = site.adapter.events == Key::Signal;
         let mut grade = fact.grade.max(site.grade);
         let mut reason = String::new();
@@ -242,11 +245,7 @@ impl Finder<'_, '_> {
                 Value::Form(form) => {
                     let typed = self.evaluator.typed(*form, context);
                     result.extend(typed.into_iter().filter_map(|fact| {
-                        let value = match fact.value {
-                            Value::Object(class) => Value::Class(class),
-                            Value::ExternalObject(path, None) => Value::External(path),
-                            _ => return None,
-                        };
+                        let value = fact.value.class()?;
                         Some(Fact { value, ..fact })
                     }));
                 }
@@ -283,11 +282,7 @@ impl Finder<'_, '_> {
         };
         let typed = self.evaluator.typed(at, &Context::default());
         let classes = typed.into_iter().filter_map(|fact| {
-            let value = match fact.value {
-                Value::Object(class) => Value::Class(class),
-                Value::ExternalObject(path, None) => Value::External(path),
-                _ => return None,
-            };
+            let value = fact.value.class()?;
             Some(Fact { value, ..fact })
         });
         classes.collect()

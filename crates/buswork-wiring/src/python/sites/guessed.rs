@@ -206,7 +206,7 @@ impl Finder<'_, '_> {
                 .receiver_name(at)
                 .is_some_and(|receiver| is_bus_name(&receiver));
         let is_event = events.iter().any(|fact| match fact.value {
-            Value::Class(_) => true,
+            Value::Class(_) | Value::Made(..) => true,
             Value::Text(_) | Value::Template(_) | Value::Member(..) => by_name,
             _ => false,
         });
@@ -288,6 +288,7 @@ impl Finder<'_, '_> {
             Value::Object(class) => known.iter().any(|event| {
                 matches!(event, EventId::Class(known) if self.evaluator.is_subclass(class, *known))
             }),
+            Value::MadeObject(_, call) => known.contains(&self.evaluator.class_made_by(call)),
             Value::Text(_) | Value::Member(..) => {
                 let receiver = self.receiver_name(at).unwrap_or_default();
                 let event = self.evaluator.published_event(fact, protocol);

@@ -348,9 +348,9 @@ Channel().handle(OrderPlaced())
         starts,
         [
             "cascade shop:charge to events.InvoicePaid",
-            "construct events.InvoicePaid by shop:charge",
             "handle events.InvoicePaid by shop:thank",
             "handle events.OrderPlaced by shop:charge",
+            "publish events.InvoicePaid by shop:charge",
             "publish events.OrderPlaced by shop:",
         ]
     );
