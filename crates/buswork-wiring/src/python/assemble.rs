@@ -12,7 +12,7 @@ use super::evaluate::{Ancestor, Evaluator};
 use super::flow::Flow;
 use super::project::{ExpressionRef, ScopeRef};
 use super::reach::Reach;
-use super::sites::{EventId, FoundPublish, FoundSubscription, HandlerId, Site, Sites};
+use super::sites::{EventId, FoundPublish, FoundSubscription, HandlerId, Operand, Site, Sites};
 use crate::graph::{
     Cascade, Coverage, Grade, Location, Module, Publish, SiteKind, Step, Subscription, Unresolved,
     Wiring,
@@ -39,6 +39,16 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: &Sites, reach: &Reach) 
     assembly.finish()
 }
 
+/// An event that a function publishes.
+struct Sent {
+    event: String,
+    grade: Grade,
+    at: ExpressionRef,
+    awaited: bool,
+    /// The class that the function's object has to be of.
+    of: Option<ScopeRef>,
+}
+
 struct Assembly<'a, 'p> {
     evaluator: &'a Evaluator<'p>,
     reach: &'a Reach,
@@ -48,8 +58,8 @@ struct Assembly<'a, 'p> {
     handlers: FxHashMap<HandlerId, Vec<ScopeRef>>,
     /// The handlers of which some arguments are filled in wherever they are subscribed.
     partial: FxHashMap<HandlerId, Option<ExpressionRef>>,
-    /// What each function publishes: indices into the publishes, with the places.
-    sent: FxHashMap<ScopeRef, Vec<(String, Grade, ExpressionRef, bool)>>,
+    /// What each function publishes.
+    sent: FxHashMap<ScopeRef, Vec<Sent>>,
 }
 
 impl Assembly<'_, '_> {
@@ -70,7 +80,18 @@ impl Assembly<'_, '_> {
             } else {
                 found.grade
             };
-            self.note_sent(scope, &event, grade, at, awaited);
+            let of = match &found.site.event {
+                Operand::Expressions(_, context) if !is_moved => context.this,
+                _ => None,
+            };
+            let sent = Sent {
+                event: event.clone(),
+                grade,
+                at,
+                awaited,
+                of,
+            };
+            self.note_sent(scope, sent);
             let made_at = found.made.filter(|made| *made != at);
             self.wiring.publishes.push(Publish {
                 event,
@@ -117,17 +138,9 @@ impl Assembly<'_, '_> {
         at.file == function.file && parameters.any(|one| one.default == Some(at.id))
     }
 
-    fn note_sent(
-        &mut self,
-        scope: ScopeRef,
-        event: &str,
-        grade: Grade,
-        at: ExpressionRef,
-        awaited: bool,
-    ) {
+    fn note_sent(&mut self, scope: ScopeRef, sent: Sent) {
         if let Some(function) = self.evaluator.function_around(scope) {
-            let list = self.sent.entry(function).or_default();
-            list.push((event.to_owned(), grade, at, awaited));
+            self.sent.entry(function).or_default().push(sent);
         }
     }
 
@@ -244,7 +257,14 @@ impl Assembly<'_, '_> {
         for found in constructed::find(self.evaluator, sites, &classes) {
             let event = self.event(&EventId::Class(found.class));
             let scope = self.evaluator.scope_of(found.at);
-            self.note_sent(scope, &event, found.grade, found.at, false);
+            let sent = Sent {
+                event: event.clone(),
+                grade: found.grade,
+                at: found.at,
+                awaited: false,
+                of: None,
+            };
+            self.note_sent(scope, sent);
             self.wiring.publishes.push(Publish {
                 event,
                 function: self.evaluator.function_path(scope),
@@ -331,7 +351,14 @@ impl Assembly<'_, '_> {
         for name in &names {
             let event = self.event_called(site.at.file, name);
             let event = self.event(&event);
-            self.note_sent(scope, &event, Grade::Inferred, site.at, awaited);
+            let sent = Sent {
+                event: event.clone(),
+                grade: Grade::Inferred,
+                at: site.at,
+                awaited,
+                of: None,
+            };
+            self.note_sent(scope, sent);
             self.wiring.publishes.push(Publish {
                 event,
                 function: self.evaluator.function_path(scope),
@@ -372,17 +399,19 @@ impl Assembly<'_, '_> {
                 reached = flow.reached(function, None);
             }
             for reached in &reached {
-                for (event, grade, at, awaited) in
-                    self.sent.get(&reached.function).into_iter().flatten()
-                {
+                let sent = self.sent.get(&reached.function).into_iter().flatten();
+                for sent in sent {
+                    if !may_send(self.evaluator, sent, reached.this) {
+                        continue;
+                    }
                     let mut path = reached.path.clone();
-                    path.push(self.step(*at));
+                    path.push(self.step(sent.at));
                     self.wiring.cascades.push(Cascade {
                         handler: handler.clone(),
-                        event: event.clone(),
-                        grade: reached.grade.max(*grade),
+                        event: sent.event.clone(),
+                        grade: reached.grade.max(sent.grade),
                         path,
-                        awaited: *awaited,
+                        awaited: sent.awaited,
                     });
                 }
             }
@@ -506,4 +535,12 @@ impl Assembly<'_, '_> {
             });
         self.wiring.modules = modules.collect();
     }
+}
+
+/// Whether an object that is known to be of a class may be the one that sends.
+fn may_send(evaluator: &Evaluator<'_>, sent: &Sent, this: Option<ScopeRef>) -> bool {
+    let (Some(of), Some(this)) = (sent.of, this) else {
+        return true;
+    };
+    evaluator.is_subclass(of, this) || evaluator.is_subclass(this, of)
 }

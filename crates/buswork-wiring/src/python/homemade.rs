@@ -29,6 +29,8 @@ pub(crate) struct Registration {
     pub(crate) at: ExpressionRef,
     /// Whether it replaces what was there, instead of adding to it.
     pub(crate) replaces: bool,
+    /// Whether what is put there is a text or a number by its annotation, which nobody can call.
+    is_plain: bool,
 }
 
 /// Something put under a key of a table, as it is written.
@@ -49,6 +51,8 @@ pub(crate) struct Dispatch {
     /// The parameter that is the event, or its key.
     pub(crate) event: usize,
     pub(crate) key: KeyOf,
+    /// What takes the event from a queue, which may hold others than the parameter.
+    pub(crate) taken: Option<ExpressionRef>,
     /// Whether bases of the event's class are looked up as well.
     pub(crate) bases: bool,
     /// Whether it is about events or handlers by a name, or does nothing with what it calls gives
@@ -78,7 +82,10 @@ impl Homemade {
     pub(crate) fn find(evaluator: &Evaluator<'_>) -> Self {
         let dispatches = evaluator.dispatches();
         let tables: FxHashSet<&Table> = dispatches.iter().flat_map(|d| &d.tables).collect();
-        let registrations = evaluator.registrations(&dispatches, &tables);
+        let (plain, registrations): (Vec<_>, Vec<_>) = evaluator
+            .registrations(&dispatches, &tables)
+            .into_iter()
+            .partition(|one| one.is_plain);
         // A table with one entry a name is a registry like any other. One that is only written down
         // must say that it is about handlers.
         let is_bus = |dispatch: &Dispatch| {
@@ -88,6 +95,13 @@ impl Homemade {
             let mut own = own.peekable();
             match dispatch.key {
                 _ if !dispatch.is_about_events => false,
+                _ if own.peek().is_none()
+                    && plain
+                        .iter()
+                        .any(|one| shares(&one.tables, &dispatch.tables)) =>
+                {
+                    false
+                }
                 KeyOf::Class => true,
                 _ if own.peek().is_none() => {
                     speaks_of_handlers(&evaluator.table_name(dispatch.table))
@@ -234,7 +248,33 @@ impl Evaluator<'_> {
             handler,
             at,
             replaces,
+            is_plain: self.is_plain_data(handler),
         })
+    }
+
+    /// Whether a parameter is annotated as something that cannot be called.
+    fn is_plain_data(&self, at: ExpressionRef) -> bool {
+        let Some((function, index)) = self.parameter_of(at) else {
+            return false;
+        };
+        let facts = self.project.facts(function.file);
+        let Some(id) = facts.scope(function.id).parameters[index].annotation else {
+            return false;
+        };
+        let annotation = ExpressionRef {
+            file: function.file,
+            id,
+        };
+        let found = self.classes_in(annotation);
+        !found.is_empty()
+            && found.iter().all(|value| {
+                matches!(value, Value::ExternalObject(path, None)
+                if matches!(
+                    &**path,
+                    "builtins.str" | "builtins.int" | "builtins.bytes" | "builtins.float"
+                        | "builtins.bool" | "builtins.dict" | "uuid.UUID"
+                ))
+            })
     }
 
     /// The part of a table's entry that is the handler: the entry itself, or in `(priority, handler)`
@@ -452,6 +492,7 @@ impl Evaluator<'_> {
                     || self.speaks_of_events(table, function, event);
                 into.push(Dispatch {
                     bases: self.looks_up_bases(key_at, 0),
+                    taken: self.taken_from_queue(key_at, 0),
                     tables,
                     table,
                     function,
@@ -482,7 +523,9 @@ impl Evaluator<'_> {
                 }
                 let (_, bindings) = self.bindings(key, *name)?;
                 bindings.iter().find_map(|binding| match binding {
-                    Binding::Value(value) => self.keyed_by(*value, depth + 1),
+                    Binding::Value(value) => self
+                        .keyed_by(*value, depth + 1)
+                        .or_else(|| self.put_aside(*value)),
                     Binding::Element { iterable, .. } => {
                         let (function, index, of) = self.keyed_by(*iterable, depth + 1)?;
                         // The classes of `type(event).__mro__`; not the elements of a collection.
@@ -520,6 +563,59 @@ impl Evaluator<'_> {
             }
             _ => None,
         }
+    }
+
+    /// The parameter that something taken from a queue was: `event = self.queue.pop(0)` behind
+    /// `self.queue = [event]`.
+    fn put_aside(&self, call: ExpressionRef) -> Option<(ScopeRef, usize, KeyOf)> {
+        let facts = self.project.facts(call.file);
+        let ExpressionKind::Call(callee, _) = facts.kind(call.id) else {
+            return None;
+        };
+        let takes = matches!(facts.kind(*callee), ExpressionKind::Attribute(_, name)
+            if matches!(facts.text(*name), "pop" | "popleft" | "get" | "get_nowait"));
+        if !takes {
+            return None;
+        }
+        let context = Context {
+            parameters: true,
+            ..Context::default()
+        };
+        self.evaluate(call, &context)
+            .iter()
+            .find_map(|fact| match fact.value {
+                Value::Parameter(function, index) => Some((function, index, KeyOf::Itself)),
+                _ => None,
+            })
+    }
+
+    /// The call by which the event that a key is made from comes out of a queue.
+    fn taken_from_queue(&self, key: ExpressionRef, depth: u32) -> Option<ExpressionRef> {
+        if depth > 6 || self.parameter_of(key).is_some() {
+            return None;
+        }
+        let facts = self.project.facts(key.file);
+        let inner = match facts.kind(key.id) {
+            ExpressionKind::Name(name) => {
+                let (_, bindings) = self.bindings(key, *name)?;
+                return bindings.iter().find_map(|binding| match binding {
+                    Binding::Value(value) if self.put_aside(*value).is_some() => Some(*value),
+                    Binding::Value(value) => self.taken_from_queue(*value, depth + 1),
+                    _ => None,
+                });
+            }
+            ExpressionKind::Attribute(of, _) => *of,
+            ExpressionKind::Call(_, arguments) => match arguments.first()? {
+                Argument::Positional(first) => *first,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let inner = ExpressionRef {
+            file: key.file,
+            id: inner,
+        };
+        self.taken_from_queue(inner, depth + 1)
     }
 
     /// Whether a function gives back what it looks up, for its callers to call.

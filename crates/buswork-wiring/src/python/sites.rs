@@ -8,6 +8,7 @@ mod identity;
 mod included;
 mod marks;
 mod reflected;
+mod subclasses;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -139,6 +139,13 @@ impl Evaluator<'_> {
             [fact] if matches!(fact.value, Value::Text(_) | Value::Literal(_)) => {
                 Some(fact.clone())
             }
+            [fact] => {
+                let is_auto =
+                    matches!(&fact.value, Value::ExternalObject(path, _) if &**path == "enum.auto");
+                let is_lower = self.is_below(class, &["enum.StrEnum".to_owned()]);
+                (is_auto && is_lower)
+                    .then(|| Fact::certain(Value::Text(member.to_lowercase().into())))
+            }
             _ => None,
         }
     }
@@ -368,23 +375,31 @@ impl Evaluator<'_> {
 
     fn collect_nested(&self, function: ScopeRef, this: Name, assigned: &mut Assigned) {
         let facts = self.project.facts(function.file);
+        let there = |id| ExpressionRef {
+            file: function.file,
+            id,
+        };
+        let own = |target: u32| match facts.kind(target) {
+            ExpressionKind::Attribute(of, name) => {
+                let is_own = matches!(facts.kind(*of), ExpressionKind::Name(of) if *of == this);
+                is_own.then(|| facts.text(*name).to_owned())
+            }
+            _ => None,
+        };
         for statement in &facts.scope(function.id).statements {
             let StatementKind::Bind { target, value } = statement.kind else {
                 continue;
             };
-            let ExpressionKind::Attribute(of, name) = facts.kind(target) else {
-                continue;
-            };
-            if matches!(facts.kind(*of), ExpressionKind::Name(of) if *of == this) {
-                let value = Assignment::Value(ExpressionRef {
-                    file: function.file,
-                    id: value,
-                });
-                let list = assigned
-                    .values
-                    .entry(facts.text(*name).to_owned())
-                    .or_default();
-                list.push(value);
+            if let Some(name) = own(target) {
+                let list = assigned.values.entry(name).or_default();
+                list.push(Assignment::Value(there(value)));
+            }
+        }
+        for &call in &facts.scope(function.id).calls {
+            if let Some((collection, added)) = super::elements::addition(facts, function.file, call)
+                && let Some(name) = own(collection)
+            {
+                assigned.added.entry(name).or_default().extend(added);
             }
         }
     }

@@ -31,6 +31,8 @@ pub(crate) struct Caller {
     pub(crate) bound: bool,
     /// Whether something else is asked to make the call.
     pub(crate) is_handed_on: bool,
+    /// Whether the call is one of a method above, which is left open there.
+    pub(crate) is_by_port: bool,
 }
 
 /// The arguments of a call.
@@ -253,6 +255,7 @@ impl<'p> Evaluator<'p> {
             grade: Grade::Inferred,
             bound: this.is_some(),
             is_handed_on: false,
+            is_by_port: false,
         };
         let mut result = Vec::new();
         for fact in self.returned(function, &context.within(this)) {
@@ -663,11 +666,17 @@ impl<'p> Evaluator<'p> {
     fn find_callers(&self, function: ScopeRef) -> Vec<Caller> {
         let facts = self.project.facts(function.file);
         let scope = facts.scope(function.id);
-        if scope.kind != ScopeKind::Function {
+        if !scope.is_function() {
             return Vec::new();
         }
         let class = self.class_of_method(function);
-        let own = facts.text(scope.name);
+        let bound_to = match scope.kind {
+            ScopeKind::Lambda => self.name_of_lambda(function),
+            _ => Some(facts.text(scope.name).to_owned()),
+        };
+        let Some(own) = bound_to.as_deref() else {
+            return Vec::new();
+        };
         let mut names: Vec<String> = vec![own.to_owned()];
         if own == "__init__"
             && let Some(class) = class
@@ -695,6 +704,24 @@ impl<'p> Evaluator<'p> {
     /// A call as one of a function, if it is.
     pub(crate) fn caller_at(&self, call: ExpressionRef, function: ScopeRef) -> Option<Caller> {
         self.caller(call, function, self.class_of_method(function), false)
+    }
+
+    /// The name that a lambda is bound to: `send = lambda event: bus.publish(event)`.
+    fn name_of_lambda(&self, function: ScopeRef) -> Option<String> {
+        let facts = self.project.facts(function.file);
+        let outer = facts.scope(facts.scope(function.id).parent);
+        outer.statements.iter().find_map(|statement| match statement.kind {
+            StatementKind::Bind { target, value }
+            | StatementKind::Annotated {
+                target,
+                value: Some(value),
+                ..
+            } => {
+                let is_it = matches!(facts.kind(value), ExpressionKind::Lambda(id) if *id == function.id);
+                is_it.then(|| facts.last_name(target).map(str::to_owned))?
+            }
+            _ => None,
+        })
     }
 
     fn caller(
@@ -735,6 +762,19 @@ impl<'p> Evaluator<'p> {
                         grade: fact.grade,
                         bound,
                         is_handed_on: false,
+                        is_by_port: false,
+                    });
+                }
+                // A port: what the class below makes of it is what runs.
+                Value::Function { scope, .. }
+                    if class.is_some_and(|class| self.is_made_good(*scope, function, class)) =>
+                {
+                    return Some(Caller {
+                        call,
+                        grade: fact.grade,
+                        bound: !is_static,
+                        is_handed_on: false,
+                        is_by_port: true,
                     });
                 }
                 Value::Class(built)
@@ -745,6 +785,7 @@ impl<'p> Evaluator<'p> {
                         grade: fact.grade,
                         bound: true,
                         is_handed_on: false,
+                        is_by_port: false,
                     });
                 }
                 _ => {}
@@ -764,7 +805,38 @@ impl<'p> Evaluator<'p> {
             grade: Grade::Possible,
             bound: !is_static,
             is_handed_on: false,
+            is_by_port: false,
         })
+    }
+
+    /// Whether a method does what another one of a class above leaves open.
+    fn is_made_good(&self, port: ScopeRef, method: ScopeRef, class: ScopeRef) -> bool {
+        let above = self.class_of_method(port);
+        port != method
+            && above.is_some_and(|above| above != class && self.is_subclass(class, above))
+            && self.is_left_open(port)
+            && self.name_of(port) == self.name_of(method)
+    }
+
+    /// Whether a method does nothing but say that classes below will.
+    fn is_left_open(&self, method: ScopeRef) -> bool {
+        let facts = self.project.facts(method.file);
+        let scope = facts.scope(method.id);
+        let mut decorators = scope.decorators.iter();
+        if decorators.any(|&id| facts.last_name(id) == Some("abstractmethod")) {
+            return true;
+        }
+        scope
+            .statements
+            .iter()
+            .all(|statement| match statement.kind {
+                StatementKind::Evaluate(value) => {
+                    matches!(facts.kind(value), ExpressionKind::Text(_))
+                        || facts.last_name(value) == Some("NotImplementedError")
+                }
+                StatementKind::Return(value) => facts.last_name(value) == Some("NotImplemented"),
+                _ => false,
+            })
     }
 
     pub(crate) fn is_static(&self, function: ScopeRef) -> bool {

@@ -1,6 +1,6 @@
 //! Collections: what is in them, and what is put into them later.
 
-use super::super::facts::{Argument, ExpressionKind, Facts, StatementKind};
+use super::super::facts::{Argument, ExpressionKind, Facts, ParameterKind, StatementKind};
 use super::super::project::{ExpressionRef, FileId, ScopeRef};
 use super::attributes::Added;
 use super::values::distinct;
@@ -46,6 +46,10 @@ impl Evaluator<'_> {
         match value {
             Value::Elements(found) => found.to_vec(),
             Value::Display(at, inner) => self.displayed(*at, inner),
+            // One of `*events`: whatever a caller gives.
+            Value::Parameter(function, index) if self.is_rest(*function, *index) => {
+                vec![Fact::of(value.clone(), Grade::Inferred)]
+            }
             Value::Class(class) if self.is_enumeration(*class) => {
                 let facts = self.project.facts(class.file);
                 let statements = facts.scope(class.id).statements.iter();
@@ -95,6 +99,11 @@ impl Evaluator<'_> {
         found.extend(self.elements(right, context).iter().cloned());
         let elements = Value::Elements(distinct(found).into());
         Some(Fact::of(elements, Grade::Inferred))
+    }
+
+    fn is_rest(&self, function: ScopeRef, index: usize) -> bool {
+        let facts = self.project.facts(function.file);
+        facts.scope(function.id).parameters[index].kind == ParameterKind::Rest
     }
 
     fn displayed(&self, at: ExpressionRef, context: &Context) -> Vec<Fact> {

@@ -483,7 +483,12 @@ impl Finder<'_, '_> {
                 key: dispatch.key.clone(),
             });
             let verb = self.evaluator.name_of(dispatch.function);
-            let site = Site::new(SiteKind::Publish, dispatch.table, &verb, &protocol);
+            let mut site = Site::new(SiteKind::Publish, dispatch.table, &verb, &protocol);
+            if let Some(taken) = dispatch.taken {
+                site.event = Operand::one(taken);
+                self.pending.push(site);
+                continue;
+            }
             self.callers_of(&site, dispatch.function, dispatch.event, &protocol);
         }
         let [exact, loose] = [false, true].map(|bases| {

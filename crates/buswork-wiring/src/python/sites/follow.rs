@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::super::evaluate::{Binding, Caller, Context, Fact, Value};
 use super::super::facts::{ExpressionKind, ScopeKind};
 use super::super::project::{ExpressionRef, ScopeRef};
+use super::subclasses::is_new;
 use super::{EventId, Finder, FoundPublish, FoundSubscription, HandlerId, Operand, Protocol, Site};
 use crate::adapters::Key;
 use crate::graph::{Grade, Location, SiteKind, Step};
@@ -30,6 +31,17 @@ impl Finder<'_, '_> {
             if let Some(event) = self.evaluator.published_event(fact, &site.adapter) {
                 is_resolved = true;
                 self.add_publish(&site, event, fact);
+            }
+        }
+        for class in self.versions(&site) {
+            let version = site.as_of(class);
+            for fact in self.values(&version.event, &version) {
+                if is_new(&fact, &found)
+                    && let Some(event) = self.evaluator.published_event(&fact, &site.adapter)
+                {
+                    is_resolved = true;
+                    self.add_publish(&version, event, &fact.at_most(Grade::Inferred));
+                }
             }
         }
         if is_resolved {
@@ -137,11 +149,13 @@ impl Finder<'_, '_> {
         let through = self.through(site, function);
         let mut is_followed = false;
         for caller in self.evaluator.callers(function).iter() {
-            let given = self.evaluator.argument_for(caller, function, index);
-            let given = given.or_else(|| self.default_event(caller, function, index, protocol));
-            let Some(argument) = given else {
+            let mut given = self.evaluator.arguments_for(caller, function, index);
+            if given.is_empty() {
+                given.extend(self.default_event(caller, function, index, protocol));
+            }
+            if given.is_empty() {
                 continue;
-            };
+            }
             if !self
                 .seen
                 .insert((caller.call, site.kind, Some((function, index))))
@@ -154,7 +168,7 @@ impl Finder<'_, '_> {
             next.at = caller.call;
             next.line = None;
             next.verb = self.evaluator.name_of(function);
-            next.event = Operand::one(argument);
+            next.event = Operand::Expressions(given, Context::default());
             next.grade = site.grade.max(by_name_only(caller));
             next.through.clone_from(&through);
             is_followed = true;
@@ -206,7 +220,7 @@ impl Finder<'_, '_> {
     }
 
     /// The values of an operand, with parameters as themselves.
-    fn values(&self, operand: &Operand, site: &Site) -> Vec<Fact> {
+    pub(super) fn values(&self, operand: &Operand, site: &Site) -> Vec<Fact> {
         match operand {
             Operand::Expressions(list, context) => {
                 let context = Context {
@@ -333,7 +347,36 @@ impl Finder<'_, '_> {
     /// Works a subscribing site out.
     pub(super) fn subscribe(&mut self, site: &Site) {
         for row in self.rows(site) {
+            let before = self.found.subscriptions.len();
+            for class in self.versions(&row) {
+                self.subscribe_version(&row, class);
+            }
+            let is_resolved = self.found.subscriptions.len() > before;
+            let unresolved = self.found.unresolved.len();
             self.subscribe_row(&row);
+            if is_resolved {
+                self.found.unresolved.truncate(unresolved);
+            }
+        }
+    }
+
+    /// What a site subscribes where its object is of a class below, and that is something else.
+    fn subscribe_version(&mut self, site: &Site, class: ScopeRef) {
+        let version = site.as_of(class);
+        let Some(operand) = version.handler.clone() else {
+            return;
+        };
+        let events = self.values(&version.event, &version);
+        for handler_fact in self.values(&operand, &version) {
+            let Some((handler, of)) = self.evaluator.handler(&handler_fact) else {
+                continue;
+            };
+            let handler_fact = handler_fact.at_most(Grade::Inferred);
+            for fact in &events {
+                if let Some(event) = self.evaluator.subscribed_event(fact, &site.adapter) {
+                    self.add_subscription(&version, &event, fact, &handler, &handler_fact, of);
+                }
+            }
         }
     }
 
@@ -657,6 +700,7 @@ impl Finder<'_, '_> {
 fn by_name_only(caller: &Caller) -> Grade {
     match caller.grade {
         Grade::Possible => Grade::Possible,
+        _ if caller.is_by_port => Grade::Inferred,
         _ => Grade::Certain,
     }
 }

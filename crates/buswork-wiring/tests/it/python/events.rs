@@ -143,6 +143,28 @@ emitter.emit(Event.PLACED.value)
 }
 
 #[test]
+fn a_member_that_is_numbered_by_itself_is_its_name_in_small_letters() {
+    let code = "
+from enum import StrEnum, auto
+
+class Event(StrEnum):
+    PLACED = auto()
+
+@emitter.on('placed')
+def charge(event): ...
+
+emitter.emit(Event.PLACED)
+";
+    let found = named(code);
+    assert!(
+        found
+            .lines()
+            .all(|line| line.split(' ').nth(1) == Some("placed")),
+        "{found}"
+    );
+}
+
+#[test]
 fn a_string_with_parts_is_a_template() {
     let code = "
 def take(country, number):

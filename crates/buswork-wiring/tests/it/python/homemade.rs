@@ -275,7 +275,6 @@ def take():
 }
 
 #[test]
-#[ignore = "a dispatch that works its own queue off, in the parameter's own name, is not seen"]
 fn what_a_handler_gives_back_may_be_a_list_of_events() {
     let code = "
 from events import OrderPlaced, InvoicePaid

@@ -112,6 +112,26 @@ convert(7)
 }
 
 #[test]
+fn a_table_of_texts_is_no_bus() {
+    let code = "
+class Subscriptions:
+    def __init__(self):
+        self.subscribers = {}
+
+    def add(self, subscription: str, subscriber: str):
+        self.subscribers[subscription].add(subscriber)
+
+    def get(self, subscription: str) -> set[str]:
+        return self.subscribers[subscription]
+
+def take(subscriptions: Subscriptions):
+    subscriptions.add('orders', 'me')
+    return subscriptions.get('orders')
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
 fn a_table_of_validators_is_no_bus() {
     let code = "
 _validators = {}
