@@ -41,8 +41,33 @@ impl Evaluator<'_> {
         Fact::of(Value::Text(filled.into()), grade)
     }
 
+    /// Whether an expression is an attribute that classes below say otherwise.
+    fn is_said_below(&self, at: ExpressionRef, context: &Context) -> bool {
+        let facts = self.project.facts(at.file);
+        let ExpressionKind::Attribute(of, name) = facts.kind(at.id) else {
+            return false;
+        };
+        let of = ExpressionRef {
+            file: at.file,
+            id: *of,
+        };
+        let name = facts.text(*name);
+        self.evaluate(of, context).iter().any(|fact| {
+            let (Value::Object(class) | Value::Class(class)) = fact.value else {
+                return false;
+            };
+            let own = self.member(class, name).map(|(owner, _)| owner);
+            let below = self.descendants(class).into_iter().skip(1);
+            fact.made.is_none() && { below }
+                .any(|class| self.member(class, name).map(|(owner, _)| owner) != own)
+        })
+    }
+
     /// The one text or number that an expression is.
     fn text_of(&self, at: ExpressionRef, context: &Context) -> Option<Fact> {
+        if self.is_said_below(at, context) {
+            return None;
+        }
         match self.evaluate(at, context).as_ref() {
             [fact]
                 if matches!(

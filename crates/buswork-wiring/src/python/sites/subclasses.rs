@@ -1,13 +1,15 @@
 //! Sites in a method whose subclasses say what is meant: `bus.subscribe(self.event, self.hear)` in a
 //! base class, with an `event` in each class below.
 
-use super::super::evaluate::{Context, Fact, Value};
-use super::super::facts::{Argument, ExpressionId, ExpressionKind, Facts};
-use super::super::project::ScopeRef;
+use super::super::evaluate::{Binding, Context, Fact, Value};
+use super::super::facts::{Argument, ExpressionId, ExpressionKind};
+use super::super::project::{ExpressionRef, ScopeRef};
 use super::{Finder, Operand, Site};
 
 /// Classes below another that are asked what they say.
 const MOST_BELOW: usize = 24;
+/// Expressions within expressions that are gone through.
+const MOST_DEPTH: u32 = 12;
 
 impl Finder<'_, '_> {
     /// The classes below that of a site's method for which the site means something else.
@@ -70,7 +72,51 @@ impl Finder<'_, '_> {
         is_plain
             && list
                 .iter()
-                .any(|at| at.file == method.file && asks(facts, at.id, receiver.name))
+                .any(|at| at.file == method.file && self.asks(*at, receiver.name, 0))
+    }
+
+    /// Whether an expression, or what a variable in it is bound to, asks a receiver of this name.
+    fn asks(&self, at: ExpressionRef, receiver: u32, depth: u32) -> bool {
+        if depth > MOST_DEPTH {
+            return false;
+        }
+        let facts = self.evaluator.project.facts(at.file);
+        let asks = |id: ExpressionId| {
+            let file = at.file;
+            self.asks(ExpressionRef { file, id }, receiver, depth + 1)
+        };
+        match facts.kind(at.id) {
+            ExpressionKind::Name(name) if *name != receiver => {
+                let Some((_, bindings)) = self.evaluator.bindings(at, *name) else {
+                    return false;
+                };
+                bindings.iter().any(|binding| match binding {
+                    Binding::Value(value) => self.asks(*value, receiver, depth + 1),
+                    _ => false,
+                })
+            }
+            ExpressionKind::Attribute(of, _) => {
+                matches!(facts.kind(*of), ExpressionKind::Name(name) if *name == receiver)
+                    || asks(*of)
+            }
+            ExpressionKind::Call(callee, arguments) => {
+                asks(*callee)
+                    || arguments.iter().any(|argument| match argument {
+                        Argument::Positional(value) | Argument::Named(_, value) => asks(*value),
+                        Argument::Star(_) | Argument::DoubleStar(_) => false,
+                    })
+            }
+            ExpressionKind::Template(_, parts)
+            | ExpressionKind::Sequence(parts)
+            | ExpressionKind::Either(parts) => parts.iter().any(|&part| asks(part)),
+            ExpressionKind::Both(left, right) | ExpressionKind::Subscript(left, right) => {
+                asks(*left) || asks(*right)
+            }
+            ExpressionKind::Await(value)
+            | ExpressionKind::Starred(value)
+            | ExpressionKind::Assign(_, value) => asks(*value),
+            _ => false,
+        }
     }
 }
 
@@ -105,33 +151,4 @@ pub(super) fn is_new(fact: &Fact, known: &[Fact]) -> bool {
         (one, other) => one == other,
     };
     fact.is_telling() && !known.iter().any(is_same)
-}
-
-fn asks(facts: &Facts, id: ExpressionId, receiver: u32) -> bool {
-    let any = |parts: &[ExpressionId]| parts.iter().any(|&part| asks(facts, part, receiver));
-    match facts.kind(id) {
-        ExpressionKind::Attribute(of, _) => {
-            matches!(facts.kind(*of), ExpressionKind::Name(name) if *name == receiver)
-                || asks(facts, *of, receiver)
-        }
-        ExpressionKind::Call(callee, arguments) => {
-            asks(facts, *callee, receiver)
-                || arguments.iter().any(|argument| match argument {
-                    Argument::Positional(value) | Argument::Named(_, value) => {
-                        asks(facts, *value, receiver)
-                    }
-                    Argument::Star(_) | Argument::DoubleStar(_) => false,
-                })
-        }
-        ExpressionKind::Template(_, parts)
-        | ExpressionKind::Sequence(parts)
-        | ExpressionKind::Either(parts) => any(parts),
-        ExpressionKind::Both(left, right) | ExpressionKind::Subscript(left, right) => {
-            any(&[*left, *right])
-        }
-        ExpressionKind::Await(value)
-        | ExpressionKind::Starred(value)
-        | ExpressionKind::Assign(_, value) => asks(facts, *value, receiver),
-        _ => false,
-    }
 }

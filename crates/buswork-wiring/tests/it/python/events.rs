@@ -226,6 +226,28 @@ def take(country):
 }
 
 #[test]
+fn a_part_that_subclasses_say_is_not_that_of_the_base() {
+    let code = "
+class Report:
+    kind = ''
+
+    def close(self):
+        name = f'{self.kind}.closed'
+        bus.publish(name)
+
+class OrderReport(Report):
+    kind = 'order'
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "publish order.closed by shop:Report.close inferred",
+            "publish {}.closed by shop:Report.close possible",
+        ],
+    );
+}
+
+#[test]
 fn one_of_two_events_is_possible() {
     let code = "
 def settle(paid):
