@@ -211,6 +211,17 @@ impl Finder<'_, '_> {
 }
 
 impl Protocol {
+    /// The same, where what is handed over is the class or an object of it, and the key its name.
+    fn by_name_of_class(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            events: Key::Any,
+            bases: self.bases,
+            any: self.any.clone(),
+            key: KeyOf::Class,
+        }
+    }
+
     fn of(adapter: &Adapter) -> Self {
         Self {
             name: adapter.name.clone(),

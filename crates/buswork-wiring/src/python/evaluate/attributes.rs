@@ -80,6 +80,15 @@ impl Evaluator<'_> {
     pub(crate) fn attribute(&self, of: &Value, name: &str, context: &Context) -> Vec<Fact> {
         match of {
             Value::Module(file) => self.member_of_module(*file, name),
+            Value::Class(_) | Value::Made(..) | Value::Parameter(..)
+                if matches!(name, "__name__" | "__qualname__") =>
+            {
+                vec![Fact::certain(Value::NameOf(Box::new(of.clone())))]
+            }
+            Value::Object(_) | Value::MadeObject(..) if name == "__class__" => {
+                of.class().map(Fact::certain).into_iter().collect()
+            }
+            Value::Parameter(..) if name == "__class__" => vec![Fact::certain(of.clone())],
             Value::External(path) => {
                 vec![Fact::certain(Value::External(
                     format!("{path}.{name}").into(),

@@ -546,6 +546,7 @@ impl Fact {
     pub(crate) fn is_telling(&self) -> bool {
         match &self.value {
             Value::Parameter(..) => false,
+            Value::NameOf(class) => !matches!(**class, Value::Parameter(..)),
             Value::ExternalObject(path, None) => {
                 !matches!(&**path, "typing.Any" | "builtins.object")
             }

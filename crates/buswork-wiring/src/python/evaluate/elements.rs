@@ -238,7 +238,10 @@ impl Evaluator<'_> {
         let wanted = self.evaluate(key, context);
         let is_known = |fact: &Fact| {
             fact.is_telling()
-                && !matches!(fact.value, Value::External(_) | Value::ExternalObject(..))
+                && !matches!(
+                    fact.value,
+                    Value::External(_) | Value::ExternalObject(..) | Value::NameOf(_)
+                )
         };
         let is_told = !wanted.is_empty() && wanted.iter().all(is_known);
         let mut result = Vec::new();

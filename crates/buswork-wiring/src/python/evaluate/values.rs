@@ -49,6 +49,8 @@ pub(crate) enum Value {
     Made(Rc<str>, ExpressionRef),
     /// An object of such a class.
     MadeObject(Rc<str>, ExpressionRef),
+    /// The name of a class, which stands for it: `type(event).__name__`.
+    NameOf(Box<Value>),
     /// A type that is no plain class: `A | B`, `Optional[A]`.
     Form(ExpressionRef),
     /// A parameter that nothing is known of: its function and its index.

@@ -20,6 +20,7 @@ impl Finder<'_, '_> {
             return self.publish_to_topic(&site, topic);
         }
         let found = self.values(&site.event, &site);
+        let (site, found) = classes_by_name(site, found);
         let mut is_resolved = false;
         let mut handed_on = None;
         for fact in &found {
@@ -385,6 +386,8 @@ impl Finder<'_, '_> {
             return;
         };
         let events = self.values(&site.event, site);
+        let (site, events) = classes_by_name(site.clone(), events);
+        let site = &site;
         let handlers = self.values(&handler_operand, site);
         let event_parameter = parameter_in(&events);
         let handler_parameter = parameter_in(&handlers);
@@ -695,6 +698,23 @@ impl Finder<'_, '_> {
             _ => None,
         })
     }
+}
+
+/// Where the name of a class stands for it, the class, and a site that goes by classes.
+fn classes_by_name(mut site: Site, found: Vec<Fact>) -> (Site, Vec<Fact>) {
+    let is_name = |fact: &Fact| matches!(fact.value, Value::NameOf(_));
+    if !found.iter().any(is_name) {
+        return (site, found);
+    }
+    site.adapter = Rc::new(site.adapter.by_name_of_class());
+    let classes = found.into_iter().map(|fact| match fact.value {
+        Value::NameOf(class) => Fact {
+            value: *class,
+            ..fact
+        },
+        _ => fact,
+    });
+    (site, classes.collect())
 }
 
 fn by_name_only(caller: &Caller) -> Grade {

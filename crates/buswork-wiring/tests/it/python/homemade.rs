@@ -492,6 +492,39 @@ channel.emit(OrderPlaced())
     assert!(!text.contains("Channel.emit:0"), "{text}");
 }
 
+#[test]
+fn handlers_may_be_kept_by_the_names_of_classes() {
+    let code = "
+from collections import defaultdict
+from events import OrderPlaced
+
+class Channel:
+    def __init__(self):
+        self.handlers = defaultdict(list)
+
+    def on(self, kind, function):
+        self.handlers[kind.__name__].append(function)
+
+    def emit(self, event):
+        for handler in self.handlers[event.__class__.__name__]:
+            handler(event)
+
+def charge(order): ...
+
+channel = Channel()
+channel.on(OrderPlaced, charge)
+channel.emit(OrderPlaced())
+";
+    let text = edges(&[("events.py", super::EVENTS), ("shop.py", code)]);
+    assert_lines(
+        &text,
+        &[
+            "handle events.OrderPlaced by shop:charge certain exact",
+            "publish events.OrderPlaced by shop: certain through shop:Channel.emit:13",
+        ],
+    );
+}
+
 /// A bus that looks the handlers of `Rushed` up by this code, with handlers of its base.
 fn looked_up_by(code: &str) -> String {
     let shop = format!(

@@ -314,6 +314,38 @@ Placing().run()
 }
 
 #[test]
+fn the_name_of_a_class_stands_for_it() {
+    let code = "
+from pyee import EventEmitter
+
+class Channel:
+    def __init__(self):
+        self.emitter = EventEmitter()
+
+    def on(self, kind, function):
+        self.emitter.on(kind.__name__, function)
+
+    def send(self, event):
+        self.emitter.emit(type(event).__name__, event)
+
+def charge(order): ...
+
+channel = Channel()
+channel.on(OrderPlaced, charge)
+
+def take():
+    channel.send(OrderPlaced())
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "handle events.OrderPlaced by shop:charge certain exact",
+            "publish events.OrderPlaced by shop:take certain through shop:Channel.send:12",
+        ],
+    );
+}
+
+#[test]
 fn a_port_leads_to_its_adapter() {
     let code = "
 from abc import ABC, abstractmethod
