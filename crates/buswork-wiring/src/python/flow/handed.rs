@@ -2,7 +2,7 @@
 //!
 //! `retry(send)` comes to `send`, as `retry` calls what it gets, and not to what others give it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -14,9 +14,15 @@ use super::super::project::{ExpressionRef, ScopeRef};
 use super::{Called, Flow};
 use crate::graph::Grade;
 
+/// Functions that hand on what they get to others, and so on, that are gone through.
+const DEEPEST: u32 = 24;
+
 /// By function, the indices of the parameters that it calls, or hands to something that does.
 #[derive(Default)]
-pub(super) struct CalledParameters(RefCell<FxHashMap<ScopeRef, Rc<BTreeSet<usize>>>>);
+pub(super) struct CalledParameters {
+    known: RefCell<FxHashMap<ScopeRef, Rc<BTreeSet<usize>>>>,
+    depth: Cell<u32>,
+}
 
 impl Flow<'_, '_> {
     /// Functions that a call hands to one that calls them.
@@ -97,13 +103,13 @@ impl Flow<'_, '_> {
     }
 
     fn called_parameters(&self, function: ScopeRef) -> Rc<BTreeSet<usize>> {
-        if let Some(found) = self.parameters.0.borrow().get(&function) {
+        if let Some(found) = self.parameters.known.borrow().get(&function) {
             return found.clone();
         }
         // Until it is known it calls none: that ends a circle.
         let none = Rc::new(BTreeSet::new());
         self.parameters
-            .0
+            .known
             .borrow_mut()
             .insert(function, none.clone());
         let facts = self.evaluator.project.facts(function.file);
@@ -111,6 +117,11 @@ impl Flow<'_, '_> {
             return none;
         }
         let mut found = BTreeSet::new();
+        let depth = &self.parameters.depth;
+        if depth.get() >= DEEPEST {
+            return none;
+        }
+        depth.set(depth.get() + 1);
         let mut scopes = vec![function.id];
         while let Some(id) = scopes.pop() {
             let scope = facts.scope(id);
@@ -124,9 +135,10 @@ impl Flow<'_, '_> {
             let within = scope.within.iter().copied();
             scopes.extend(within.filter(|&id| facts.scope(id).kind != ScopeKind::Class));
         }
+        depth.set(depth.get() - 1);
         let found = Rc::new(found);
         self.parameters
-            .0
+            .known
             .borrow_mut()
             .insert(function, found.clone());
         found
