@@ -5,12 +5,15 @@
 //! part of the project. It knows nothing of events.
 
 mod annotations;
+mod arguments;
 mod attributes;
 mod bindings;
 mod builtins;
+mod callers;
 mod calls;
 mod classes;
 mod elements;
+mod outside;
 mod texts;
 mod values;
 
@@ -19,8 +22,9 @@ use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+pub(crate) use arguments::Arguments;
 pub(crate) use bindings::Binding;
-pub(crate) use calls::{Arguments, Caller};
+pub(crate) use callers::Caller;
 pub(crate) use classes::Ancestor;
 pub(crate) use values::{Fact, Found, Value};
 
@@ -293,6 +297,11 @@ impl<'p> Evaluator<'p> {
             }
         }
         false
+    }
+
+    pub(crate) fn name_of(&self, scope: ScopeRef) -> String {
+        let facts = self.project.facts(scope.file);
+        facts.text(facts.scope(scope.id).name).to_owned()
     }
 
     /// `module:qualname` of the innermost named scope around; `module:` for the module itself.
