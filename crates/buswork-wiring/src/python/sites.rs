@@ -1,14 +1,21 @@
 //! Places that publish and places that subscribe: found by the adapters' verbs and in the buses that
 //! the project wrote itself, and followed back through wrappers to where the event is named.
 
+mod by_hand;
 mod calls;
-mod follow;
+mod decorators;
 mod guessed;
 mod identity;
 mod included;
+mod loops;
 mod marks;
+mod operands;
+mod publishing;
 mod reflected;
 mod subclasses;
+mod subscribing;
+mod verbs;
+mod wrappers;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -255,5 +262,15 @@ impl Site {
 impl Operand {
     pub(crate) fn one(at: ExpressionRef) -> Self {
         Self::Expressions(vec![at], Context::default())
+    }
+}
+
+impl SiteKind {
+    /// `publish` or `subscribe`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Subscribe => "subscribe",
+        }
     }
 }

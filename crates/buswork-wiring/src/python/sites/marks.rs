@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::super::evaluate::{Ancestor, Context, Fact, Value};
-use super::super::facts::{ExpressionKind, ScopeKind};
+use super::super::facts::ScopeKind;
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::included::Included;
 use super::{EventId, Finder, FoundSubscription, HandlerId, Operand, Site};
@@ -256,101 +256,5 @@ impl Finder<'_, '_> {
                 partial: None,
             });
         }
-    }
-}
-
-impl super::super::evaluate::Evaluator<'_> {
-    /// The pairs that a loop goes over, each as the values that its variables are held at.
-    pub(super) fn rows(
-        &self,
-        iterable: ExpressionRef,
-    ) -> Vec<Vec<((ScopeRef, u32), ExpressionRef)>> {
-        let Some(targets) = self.loop_targets(iterable) else {
-            return Vec::new();
-        };
-        let facts = self.project.facts(iterable.file);
-        let context = Context::default();
-        if let ExpressionKind::Call(callee, _) = facts.kind(iterable.id)
-            && let ExpressionKind::Attribute(of, name) = facts.kind(*callee)
-            && facts.text(*name) == "items"
-        {
-            let of = ExpressionRef {
-                file: iterable.file,
-                id: *of,
-            };
-            let [key, value] = targets.as_slice() else {
-                return Vec::new();
-            };
-            let pairs = self.pairs(of, &context).into_iter();
-            let rows = pairs
-                .filter_map(|(given, item, _)| Some(vec![((*key)?, given?), ((*value)?, item)]));
-            return rows.collect();
-        }
-        let mut rows = Vec::new();
-        for fact in self.evaluate(iterable, &context).iter() {
-            let Value::Display(at, _) = &fact.value else {
-                continue;
-            };
-            let facts = self.project.facts(at.file);
-            let ExpressionKind::Sequence(elements) = facts.kind(at.id) else {
-                continue;
-            };
-            for &element in elements {
-                let ExpressionKind::Sequence(parts) = facts.kind(element) else {
-                    if let [Some(only)] = targets.as_slice() {
-                        rows.push(vec![(
-                            *only,
-                            ExpressionRef {
-                                file: at.file,
-                                id: element,
-                            },
-                        )]);
-                    }
-                    continue;
-                };
-                let pairs = targets.iter().zip(parts).filter_map(|(target, &part)| {
-                    Some((
-                        (*target)?,
-                        ExpressionRef {
-                            file: at.file,
-                            id: part,
-                        },
-                    ))
-                });
-                rows.push(pairs.collect());
-            }
-        }
-        rows
-    }
-
-    /// The variables of the loop over something, in order.
-    fn loop_targets(&self, iterable: ExpressionRef) -> Option<Vec<Option<(ScopeRef, u32)>>> {
-        let facts = self.project.facts(iterable.file);
-        let scope_id = facts.expression(iterable.id).scope;
-        let scope = ScopeRef {
-            file: iterable.file,
-            id: scope_id,
-        };
-        let target =
-            facts
-                .scope(scope_id)
-                .statements
-                .iter()
-                .find_map(|statement| match statement.kind {
-                    super::super::facts::StatementKind::Each {
-                        target,
-                        iterable: over,
-                    } if over == iterable.id => Some(target),
-                    _ => None,
-                })?;
-        let parts = match facts.kind(target) {
-            ExpressionKind::Sequence(parts) => parts.clone(),
-            _ => vec![target],
-        };
-        let names = parts.into_iter().map(|part| match facts.kind(part) {
-            ExpressionKind::Name(name) => Some((scope, *name)),
-            _ => None,
-        });
-        Some(names.collect())
     }
 }
