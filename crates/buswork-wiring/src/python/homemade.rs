@@ -94,6 +94,8 @@ impl Homemade {
                 {
                     false
                 }
+                // One that is empty, and stays so, is the bus of nobody.
+                _ if own.peek().is_none() && evaluator.is_empty_table(dispatch.table) => false,
                 KeyOf::Class => true,
                 _ if own.peek().is_none() => {
                     speaks_of_handlers(&evaluator.table_name(dispatch.table))

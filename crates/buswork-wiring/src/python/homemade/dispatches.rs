@@ -3,9 +3,9 @@
 use rustc_hash::FxHashSet;
 
 use super::super::conventional::{is_bus_name, says};
-use super::super::evaluate::{Binding, Evaluator};
+use super::super::evaluate::{Binding, Context, Evaluator, Value};
 use super::super::facts::{Argument, ExpressionKind, StatementKind};
-use super::super::parse::speaks_of_handlers;
+use super::super::parse::{runs_handlers, speaks_of_handlers};
 use super::super::project::{ExpressionRef, FileId, ScopeRef};
 use super::{Dispatch, KeyOf, is_event_name};
 
@@ -169,7 +169,11 @@ impl Evaluator<'_> {
                 };
                 // `table[key].append(x)` calls a method of the collection, not what is in it.
                 let element = match facts.kind(*callee) {
-                    ExpressionKind::Attribute(of, _) => self.is_loop_variable(there(*of)),
+                    // `connection.close()` is told nothing of the event.
+                    ExpressionKind::Attribute(of, name) => {
+                        let is_told = !arguments.is_empty() || runs_handlers(facts.text(*name));
+                        is_told && self.is_loop_variable(there(*of))
+                    }
                     _ => true,
                 };
                 if element && self.comes_from(there(*callee), looked_up, 0) {
@@ -177,6 +181,7 @@ impl Evaluator<'_> {
                 }
                 // `self._invoke(handler, event)`.
                 arguments.len() > 1
+                    && !self.is_builtin_call(there(*callee))
                     && arguments.iter().any(|argument| match argument {
                         Argument::Positional(value) => {
                             matches!(facts.kind(*value), ExpressionKind::Name(_))
@@ -186,6 +191,18 @@ impl Evaluator<'_> {
                     })
             })
             .collect()
+    }
+
+    /// Whether something of Python's own is called, which calls nothing: `isinstance(event, kind)`.
+    fn is_builtin_call(&self, callee: ExpressionRef) -> bool {
+        let found = self.evaluate(callee, &Context::default());
+        found.iter().any(|fact| match &fact.value {
+            Value::External(path) => {
+                path.starts_with("builtins.")
+                    && !matches!(&**path, "builtins.map" | "builtins.filter")
+            }
+            _ => false,
+        })
     }
 
     fn is_loop_variable(&self, at: ExpressionRef) -> bool {

@@ -122,10 +122,21 @@ impl Evaluator<'_> {
         })
     }
 
-    /// Whether a parameter is annotated as something that cannot be called.
+    /// Whether something is a text, a number or the like, or a parameter that is annotated as one: it
+    /// cannot be called.
     fn is_plain_data(&self, at: ExpressionRef) -> bool {
         let Some((function, index)) = self.parameter_of(at) else {
-            return false;
+            let found = self.evaluate(at, &Context::default());
+            return !found.is_empty()
+                && found.iter().all(|fact| {
+                    matches!(
+                        fact.value,
+                        Value::Text(_)
+                            | Value::Template(_)
+                            | Value::Literal(_)
+                            | Value::Display(..)
+                    )
+                });
         };
         let facts = self.project.facts(function.file);
         let Some(id) = facts.scope(function.id).parameters[index].annotation else {

@@ -63,7 +63,9 @@ impl Evaluator<'_> {
                 let mut result = Vec::new();
                 for fact in self.evaluate(of, &Context::default()).iter() {
                     match &fact.value {
-                        Value::Object(class) | Value::Class(class) => {
+                        Value::Object(class) | Value::Class(class)
+                            if !self.is_computed(*class, name) =>
+                        {
                             for ancestor in self.ancestors(*class).iter() {
                                 if let Ancestor::Here(class) = ancestor {
                                     result.push(Table::Attribute(*class, name.to_owned()));
@@ -102,6 +104,27 @@ impl Evaluator<'_> {
             },
             _ => Vec::new(),
         }
+    }
+
+    /// Whether an attribute is a method or a property: what is looked up there is no table.
+    fn is_computed(&self, class: ScopeRef, name: &str) -> bool {
+        self.member(class, name).is_some_and(|(_, bindings)| {
+            let is_scope = |binding: &Binding| matches!(binding, Binding::Scope(_));
+            bindings.iter().all(is_scope)
+        })
+    }
+
+    /// Whether a table is written down with nothing in it.
+    pub(super) fn is_empty_table(&self, table: ExpressionRef) -> bool {
+        let found = self.evaluate(table, &Context::default());
+        !found.is_empty()
+            && found.iter().all(|fact| match &fact.value {
+                Value::Display(at, _) => {
+                    let kind = self.project.facts(at.file).kind(at.id);
+                    matches!(kind, ExpressionKind::Mapping(items) if items.is_empty())
+                }
+                _ => false,
+            })
     }
 
     pub(crate) fn table_name(&self, table: ExpressionRef) -> String {

@@ -176,7 +176,7 @@ impl<'a> Glance<'a> {
                     self.addition(&attribute.value);
                 }
                 if let Expr::Name(of) = &*attribute.value
-                    && is_call_of_handler(name)
+                    && super::runs_handlers(name)
                 {
                     self.used.insert(of.id.as_str());
                 }
@@ -502,15 +502,6 @@ fn is_type(expression: &Expr) -> bool {
         Expr::Subscript(subscript) => is_type(&subscript.value),
         _ => false,
     }
-}
-
-/// Whether calling a method of this name may be what runs a handler: `entry.handler(event)`.
-fn is_call_of_handler(name: &str) -> bool {
-    matches!(
-        name,
-        "__call__" | "call" | "func" | "fn" | "invoke" | "notify" | "run" | "execute"
-    ) || name.contains("handle")
-        || super::speaks_of_handlers(name)
 }
 
 /// The variable that is gone through: itself, or `list(variable)`, `variable.copy()`.
