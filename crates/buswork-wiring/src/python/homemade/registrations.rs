@@ -131,10 +131,7 @@ impl Evaluator<'_> {
                 && found.iter().all(|fact| {
                     matches!(
                         fact.value,
-                        Value::Text(_)
-                            | Value::Template(_)
-                            | Value::Literal(_)
-                            | Value::Display(..)
+                        Value::Text(_) | Value::Template(_) | Value::Literal(_)
                     )
                 });
         };

@@ -595,3 +595,33 @@ fn a_bus_that_looks_up_by_the_bases_takes_subclasses() {
         "{text}"
     );
 }
+
+#[test]
+fn handlers_may_be_kept_with_their_arguments() {
+    let code = "
+class Button:
+    def __init__(self):
+        self.callbacks = {'pressed': []}
+
+    def register(self, event, callback, *args):
+        entry = (callback, args)
+        self.callbacks[event].append(entry)
+
+    def handle(self, event):
+        for callback, args in self.callbacks[event]:
+            callback(*args)
+
+def ring(): ...
+
+button = Button()
+button.register('pressed', ring)
+button.handle('pressed')
+";
+    assert_lines(
+        &edges(&[("shop.py", code)]),
+        &[
+            "handle pressed by shop:ring certain",
+            "publish pressed by shop: certain through shop:Button.handle:11",
+        ],
+    );
+}

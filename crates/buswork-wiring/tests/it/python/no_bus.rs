@@ -149,3 +149,73 @@ validate('age', 7)
 ";
     assert_lines(&edges(&[("shop.py", code)]), &[]);
 }
+
+#[test]
+fn what_is_compared_and_closed_is_not_called() {
+    let code = "
+class Registry:
+    def __init__(self):
+        self.kinds = {}
+        self.connections = {}
+
+    def add(self, event, kind):
+        self.kinds.setdefault(event, []).append(kind)
+
+    def connect(self, event, connection):
+        self.connections.setdefault(event, []).append(connection)
+
+    def fits(self, event, value):
+        for kind in self.kinds[event]:
+            if isinstance(value, kind):
+                return True
+
+    def close(self, event):
+        for connection in self.connections[event]:
+            connection.close()
+
+registry = Registry()
+registry.add('age', int)
+registry.connect('age', open('ages'))
+registry.fits('age', 7)
+registry.close('age')
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
+fn an_attribute_that_a_method_works_out_is_no_table() {
+    let code = "
+class Frame:
+    @property
+    def handlers(self):
+        return Rows(self)
+
+    def set(self, event, handler):
+        self.handlers[event].append(handler)
+
+    def run(self, event):
+        for handler in self.handlers[event]:
+            handler(event)
+
+def charge(event): ...
+
+frame = Frame()
+frame.set('age', charge)
+frame.run('age')
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
+fn a_table_that_stays_empty_is_the_bus_of_nobody() {
+    let code = "
+formula_handler = {}
+
+def handle(formula):
+    if isinstance(formula, tuple(formula_handler)):
+        return formula_handler[type(formula)](formula)
+
+handle(str())
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
