@@ -95,10 +95,10 @@ impl Homemade {
                     false
                 }
                 // One that is empty, and stays so, is the bus of nobody.
-                _ if own.peek().is_none() && evaluator.is_empty_table(dispatch.table) => false,
-                KeyOf::Class => true,
+                KeyOf::Class => own.peek().is_some() || !evaluator.is_empty_table(dispatch.table),
                 _ if own.peek().is_none() => {
                     speaks_of_handlers(&evaluator.table_name(dispatch.table))
+                        && !evaluator.is_empty_table(dispatch.table)
                 }
                 _ => own.any(|registration| !registration.replaces),
             }

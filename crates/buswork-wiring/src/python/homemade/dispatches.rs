@@ -181,7 +181,6 @@ impl Evaluator<'_> {
                 }
                 // `self._invoke(handler, event)`.
                 arguments.len() > 1
-                    && !self.is_builtin_call(there(*callee))
                     && arguments.iter().any(|argument| match argument {
                         Argument::Positional(value) => {
                             matches!(facts.kind(*value), ExpressionKind::Name(_))
@@ -189,6 +188,7 @@ impl Evaluator<'_> {
                         }
                         _ => false,
                     })
+                    && !self.is_builtin_call(there(*callee))
             })
             .collect()
     }

@@ -126,14 +126,10 @@ impl Evaluator<'_> {
     /// cannot be called.
     fn is_plain_data(&self, at: ExpressionRef) -> bool {
         let Some((function, index)) = self.parameter_of(at) else {
-            let found = self.evaluate(at, &Context::default());
-            return !found.is_empty()
-                && found.iter().all(|fact| {
-                    matches!(
-                        fact.value,
-                        Value::Text(_) | Value::Template(_) | Value::Literal(_)
-                    )
-                });
+            return matches!(
+                self.project.facts(at.file).kind(at.id),
+                ExpressionKind::Text(_) | ExpressionKind::Template(..) | ExpressionKind::Literal(_)
+            );
         };
         let facts = self.project.facts(function.file);
         let Some(id) = facts.scope(function.id).parameters[index].annotation else {

@@ -114,17 +114,21 @@ impl Evaluator<'_> {
         })
     }
 
-    /// Whether a table is written down with nothing in it.
+    /// Whether a table is a variable that is written down with nothing in it.
     pub(super) fn is_empty_table(&self, table: ExpressionRef) -> bool {
-        let found = self.evaluate(table, &Context::default());
-        !found.is_empty()
-            && found.iter().all(|fact| match &fact.value {
-                Value::Display(at, _) => {
-                    let kind = self.project.facts(at.file).kind(at.id);
-                    matches!(kind, ExpressionKind::Mapping(items) if items.is_empty())
-                }
-                _ => false,
-            })
+        let ExpressionKind::Name(name) = self.project.facts(table.file).kind(table.id) else {
+            return false;
+        };
+        let Some((_, bindings)) = self.bindings(table, *name) else {
+            return false;
+        };
+        bindings.iter().all(|binding| match binding {
+            Binding::Value(value) => {
+                let kind = self.project.facts(value.file).kind(value.id);
+                matches!(kind, ExpressionKind::Mapping(items) if items.is_empty())
+            }
+            _ => false,
+        })
     }
 
     pub(crate) fn table_name(&self, table: ExpressionRef) -> String {
