@@ -48,6 +48,9 @@ pub struct Adapter {
     /// Decorators that mark methods as handlers, which subscribe when their object is included.
     #[serde(default)]
     pub marks: Vec<Verb>,
+    /// Methods of a bus that an object with marks is handed to. Where none is named, every mark counts.
+    #[serde(default)]
+    pub include: Vec<String>,
     /// Methods that are handlers by their name.
     #[serde(default)]
     pub conventions: Vec<Convention>,

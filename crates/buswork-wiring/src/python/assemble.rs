@@ -12,7 +12,7 @@ use super::evaluate::{Ancestor, Evaluator};
 use super::flow::Flow;
 use super::project::{ExpressionRef, ScopeRef};
 use super::reach::Reach;
-use super::sites::{EventId, FoundPublish, FoundSubscription, HandlerId, Site, Sites};
+use super::sites::{EventId, FoundPublish, FoundSubscription, HandlerId, Operand, Site, Sites};
 use crate::graph::{
     Cascade, Coverage, Grade, Location, Module, Publish, SiteKind, Step, Subscription, Unresolved,
     Wiring,
@@ -26,6 +26,7 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: &Sites, reach: &Reach) 
         wiring: Wiring::of_code(),
         events: FxHashMap::default(),
         handlers: FxHashMap::default(),
+        partial: FxHashMap::default(),
         sent: FxHashMap::default(),
     };
     assembly.publishes(sites);
@@ -38,14 +39,27 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: &Sites, reach: &Reach) 
     assembly.finish()
 }
 
+/// An event that a function publishes.
+struct Sent {
+    event: String,
+    grade: Grade,
+    at: ExpressionRef,
+    awaited: bool,
+    /// The class that the function's object has to be of.
+    of: Option<ScopeRef>,
+}
+
 struct Assembly<'a, 'p> {
     evaluator: &'a Evaluator<'p>,
     reach: &'a Reach,
     wiring: Wiring,
     events: FxHashMap<EventId, String>,
-    handlers: FxHashMap<HandlerId, Option<ScopeRef>>,
-    /// What each function publishes: indices into the publishes, with the places.
-    sent: FxHashMap<ScopeRef, Vec<(String, Grade, ExpressionRef, bool)>>,
+    /// The handlers, each with the classes of the objects that it is a method of, where known.
+    handlers: FxHashMap<HandlerId, Vec<ScopeRef>>,
+    /// The handlers of which some arguments are filled in wherever they are subscribed.
+    partial: FxHashMap<HandlerId, Option<ExpressionRef>>,
+    /// What each function publishes.
+    sent: FxHashMap<ScopeRef, Vec<Sent>>,
 }
 
 impl Assembly<'_, '_> {
@@ -66,7 +80,18 @@ impl Assembly<'_, '_> {
             } else {
                 found.grade
             };
-            self.note_sent(scope, &event, grade, at, awaited);
+            let of = match &found.site.event {
+                Operand::Expressions(_, context) if !is_moved => context.this,
+                _ => None,
+            };
+            let sent = Sent {
+                event: event.clone(),
+                grade,
+                at,
+                awaited,
+                of,
+            };
+            self.note_sent(scope, sent);
             let made_at = found.made.filter(|made| *made != at);
             self.wiring.publishes.push(Publish {
                 event,
@@ -94,40 +119,50 @@ impl Assembly<'_, '_> {
             .evaluator
             .function_around(self.evaluator.scope_of(found.site.at));
         match (found.made, around) {
-            (Some(made), Some(function)) if sites.inside.contains(&function) => (
-                made,
-                "it is put aside here, and published from there".to_owned(),
-            ),
+            (Some(made), Some(function))
+                if sites.inside.contains(&function) && !self.is_default(made, function) =>
+            {
+                (
+                    made,
+                    "it is put aside here, and published from there".to_owned(),
+                )
+            }
             _ => (found.site.at, found.reason.clone()),
         }
     }
 
-    fn note_sent(
-        &mut self,
-        scope: ScopeRef,
-        event: &str,
-        grade: Grade,
-        at: ExpressionRef,
-        awaited: bool,
-    ) {
+    /// Whether an expression is what a parameter is when nothing is given for it.
+    fn is_default(&self, at: ExpressionRef, function: ScopeRef) -> bool {
+        let facts = self.evaluator.project.facts(function.file);
+        let mut parameters = facts.scope(function.id).parameters.iter();
+        at.file == function.file && parameters.any(|one| one.default == Some(at.id))
+    }
+
+    fn note_sent(&mut self, scope: ScopeRef, sent: Sent) {
         if let Some(function) = self.evaluator.function_around(scope) {
-            let list = self.sent.entry(function).or_default();
-            list.push((event.to_owned(), grade, at, awaited));
+            self.sent.entry(function).or_default().push(sent);
         }
     }
 
     fn subscriptions(&mut self, sites: &Sites) {
+        // One mark subscribes once for each class whose objects are included.
+        let mut told = FxHashSet::default();
         for found in &sites.subscriptions {
             let event = self.event(&found.event);
-            let this = self
-                .handlers
-                .entry(found.handler.clone())
-                .or_insert(found.of);
-            if this.is_none() {
-                *this = found.of;
+            let classes = self.handlers.entry(found.handler.clone()).or_default();
+            if let Some(of) = found.of
+                && !classes.contains(&of)
+            {
+                classes.push(of);
             }
+            let partial = self.partial.entry(found.handler.clone());
+            let partial = partial.or_insert(found.partial);
+            *partial = partial.and(found.partial);
             let handler = self.handler_id(&found.handler);
-            let never = self.never(found, sites);
+            if !told.insert((found.site.at, &found.event, &found.handler)) {
+                continue;
+            }
+            let never = self.never(found);
             let scope = self.evaluator.scope_of(found.site.at);
             let options = self.options(&found.site);
             let is_class = matches!(found.event, EventId::Class(_) | EventId::Outside(_));
@@ -181,7 +216,7 @@ impl Assembly<'_, '_> {
         options
     }
 
-    fn never(&self, found: &FoundSubscription, sites: &Sites) -> String {
+    fn never(&self, found: &FoundSubscription) -> String {
         let scope = self.evaluator.scope_of(found.site.at);
         let of_module = self.reach.never(self.evaluator, scope);
         if !of_module.is_empty() {
@@ -191,13 +226,16 @@ impl Assembly<'_, '_> {
         let HandlerId::Function(function) = found.handler else {
             return String::new();
         };
-        let _ = sites;
         let is_mark = self.evaluator.class_of_method(function) == Some(scope);
-        if is_mark {
+        let of_class = if is_mark {
             self.reach.never_built(self.evaluator, scope)
         } else {
             String::new()
+        };
+        if of_class.is_empty() && self.reach.builds_in_sight() {
+            return found.site.never.clone();
         }
+        of_class
     }
 
     /// Events that are made, and were not seen going to a bus.
@@ -219,7 +257,14 @@ impl Assembly<'_, '_> {
         for found in constructed::find(self.evaluator, sites, &classes) {
             let event = self.event(&EventId::Class(found.class));
             let scope = self.evaluator.scope_of(found.at);
-            self.note_sent(scope, &event, found.grade, found.at, false);
+            let sent = Sent {
+                event: event.clone(),
+                grade: found.grade,
+                at: found.at,
+                awaited: false,
+                of: None,
+            };
+            self.note_sent(scope, sent);
             self.wiring.publishes.push(Publish {
                 event,
                 function: self.evaluator.function_path(scope),
@@ -306,7 +351,14 @@ impl Assembly<'_, '_> {
         for name in &names {
             let event = self.event_called(site.at.file, name);
             let event = self.event(&event);
-            self.note_sent(scope, &event, Grade::Inferred, site.at, awaited);
+            let sent = Sent {
+                event: event.clone(),
+                grade: Grade::Inferred,
+                at: site.at,
+                awaited,
+                of: None,
+            };
+            self.note_sent(scope, sent);
             self.wiring.publishes.push(Publish {
                 event,
                 function: self.evaluator.function_path(scope),
@@ -329,33 +381,41 @@ impl Assembly<'_, '_> {
         let mut handlers: Vec<_> = self
             .handlers
             .iter()
-            .map(|(id, of)| (id.clone(), *of))
+            .map(|(id, classes)| (id.clone(), classes.clone()))
             .collect();
         handlers.sort();
-        for (id, of) in handlers {
+        for (id, classes) in handlers {
             let handler = self.handler_id(&id);
             let HandlerId::Function(function) = id else {
-                let details = self.handler_details(&id, of, &[], &flow);
+                let details = self.handler_details(&id, &[], &flow);
                 self.wiring.handlers.push(details);
                 continue;
             };
-            let reached = flow.reached(function, of);
+            let mut reached = Vec::new();
+            for &class in &classes {
+                reached.extend(flow.reached(function, Some(class)));
+            }
+            if classes.is_empty() {
+                reached = flow.reached(function, None);
+            }
             for reached in &reached {
-                for (event, grade, at, awaited) in
-                    self.sent.get(&reached.function).into_iter().flatten()
-                {
+                let sent = self.sent.get(&reached.function).into_iter().flatten();
+                for sent in sent {
+                    if !may_send(self.evaluator, sent, reached.this) {
+                        continue;
+                    }
                     let mut path = reached.path.clone();
-                    path.push(self.step(*at));
+                    path.push(self.step(sent.at));
                     self.wiring.cascades.push(Cascade {
                         handler: handler.clone(),
-                        event: event.clone(),
-                        grade: reached.grade.max(*grade),
+                        event: sent.event.clone(),
+                        grade: reached.grade.max(sent.grade),
                         path,
-                        awaited: *awaited,
+                        awaited: sent.awaited,
                     });
                 }
             }
-            let mut details = self.handler_details(&id, of, &reached, &flow);
+            let mut details = self.handler_details(&id, &reached, &flow);
             // Only some buses hand over the event as the one argument that a handler takes.
             let takes_event = self.wiring.subscriptions.iter().any(|one| {
                 one.handler == handler && matches!(&*one.adapter, "buswork" | "table" | "bubus")
@@ -475,4 +535,12 @@ impl Assembly<'_, '_> {
             });
         self.wiring.modules = modules.collect();
     }
+}
+
+/// Whether an object that is known to be of a class may be the one that sends.
+fn may_send(evaluator: &Evaluator<'_>, sent: &Sent, this: Option<ScopeRef>) -> bool {
+    let (Some(of), Some(this)) = (sent.of, this) else {
+        return true;
+    };
+    evaluator.is_subclass(of, this) || evaluator.is_subclass(this, of)
 }

@@ -5,12 +5,16 @@
 //! part of the project. It knows nothing of events.
 
 mod annotations;
+mod arguments;
 mod attributes;
 mod bindings;
 mod builtins;
+mod callers;
 mod calls;
 mod classes;
 mod elements;
+mod outside;
+mod texts;
 mod values;
 
 use std::cell::{Cell, RefCell};
@@ -18,8 +22,9 @@ use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+pub(crate) use arguments::Arguments;
 pub(crate) use bindings::Binding;
-pub(crate) use calls::Caller;
+pub(crate) use callers::Caller;
 pub(crate) use classes::Ancestor;
 pub(crate) use values::{Fact, Found, Value};
 
@@ -169,11 +174,13 @@ impl<'p> Evaluator<'p> {
             ExpressionKind::Text(text) => {
                 vec![Fact::certain(Value::Text(facts.text(*text).into()))]
             }
-            ExpressionKind::Template(text) => {
-                vec![Fact::of(
-                    Value::Template(facts.text(*text).into()),
-                    Grade::Possible,
-                )]
+            ExpressionKind::Template(text, holes) => {
+                let holes = holes.iter().map(|&hole| there(hole));
+                vec![self.filled(facts.text(*text), holes, context)]
+            }
+            ExpressionKind::Part(value, part) => {
+                let found = self.evaluate(there(*value), context);
+                self.part_of_display(&found, *part as usize)
             }
             ExpressionKind::Literal(text) => {
                 vec![Fact::certain(Value::Literal(facts.text(*text).into()))]
@@ -205,6 +212,9 @@ impl<'p> Evaluator<'p> {
                 if !texts.is_empty() {
                     return texts;
                 }
+                if let Some(elements) = self.added_together(there(*left), there(*right), context) {
+                    return vec![elements];
+                }
                 vec![Fact::certain(Value::Form(at))]
             }
             ExpressionKind::Subscript(of, key) => {
@@ -223,34 +233,6 @@ impl<'p> Evaluator<'p> {
             ExpressionKind::Await(value)
             | ExpressionKind::Assign(_, value)
             | ExpressionKind::Starred(value) => self.evaluate(there(*value), context).to_vec(),
-        }
-    }
-
-    /// `"a" + "b"`, and with a part that is not known, a template.
-    fn joined(&self, left: ExpressionRef, right: ExpressionRef, context: &Context) -> Vec<Fact> {
-        let left = self.evaluate(left, context);
-        let right = self.evaluate(right, context);
-        let text = |found: &Found| match found.as_ref() {
-            [
-                Fact {
-                    value: Value::Text(text) | Value::Template(text),
-                    ..
-                },
-            ] => Some(text.to_string()),
-            _ => None,
-        };
-        let (left, right) = match (text(&left), text(&right)) {
-            (None, None) => return Vec::new(),
-            (left, right) => (
-                left.unwrap_or_else(|| "{}".into()),
-                right.unwrap_or_else(|| "{}".into()),
-            ),
-        };
-        let joined = format!("{left}{right}");
-        if joined.contains("{}") {
-            vec![Fact::of(Value::Template(joined.into()), Grade::Possible)]
-        } else {
-            vec![Fact::certain(Value::Text(joined.into()))]
         }
     }
 
@@ -287,6 +269,11 @@ impl<'p> Evaluator<'p> {
         self.project.facts(at.file).expression(at.id).line
     }
 
+    /// The line of `def` or `class`.
+    pub(crate) fn line_of_scope(&self, scope: ScopeRef) -> u32 {
+        self.project.facts(scope.file).scope(scope.id).line
+    }
+
     /// The innermost function around a scope, itself included; none at the level of a module or class.
     pub(crate) fn function_around(&self, mut scope: ScopeRef) -> Option<ScopeRef> {
         let facts = self.project.facts(scope.file);
@@ -297,6 +284,24 @@ impl<'p> Evaluator<'p> {
                 ScopeKind::Class => scope.id = facts.scope(scope.id).parent,
             }
         }
+    }
+
+    /// Whether a scope lies within another.
+    pub(crate) fn is_within(&self, inner: ScopeRef, outer: ScopeRef) -> bool {
+        let facts = self.project.facts(inner.file);
+        let mut scope = inner.id;
+        while scope != facts.scope(scope).parent {
+            scope = facts.scope(scope).parent;
+            if inner.file == outer.file && scope == outer.id {
+                return true;
+            }
+        }
+        false
+    }
+
+    pub(crate) fn name_of(&self, scope: ScopeRef) -> String {
+        let facts = self.project.facts(scope.file);
+        facts.text(facts.scope(scope.id).name).to_owned()
     }
 
     /// `module:qualname` of the innermost named scope around; `module:` for the module itself.

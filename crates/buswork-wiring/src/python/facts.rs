@@ -227,8 +227,8 @@ pub(crate) enum ExpressionKind {
     Attribute(ExpressionId, Name),
     Call(ExpressionId, Vec<Argument>),
     Text(Name),
-    /// A string with holes: its text with `{}` for each.
-    Template(Name),
+    /// A string with holes: its text with `{}` for each, and what fills them, if that is known.
+    Template(Name, Vec<ExpressionId>),
     /// A number, `True`, `False`, as written.
     Literal(Name),
     Sequence(Vec<ExpressionId>),
@@ -249,6 +249,8 @@ pub(crate) enum ExpressionKind {
     Assign(ExpressionId, ExpressionId),
     /// Anything else that has calls within; only these are kept.
     Other(Vec<ExpressionId>),
+    /// What one of several targets gets: `b` of `a, b = value` the one of index 1.
+    Part(ExpressionId, u32),
 }
 
 /// An argument of a call.
@@ -328,7 +330,7 @@ impl Facts {
             ExpressionKind::Attribute(of, name) => {
                 format!("{}.{}", self.written(*of), self.text(*name))
             }
-            ExpressionKind::Text(text) | ExpressionKind::Template(text) => {
+            ExpressionKind::Text(text) | ExpressionKind::Template(text, _) => {
                 format!("{:?}", self.text(*text))
             }
             ExpressionKind::Subscript(of, key) => match self.kind(*key) {
@@ -359,6 +361,50 @@ impl Facts {
         }
     }
 
+    /// A call that something else is asked to make: `loop.call_soon(bus.publish, order)` is one of
+    /// `bus.publish` with `order`. The function, and what it will be given.
+    pub(crate) fn handed_on(&self, call: ExpressionId) -> Option<(ExpressionId, Vec<Argument>)> {
+        let ExpressionKind::Call(callee, arguments) = self.kind(call) else {
+            return None;
+        };
+        let (ExpressionKind::Name(name) | ExpressionKind::Attribute(_, name)) = self.kind(*callee)
+        else {
+            return None;
+        };
+        match runner(self.text(*name))? {
+            Runner::After(index) => {
+                let Argument::Positional(function) = *arguments.get(index)? else {
+                    return None;
+                };
+                Some((function, arguments[index + 1..].to_vec()))
+            }
+            Runner::Apart(index) => {
+                let named = |wanted: &str| {
+                    arguments.iter().find_map(|argument| match argument {
+                        Argument::Named(name, value) if self.text(*name) == wanted => Some(*value),
+                        _ => None,
+                    })
+                };
+                let plain = |index: usize| match arguments.get(index) {
+                    Some(Argument::Positional(value)) => Some(*value),
+                    _ => None,
+                };
+                let function = named("target")
+                    .or_else(|| named("function"))
+                    .or_else(|| plain(index))?;
+                let given = named("args").or_else(|| plain(index + 1));
+                let given = match given.map(|given| self.kind(given)) {
+                    Some(ExpressionKind::Sequence(parts)) => {
+                        parts.iter().copied().map(Argument::Positional).collect()
+                    }
+                    Some(_) => return None,
+                    None => Vec::new(),
+                };
+                Some((function, given))
+            }
+        }
+    }
+
     /// The names in the target of an assignment.
     pub(crate) fn names_in_target(&self, target: ExpressionId) -> Vec<Name> {
         match self.kind(target) {
@@ -385,6 +431,36 @@ impl Facts {
             inner = next;
         }
     }
+}
+
+/// Where something that runs a function has it, and what it gives to it.
+enum Runner {
+    /// The argument of this index, and all that come behind it.
+    After(usize),
+    /// The argument of this index, and those in a tuple: `Thread(target=send, args=(order,))`.
+    Apart(usize),
+}
+
+fn runner(name: &str) -> Option<Runner> {
+    Some(match name {
+        "call_soon"
+        | "call_soon_threadsafe"
+        | "to_thread"
+        | "submit"
+        | "start_soon"
+        | "run_sync"
+        | "partial" => Runner::After(0),
+        "call_later" | "call_at" | "run_in_executor" | "after" => Runner::After(1),
+        "start_new_thread" => Runner::Apart(0),
+        // The first of `Thread` is its group, of `Timer` the time.
+        "Thread" | "Process" | "Timer" => Runner::Apart(1),
+        _ => return None,
+    })
+}
+
+/// Whether something of this name runs a function that it is given.
+pub(crate) fn is_runner(name: &str) -> bool {
+    runner(name).is_some()
 }
 
 impl Scope {

@@ -1,5 +1,8 @@
 //! What a function calls, and so on: which places a handler's run can come to.
 
+mod handed;
+mod implicit;
+
 use std::collections::VecDeque;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -20,9 +23,13 @@ const MOST_OVERRIDES: usize = 24;
 #[derive(Debug, Clone)]
 pub(crate) struct Reached {
     pub(crate) function: ScopeRef,
+    /// The class of the object that it is called on, where that is known.
+    pub(crate) this: Option<ScopeRef>,
     pub(crate) grade: Grade,
     /// Whether it is handed to something that runs it elsewhere: a thread, an executor.
     pub(crate) elsewhere: bool,
+    /// Whether it is what a decorator puts in the place of a function.
+    replaces: bool,
     /// The calls on the way, from the start.
     pub(crate) path: Vec<Step>,
 }
@@ -35,6 +42,10 @@ struct Called {
     at: ExpressionRef,
     grade: Grade,
     elsewhere: bool,
+    /// Whether it is what a decorator puts in the place of a function.
+    replaces: bool,
+    /// The function around whose parameter is called, by all that is ever handed over for it.
+    outer: Option<ScopeRef>,
 }
 
 /// Follows calls, and remembers what each function calls.
@@ -43,6 +54,8 @@ pub(crate) struct Flow<'a, 'p> {
     /// Not entered: what the bus does is no consequence of a handler.
     inside: &'a FxHashSet<ScopeRef>,
     known: FxHashMap<(ScopeRef, Option<ScopeRef>), Vec<Called>>,
+    attributes: implicit::Attributes,
+    parameters: handed::CalledParameters,
 }
 
 impl<'a, 'p> Flow<'a, 'p> {
@@ -51,6 +64,8 @@ impl<'a, 'p> Flow<'a, 'p> {
             evaluator,
             inside,
             known: FxHashMap::default(),
+            attributes: implicit::Attributes::default(),
+            parameters: handed::CalledParameters::default(),
         }
     }
 
@@ -61,15 +76,24 @@ impl<'a, 'p> Flow<'a, 'p> {
         let mut result = Vec::new();
         let first = Reached {
             function: start,
+            this,
             grade: Grade::Certain,
             elsewhere: false,
+            replaces: false,
             path: Vec::new(),
         };
         seen.insert((start, this));
-        queue.push_back((first, this));
-        while let Some((reached, this)) = queue.pop_front() {
+        queue.push_back(first);
+        while let Some(reached) = queue.pop_front() {
             if reached.path.len() < DEEPEST && result.len() < WIDEST {
-                for called in self.called(reached.function, this) {
+                for called in self.called(reached.function, reached.this) {
+                    let is_known = |outer: ScopeRef| {
+                        reached.replaces || seen.iter().any(|(one, _)| *one == outer)
+                    };
+                    // What is called there was handed over on the way, and followed from there.
+                    if called.outer.is_some_and(is_known) {
+                        continue;
+                    }
                     if self.inside.contains(&called.function)
                         || !seen.insert((called.function, called.this))
                     {
@@ -83,11 +107,13 @@ impl<'a, 'p> Flow<'a, 'p> {
                     let elsewhere = reached.elsewhere || called.elsewhere;
                     let next = Reached {
                         function: called.function,
+                        this: called.this,
                         grade,
                         elsewhere,
+                        replaces: called.replaces,
                         path,
                     };
-                    queue.push_back((next, called.this));
+                    queue.push_back(next);
                 }
             }
             result.push(reached);
@@ -133,6 +159,8 @@ impl<'a, 'p> Flow<'a, 'p> {
             };
             self.calls_of(at, &context, &mut result);
         }
+        self.properties_used(function, &context, &mut result);
+        result.extend(self.decorated(function));
         // A lambda runs somewhere below, as a rule; a nested function when it is called or handed on.
         for &inner in &scope.within {
             let is_lambda = facts.scope(inner).kind == ScopeKind::Lambda;
@@ -145,13 +173,7 @@ impl<'a, 'p> Flow<'a, 'p> {
                     file: function.file,
                     id: 0,
                 };
-                result.push(Called {
-                    function: inner,
-                    this,
-                    at,
-                    grade: Grade::Inferred,
-                    elsewhere: false,
-                });
+                result.push(Called::new(inner, this, at, Grade::Inferred));
             }
         }
         result
@@ -162,8 +184,14 @@ impl<'a, 'p> Flow<'a, 'p> {
             return;
         };
         let found = self.evaluator.evaluate(callee, context);
+        if let Some(parameter) = self.evaluator.parameter_of(callee) {
+            return self.call_of_parameter(parameter, &found, at, into);
+        }
         for fact in found.iter() {
             self.call_of(fact, at, into);
+            if let Value::Function { scope, .. } = fact.value {
+                self.handed_to(scope, at, context, into);
+            }
             if let Value::External(path) = &fact.value {
                 self.handed_over(path, at, context, into);
             }
@@ -179,13 +207,7 @@ impl<'a, 'p> Flow<'a, 'p> {
         match &fact.value {
             Value::Function { scope, this } => {
                 let this = this.as_deref().copied();
-                into.push(Called {
-                    function: *scope,
-                    this,
-                    at,
-                    grade,
-                    elsewhere: false,
-                });
+                into.push(Called::new(*scope, this, at, grade));
                 if let Some(class) = this {
                     into.extend(self.overrides(*scope, class, at));
                 }
@@ -193,25 +215,13 @@ impl<'a, 'p> Flow<'a, 'p> {
             Value::Class(class) => {
                 for name in ["__new__", "__init__", "__post_init__"] {
                     if let Some(method) = evaluator.method(*class, name) {
-                        into.push(Called {
-                            function: method,
-                            this: Some(*class),
-                            at,
-                            grade,
-                            elsewhere: false,
-                        });
+                        into.push(Called::new(method, Some(*class), at, grade));
                     }
                 }
             }
             Value::Object(class) => {
                 if let Some(method) = evaluator.method(*class, "__call__") {
-                    into.push(Called {
-                        function: method,
-                        this: Some(*class),
-                        at,
-                        grade,
-                        elsewhere: false,
-                    });
+                    into.push(Called::new(method, Some(*class), at, grade));
                 }
             }
             _ => {}
@@ -235,13 +245,7 @@ impl<'a, 'p> Flow<'a, 'p> {
             (version != method).then_some((version, class))
         });
         versions
-            .map(|(function, class)| Called {
-                function,
-                this: Some(class),
-                at,
-                grade: Grade::Inferred,
-                elsewhere: false,
-            })
+            .map(|(function, class)| Called::new(function, Some(class), at, Grade::Inferred))
             .collect()
     }
 
@@ -283,15 +287,16 @@ impl<'a, 'p> Flow<'a, 'p> {
         let arguments = self.evaluator.arguments(at);
         let handed = arguments.all().into_iter();
         for argument in handed.chain(arguments.keywords().into_iter().map(|(_, value)| value)) {
+            // Whoever calls this hands it over.
+            if self.evaluator.parameter_of(argument).is_some() {
+                continue;
+            }
             for fact in self.evaluator.evaluate(argument, context).iter() {
                 if let Value::Function { scope, this } = &fact.value {
                     let this = this.as_deref().copied();
                     into.push(Called {
-                        function: *scope,
-                        this,
-                        at,
-                        grade: Grade::Inferred,
                         elsewhere: true,
+                        ..Called::new(*scope, this, at, Grade::Inferred)
                     });
                 }
             }
@@ -317,13 +322,12 @@ impl<'a, 'p> Flow<'a, 'p> {
         let this = self.evaluator.class_of_method(*only)?;
         let given = self.evaluator.arguments(at).all().len();
         let scope = self.evaluator.project.facts(only.file).scope(only.id);
-        (given < scope.parameters.len().max(1)).then_some(Called {
-            function: *only,
-            this: Some(this),
+        (given < scope.parameters.len().max(1)).then_some(Called::new(
+            *only,
+            Some(this),
             at,
-            grade: Grade::Possible,
-            elsewhere: false,
-        })
+            Grade::Possible,
+        ))
     }
 
     /// The calls in a function of things outside, by their dotted paths.
@@ -350,6 +354,20 @@ impl<'a, 'p> Flow<'a, 'p> {
             }
         }
         result
+    }
+}
+
+impl Called {
+    fn new(function: ScopeRef, this: Option<ScopeRef>, at: ExpressionRef, grade: Grade) -> Self {
+        Self {
+            function,
+            this,
+            at,
+            grade,
+            elsewhere: false,
+            replaces: false,
+            outer: None,
+        }
     }
 }
 

@@ -2,12 +2,16 @@
 //! a table under a key, another looks the key of an event up in the same table and calls what it
 //! finds. Their names do not matter.
 
+mod dispatches;
+mod keys;
+mod registrations;
+mod tables;
+
 use rustc_hash::FxHashSet;
 
-use super::evaluate::{Ancestor, Binding, Context, Evaluator, Value};
-use super::facts::{Argument, ExpressionId, ExpressionKind, NOTHING, ParameterKind, StatementKind};
+use super::evaluate::Evaluator;
 use super::parse::speaks_of_handlers;
-use super::project::{ExpressionRef, FileId, ScopeRef};
+use super::project::{ExpressionRef, ScopeRef};
 
 /// A table of handlers: an attribute of a class, or a variable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,15 +30,8 @@ pub(crate) struct Registration {
     pub(crate) at: ExpressionRef,
     /// Whether it replaces what was there, instead of adding to it.
     pub(crate) replaces: bool,
-}
-
-/// Something put under a key of a table, as it is written.
-struct Entry {
-    table: ExpressionRef,
-    key: ExpressionRef,
-    value: ExpressionRef,
-    at: ExpressionRef,
-    replaces: bool,
+    /// Whether what is put there is a text or a number by its annotation, which nobody can call.
+    is_plain: bool,
 }
 
 /// A function that calls what stands in a table for an event.
@@ -46,6 +43,13 @@ pub(crate) struct Dispatch {
     /// The parameter that is the event, or its key.
     pub(crate) event: usize,
     pub(crate) key: KeyOf,
+    /// What takes the event from a queue, which may hold others than the parameter.
+    pub(crate) taken: Option<ExpressionRef>,
+    /// Whether bases of the event's class are looked up as well.
+    pub(crate) bases: bool,
+    /// Whether it is about events or handlers by a name, or does nothing with what it calls gives
+    /// back: else it converts or checks something.
+    is_about_events: bool,
 }
 
 /// How a key is made from the event.
@@ -70,7 +74,10 @@ impl Homemade {
     pub(crate) fn find(evaluator: &Evaluator<'_>) -> Self {
         let dispatches = evaluator.dispatches();
         let tables: FxHashSet<&Table> = dispatches.iter().flat_map(|d| &d.tables).collect();
-        let registrations = evaluator.registrations(&dispatches, &tables);
+        let (plain, registrations): (Vec<_>, Vec<_>) = evaluator
+            .registrations(&dispatches, &tables)
+            .into_iter()
+            .partition(|one| one.is_plain);
         // A table with one entry a name is a registry like any other. One that is only written down
         // must say that it is about handlers.
         let is_bus = |dispatch: &Dispatch| {
@@ -79,9 +86,19 @@ impl Homemade {
                 .filter(|one| shares(&one.tables, &dispatch.tables));
             let mut own = own.peekable();
             match dispatch.key {
-                KeyOf::Class => true,
+                _ if !dispatch.is_about_events => false,
+                _ if own.peek().is_none()
+                    && plain
+                        .iter()
+                        .any(|one| shares(&one.tables, &dispatch.tables)) =>
+                {
+                    false
+                }
+                // One that is empty, and stays so, is the bus of nobody.
+                KeyOf::Class => own.peek().is_some() || !evaluator.is_empty_table(dispatch.table),
                 _ if own.peek().is_none() => {
                     speaks_of_handlers(&evaluator.table_name(dispatch.table))
+                        && !evaluator.is_empty_table(dispatch.table)
                 }
                 _ => own.any(|registration| !registration.replaces),
             }
@@ -102,6 +119,13 @@ impl Homemade {
             dispatches,
         }
     }
+
+    /// Whether what is registered gets the events of subclasses, too.
+    pub(crate) fn looks_up_bases(&self, registration: &Registration) -> bool {
+        let shared = |dispatch: &&Dispatch| shares(&registration.tables, &dispatch.tables);
+        let mut own = self.dispatches.iter().filter(shared);
+        own.any(|dispatch| dispatch.bases)
+    }
 }
 
 /// Whether a name speaks of events.
@@ -114,524 +138,4 @@ pub(crate) fn is_event_name(name: &str) -> bool {
 
 fn shares(left: &[Table], right: &[Table]) -> bool {
     left.iter().any(|table| right.contains(table))
-}
-
-impl Evaluator<'_> {
-    fn registrations(
-        &self,
-        dispatches: &[Dispatch],
-        tables: &FxHashSet<&Table>,
-    ) -> Vec<Registration> {
-        let names: FxHashSet<String> = dispatches
-            .iter()
-            .map(|dispatch| self.table_name(dispatch.table))
-            .collect();
-        let mut result = Vec::new();
-        for (file, read) in (0..).zip(&self.project.files) {
-            let mut filled = read.summary.added.iter().chain(read.summary.set.iter());
-            if !filled.any(|name| names.contains(name)) {
-                continue;
-            }
-            for (id, _) in (0..).zip(&self.project.facts(file).scopes) {
-                self.registrations_in(ScopeRef { file, id }, tables, &mut result);
-            }
-        }
-        result
-    }
-
-    fn registrations_in(
-        &self,
-        scope: ScopeRef,
-        wanted: &FxHashSet<&Table>,
-        into: &mut Vec<Registration>,
-    ) {
-        let facts = self.project.facts(scope.file);
-        let here = facts.scope(scope.id);
-        let there = |id| ExpressionRef {
-            file: scope.file,
-            id,
-        };
-        for &call in &here.calls {
-            let ExpressionKind::Call(function, arguments) = facts.kind(call) else {
-                continue;
-            };
-            let ExpressionKind::Attribute(of, name) = facts.kind(*function) else {
-                continue;
-            };
-            let mut added = arguments.iter().filter_map(|argument| match argument {
-                Argument::Positional(value) => Some(*value),
-                _ => None,
-            });
-            let added = match facts.text(*name) {
-                "append" | "add" | "appendleft" | "push" => added.next_back(),
-                "insert" => { added }.nth(1),
-                _ => None,
-            };
-            let Some(added) = added else { continue };
-            let Some((table, key)) = self.entry(there(*of)) else {
-                continue;
-            };
-            let entry = Entry {
-                table,
-                key,
-                value: there(added),
-                at: there(call),
-                replaces: false,
-            };
-            into.extend(self.registration(&entry, wanted));
-        }
-        for statement in &here.statements {
-            let StatementKind::Bind { target, value } = statement.kind else {
-                continue;
-            };
-            let ExpressionKind::Subscript(of, _) = *facts.kind(target) else {
-                continue;
-            };
-            let Some((table, key)) = self.entry(there(target)).filter(|_| value != NOTHING) else {
-                continue;
-            };
-            // `table[key][number] = handler` adds to what is there.
-            let replaces = !matches!(facts.kind(of), ExpressionKind::Subscript(..));
-            let entry = Entry {
-                table,
-                key,
-                value: there(value),
-                at: there(target),
-                replaces,
-            };
-            into.extend(self.registration(&entry, wanted));
-        }
-    }
-
-    fn registration(&self, entry: &Entry, wanted: &FxHashSet<&Table>) -> Option<Registration> {
-        let tables = self.tables(entry.table);
-        if !tables.iter().any(|table| wanted.contains(table)) {
-            return None;
-        }
-        let handler = self.handler_in(entry.value)?;
-        let Entry {
-            key, at, replaces, ..
-        } = *entry;
-        Some(Registration {
-            tables,
-            key,
-            handler,
-            at,
-            replaces,
-        })
-    }
-
-    /// The part of a table's entry that is the handler: the entry itself, or in `(priority, handler)`
-    /// and `Entry(handler)` the part that is a parameter or a function.
-    fn handler_in(&self, value: ExpressionRef) -> Option<ExpressionRef> {
-        let facts = self.project.facts(value.file);
-        let there = |id| ExpressionRef {
-            file: value.file,
-            id,
-        };
-        let is_handler = |at: ExpressionRef| {
-            self.parameter_of(at).is_some()
-                || self
-                    .evaluate(at, &Context::default())
-                    .iter()
-                    .any(|fact| matches!(fact.value, Value::Function { .. }))
-        };
-        let parts: Vec<ExpressionId> = match facts.kind(value.id) {
-            ExpressionKind::Sequence(parts) => parts.clone(),
-            ExpressionKind::Call(_, arguments) => {
-                let values = arguments.iter().map(|argument| match argument {
-                    Argument::Positional(value)
-                    | Argument::Named(_, value)
-                    | Argument::Star(value)
-                    | Argument::DoubleStar(value) => *value,
-                });
-                values.collect()
-            }
-            ExpressionKind::Nothing | ExpressionKind::None => return None,
-            _ => return Some(value),
-        };
-        let named = |at: &ExpressionRef| {
-            let name = facts.last_name(at.id).unwrap_or_default().to_lowercase();
-            [
-                "handler", "func", "fn", "callback", "listener", "f", "cb", "receiver",
-            ]
-            .iter()
-            .any(|word| name == *word || (word.len() > 2 && name.contains(word)))
-        };
-        let candidates: Vec<_> = parts
-            .into_iter()
-            .map(there)
-            .filter(|at| is_handler(*at))
-            .collect();
-        candidates
-            .iter()
-            .copied()
-            .find(named)
-            .or_else(|| candidates.first().copied())
-    }
-
-    /// The table and the key of `table[key]`, `table.setdefault(key, [])`, `table.get(key)`, or a
-    /// variable that is one of these.
-    fn entry(&self, of: ExpressionRef) -> Option<(ExpressionRef, ExpressionRef)> {
-        let facts = self.project.facts(of.file);
-        let there = |id| ExpressionRef { file: of.file, id };
-        match facts.kind(of.id) {
-            // In `table[owner][key]` the key is the one that speaks of events, else the first.
-            ExpressionKind::Subscript(of, key) => match facts.kind(*of) {
-                ExpressionKind::Subscript(table, first) => {
-                    let name = facts.last_name(*key).unwrap_or_default();
-                    let key = if is_event_name(name) { key } else { first };
-                    Some((there(*table), there(*key)))
-                }
-                _ => Some((there(*of), there(*key))),
-            },
-            ExpressionKind::Call(function, arguments) => {
-                let ExpressionKind::Attribute(table, name) = facts.kind(*function) else {
-                    return None;
-                };
-                let Some(Argument::Positional(key)) = arguments.first() else {
-                    return None;
-                };
-                matches!(facts.text(*name), "setdefault" | "get")
-                    .then(|| (there(*table), there(*key)))
-            }
-            ExpressionKind::Either(parts) => parts.iter().find_map(|&part| self.entry(there(part))),
-            ExpressionKind::Name(name) => {
-                let (_, bindings) = self.bindings(of, *name)?;
-                bindings.iter().find_map(|binding| match binding {
-                    Binding::Value(value)
-                        if !matches!(
-                            self.project.facts(value.file).kind(value.id),
-                            ExpressionKind::Name(_)
-                        ) =>
-                    {
-                        self.entry(*value)
-                    }
-                    _ => None,
-                })
-            }
-            _ => None,
-        }
-    }
-
-    /// What a table may be called by others that use it.
-    fn tables(&self, table: ExpressionRef) -> Vec<Table> {
-        let facts = self.project.facts(table.file);
-        match facts.kind(table.id) {
-            ExpressionKind::Attribute(of, name) => {
-                let of = ExpressionRef {
-                    file: table.file,
-                    id: *of,
-                };
-                let name = facts.text(*name);
-                let mut result = Vec::new();
-                for fact in self.evaluate(of, &Context::default()).iter() {
-                    match &fact.value {
-                        Value::Object(class) | Value::Class(class) => {
-                            for ancestor in self.ancestors(*class).iter() {
-                                if let Ancestor::Here(class) = ancestor {
-                                    result.push(Table::Attribute(*class, name.to_owned()));
-                                }
-                            }
-                        }
-                        Value::Module(file) => {
-                            if let Some(name) = self.project.name_in(*file, name) {
-                                let scope = ScopeRef { file: *file, id: 0 };
-                                result.push(Table::Variable(scope, name));
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-                result
-            }
-            ExpressionKind::Name(name) => match self.bindings(table, *name) {
-                Some((scope, bindings)) => {
-                    let imported = bindings.iter().find_map(|binding| match binding {
-                        Binding::From {
-                            file,
-                            level,
-                            module,
-                            name,
-                        } => {
-                            let file = self.project.import(*file, *level, module)?;
-                            let name = self.project.name_in(file, name)?;
-                            Some(Table::Variable(ScopeRef { file, id: 0 }, name))
-                        }
-                        _ => None,
-                    });
-                    vec![imported.unwrap_or(Table::Variable(scope, *name))]
-                }
-                None => Vec::new(),
-            },
-            _ => Vec::new(),
-        }
-    }
-
-    pub(crate) fn table_name(&self, table: ExpressionRef) -> String {
-        let facts = self.project.facts(table.file);
-        facts.last_name(table.id).unwrap_or_default().to_owned()
-    }
-
-    fn dispatches(&self) -> Vec<Dispatch> {
-        let files = &self.project.files;
-        let added: FxHashSet<&str> = files.iter().flat_map(|f| f.summary.added.iter()).collect();
-        let set: FxHashSet<&str> = files.iter().flat_map(|f| f.summary.set.iter()).collect();
-        let mut result = Vec::new();
-        for (file, read) in (0..).zip(files) {
-            let by_type: Vec<_> = read.summary.dispatched_by_type.iter().collect();
-            for name in read.summary.dispatched.iter() {
-                let by_any_key = added.contains(name) || speaks_of_handlers(name);
-                if by_any_key || (set.contains(name) && by_type.contains(&name)) {
-                    self.dispatches_in(file, name, by_any_key, &mut result);
-                }
-            }
-        }
-        result
-    }
-
-    fn dispatches_in(&self, file: FileId, name: &str, by_any_key: bool, into: &mut Vec<Dispatch>) {
-        let facts = self.project.facts(file);
-        for (id, expression) in (0..).zip(&facts.expressions) {
-            let scope = ScopeRef {
-                file,
-                id: expression.scope,
-            };
-
-            let is_look_up = match &expression.kind {
-                ExpressionKind::Subscript(..) => true,
-                ExpressionKind::Call(function, _) => {
-                    matches!(facts.kind(*function), ExpressionKind::Attribute(_, name)
-                        if facts.text(*name) == "get")
-                }
-                _ => false,
-            };
-            if !is_look_up || !facts.scope(scope.id).is_function() {
-                continue;
-            }
-            let at = ExpressionRef { file, id };
-            let Some((table, key)) = self.entry(at) else {
-                continue;
-            };
-            if facts.last_name(table.id) != Some(name) {
-                continue;
-            }
-            let Some((function, event, key)) = self.keyed_by(key, 0) else {
-                continue;
-            };
-            if !by_any_key && key != KeyOf::Class {
-                continue;
-            }
-            let is_given = speaks_of_handlers(name) && self.is_given_back(at, scope);
-            if !is_given && !self.is_called(at, scope) {
-                continue;
-            }
-            let tables = self.tables(table);
-            let is_new = !into
-                .iter()
-                .any(|one| one.function == function && one.event == event && one.table == table);
-            if !tables.is_empty() && is_new {
-                into.push(Dispatch {
-                    tables,
-                    table,
-                    function,
-                    event,
-                    key,
-                });
-            }
-        }
-    }
-
-    /// The parameter that a key is made from, and how.
-    fn keyed_by(&self, key: ExpressionRef, depth: u32) -> Option<(ScopeRef, usize, KeyOf)> {
-        if depth > 6 {
-            return None;
-        }
-        let facts = self.project.facts(key.file);
-        let there = |id| ExpressionRef { file: key.file, id };
-        match facts.kind(key.id) {
-            ExpressionKind::Name(name) => {
-                if let Some((function, index)) = self.parameter_of(key) {
-                    let scope = self.project.facts(function.file).scope(function.id);
-                    let is_plain = scope.parameters[index].kind == ParameterKind::Plain;
-                    let is_self = index == 0
-                        && self.class_of_method(function).is_some()
-                        && !self.is_static(function);
-                    return (is_plain && !is_self).then_some((function, index, KeyOf::Itself));
-                }
-                let (_, bindings) = self.bindings(key, *name)?;
-                bindings.iter().find_map(|binding| match binding {
-                    Binding::Value(value) => self.keyed_by(*value, depth + 1),
-                    Binding::Element { iterable, .. } => {
-                        let (function, index, of) = self.keyed_by(*iterable, depth + 1)?;
-                        // The classes of `type(event).__mro__`; not the elements of a collection.
-                        (of != KeyOf::Itself).then_some((function, index, of))
-                    }
-                    _ => None,
-                })
-            }
-            ExpressionKind::Call(callee, arguments) => {
-                if let ExpressionKind::Attribute(of, name) = facts.kind(*callee)
-                    && matches!(facts.text(*name), "mro" | "lower" | "upper" | "strip")
-                {
-                    return self.keyed_by(there(*of), depth + 1);
-                }
-                let [Argument::Positional(argument)] = arguments.as_slice() else {
-                    return None;
-                };
-                let (function, index, inner) = self.keyed_by(there(*argument), depth + 1)?;
-                let is_type = facts.last_name(*callee) == Some("type");
-                Some((function, index, if is_type { KeyOf::Class } else { inner }))
-            }
-            ExpressionKind::Attribute(of, name) => {
-                let (function, index, inner) = self.keyed_by(there(*of), depth + 1)?;
-                Some(match facts.text(*name) {
-                    "__class__" => (function, index, KeyOf::Class),
-                    "__mro__" | "__name__" | "__qualname__" => (function, index, inner),
-                    "value" | "name" if inner == KeyOf::Class => (function, index, inner),
-                    name => (function, index, KeyOf::Attribute(name.to_owned())),
-                })
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether a function gives back what it looks up, for its callers to call.
-    fn is_given_back(&self, looked_up: ExpressionRef, scope: ScopeRef) -> bool {
-        let facts = self.project.facts(scope.file);
-        facts
-            .scope(scope.id)
-            .statements
-            .iter()
-            .any(|statement| match statement.kind {
-                StatementKind::Return(value) => {
-                    let value = ExpressionRef {
-                        file: scope.file,
-                        id: value,
-                    };
-                    self.comes_from(value, looked_up, 0)
-                }
-                _ => false,
-            })
-    }
-
-    /// Whether what is looked up is called: itself, an element of it, or handed on to be called.
-    fn is_called(&self, looked_up: ExpressionRef, scope: ScopeRef) -> bool {
-        let facts = self.project.facts(scope.file);
-        let mut scopes = vec![scope.id];
-        let mut next = 0;
-        while next < scopes.len() {
-            scopes.extend(facts.scope(scopes[next]).within.iter().copied());
-            next += 1;
-        }
-        scopes
-            .iter()
-            .flat_map(|&scope| &facts.scope(scope).calls)
-            .any(|&call| {
-                let ExpressionKind::Call(callee, arguments) = facts.kind(call) else {
-                    return false;
-                };
-                if call == looked_up.id {
-                    return false;
-                }
-                let there = |id| ExpressionRef {
-                    file: scope.file,
-                    id,
-                };
-                // `table[key].append(x)` calls a method of the collection, not what is in it.
-                let element = match facts.kind(*callee) {
-                    ExpressionKind::Attribute(of, _) => self.is_loop_variable(there(*of)),
-                    _ => true,
-                };
-                if element && self.comes_from(there(*callee), looked_up, 0) {
-                    return true;
-                }
-                // `self._invoke(handler, event)`.
-                arguments.len() > 1
-                    && arguments.iter().any(|argument| match argument {
-                        Argument::Positional(value) => {
-                            matches!(facts.kind(*value), ExpressionKind::Name(_))
-                                && self.comes_from(there(*value), looked_up, 0)
-                        }
-                        _ => false,
-                    })
-            })
-    }
-
-    fn is_loop_variable(&self, at: ExpressionRef) -> bool {
-        let ExpressionKind::Name(name) = self.project.facts(at.file).kind(at.id) else {
-            return false;
-        };
-        let Some((_, bindings)) = self.bindings(at, *name) else {
-            return false;
-        };
-        bindings
-            .iter()
-            .any(|binding| matches!(binding, Binding::Element { .. }))
-    }
-
-    /// Whether a value is, or is an element of, what was looked up.
-    fn comes_from(&self, at: ExpressionRef, looked_up: ExpressionRef, depth: u32) -> bool {
-        if at == looked_up {
-            return true;
-        }
-        if depth > 8 || at.file != looked_up.file {
-            return false;
-        }
-        let facts = self.project.facts(at.file);
-        let there = |id| ExpressionRef { file: at.file, id };
-        let from = |id: u32| self.comes_from(there(id), looked_up, depth + 1);
-        match facts.kind(at.id) {
-            ExpressionKind::Name(name) => {
-                let Some((_, bindings)) = self.bindings(at, *name) else {
-                    return false;
-                };
-                bindings.iter().any(|binding| match binding {
-                    Binding::Value(value) => self.comes_from(*value, looked_up, depth + 1),
-                    Binding::Element { iterable, .. } => {
-                        self.comes_from(*iterable, looked_up, depth + 1)
-                    }
-                    _ => false,
-                })
-            }
-            ExpressionKind::Call(callee, arguments) => {
-                let is_copy = facts.last_name(*callee).is_some_and(|name| {
-                    matches!(
-                        name,
-                        "list"
-                            | "tuple"
-                            | "set"
-                            | "sorted"
-                            | "reversed"
-                            | "iter"
-                            | "chain"
-                            | "copy"
-                            | "get"
-                            | "items"
-                            | "values"
-                            | "filter"
-                            | "partial"
-                            | "ref"
-                            | "enumerate"
-                            | "from_iterable"
-                    )
-                });
-                is_copy
-                    && (arguments.iter().any(|argument| match argument {
-                        Argument::Positional(value) | Argument::Star(value) => from(*value),
-                        _ => false,
-                    }) || matches!(facts.kind(*callee), ExpressionKind::Attribute(of, _) if from(*of)))
-            }
-            ExpressionKind::Attribute(of, _) | ExpressionKind::Subscript(of, _) => from(*of),
-            ExpressionKind::Either(parts) | ExpressionKind::Sequence(parts) => {
-                parts.iter().any(|&part| from(part))
-            }
-            ExpressionKind::Both(left, right) => from(*left) || from(*right),
-            ExpressionKind::Await(value)
-            | ExpressionKind::Starred(value)
-            | ExpressionKind::Assign(_, value)
-            | ExpressionKind::Comprehension(value) => from(*value),
-            _ => false,
-        }
-    }
 }

@@ -60,6 +60,15 @@ pub(crate) fn speaks_of_handlers(name: &str) -> bool {
     .any(|word| name.contains(word))
 }
 
+/// Whether calling a method of this name may be what runs a handler: `entry.handler(event)`.
+pub(crate) fn runs_handlers(name: &str) -> bool {
+    matches!(
+        name,
+        "__call__" | "call" | "func" | "fn" | "invoke" | "notify" | "run" | "execute"
+    ) || name.contains("handle")
+        || speaks_of_handlers(name)
+}
+
 /// Whether this is `__name__ == "__main__"`.
 fn is_main_test(test: &ruff_python_ast::Expr) -> bool {
     let ruff_python_ast::Expr::Compare(node) = test else {

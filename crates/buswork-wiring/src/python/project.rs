@@ -46,6 +46,8 @@ pub(crate) struct File {
 struct Names {
     /// Statements that bind a name, in order.
     bound: FxHashMap<(ScopeId, Name), Vec<u32>>,
+    /// Those in functions within that bind it by `global` or `nonlocal`.
+    bound_within: FxHashMap<(ScopeId, Name), Vec<(ScopeId, u32)>>,
     /// Statements `from … import *`.
     stars: Vec<u32>,
     /// Calls, by the last name of what is called.
@@ -233,7 +235,8 @@ impl Project {
         bound.map_or(&[], Vec::as_slice)
     }
 
-    /// All calls in a file of something of this last name, under that or another name.
+    /// All calls in a file of something of this last name, under that or another name, also those that
+    /// something else is asked to make.
     pub(crate) fn calls_of(&self, file: FileId, name: &str) -> Vec<ExpressionRef> {
         let there = self.names(file);
         let Some(&name) = there.by_text.get(name) else {
@@ -249,6 +252,23 @@ impl Project {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// Other names that a file has for things, each behind the last name of the thing.
+    pub(crate) fn aliases(&self, file: FileId) -> impl Iterator<Item = (&str, &str)> {
+        let facts = self.facts(file);
+        let all = self.names(file).aliases.iter();
+        all.flat_map(move |(&name, aliases)| {
+            aliases
+                .iter()
+                .map(move |&alias| (facts.text(name), facts.text(alias)))
+        })
+    }
+
+    /// Statements of functions within that bind a name of a scope by `global` or `nonlocal`.
+    pub(crate) fn bound_within(&self, scope: ScopeRef, name: Name) -> &[(ScopeId, u32)] {
+        let bound = self.names(scope.file).bound_within.get(&(scope.id, name));
+        bound.map_or(&[], Vec::as_slice)
     }
 
     /// Indices of the module's statements `from … import *`, in order.
@@ -344,16 +364,56 @@ impl Names {
                 }
             }
         }
+        let bound_within = bound_within(facts, &bound);
         let calls = calls(facts);
         let aliases = aliases(facts);
         Self {
             bound,
+            bound_within,
             stars,
             calls,
             aliases,
             by_text: names,
         }
     }
+}
+
+fn bound_within(
+    facts: &Facts,
+    bound: &FxHashMap<(ScopeId, Name), Vec<u32>>,
+) -> FxHashMap<(ScopeId, Name), Vec<(ScopeId, u32)>> {
+    let mut found: FxHashMap<_, Vec<_>> = FxHashMap::default();
+    for (index, scope) in facts.scopes.iter().enumerate() {
+        let inner = id(index);
+        for &name in &scope.outer {
+            let statements = bound.get(&(inner, name)).into_iter().flatten();
+            let there = (owner(facts, bound, scope, name), name);
+            let list: Vec<_> = statements.map(|&at| (inner, at)).collect();
+            if !list.is_empty() {
+                found.entry(there).or_default().extend(list);
+            }
+        }
+    }
+    found
+}
+
+/// The scope whose name it is that a function takes from outside.
+fn owner(
+    facts: &Facts,
+    bound: &FxHashMap<(ScopeId, Name), Vec<u32>>,
+    scope: &Scope,
+    name: Name,
+) -> ScopeId {
+    let mut outer = scope.parent;
+    while outer != MODULE {
+        let there = facts.scope(outer);
+        let is_own = there.is_function() && !there.outer.contains(&name);
+        if is_own && bound.contains_key(&(outer, name)) {
+            return outer;
+        }
+        outer = there.parent;
+    }
+    MODULE
 }
 
 fn calls(facts: &Facts) -> FxHashMap<Name, Vec<u32>> {
@@ -363,6 +423,12 @@ fn calls(facts: &Facts) -> FxHashMap<Name, Vec<u32>> {
             continue;
         };
         if let ExpressionKind::Name(name) | ExpressionKind::Attribute(_, name) = facts.kind(*callee)
+        {
+            calls.entry(*name).or_default().push(call);
+        }
+        let handed = facts.handed_on(call).map(|(function, _)| function);
+        if let Some(ExpressionKind::Name(name) | ExpressionKind::Attribute(_, name)) =
+            handed.map(|function| facts.kind(function))
         {
             calls.entry(*name).or_default().push(call);
         }

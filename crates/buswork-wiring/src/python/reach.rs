@@ -78,9 +78,15 @@ impl Reach {
         }
     }
 
+    /// Whether it can be told which objects there are: the program starts somewhere, and builds none
+    /// by names that are not written down.
+    pub(crate) fn builds_in_sight(&self) -> bool {
+        !self.builds_by_name && self.files.is_some()
+    }
+
     /// Why a class has no objects; empty if it may have.
     pub(crate) fn never_built(&self, evaluator: &Evaluator<'_>, class: ScopeRef) -> String {
-        if self.builds_by_name || self.files.is_none() {
+        if !self.builds_in_sight() {
             return String::new();
         }
         let is_built = evaluator

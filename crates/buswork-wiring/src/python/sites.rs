@@ -1,12 +1,21 @@
 //! Places that publish and places that subscribe: found by the adapters' verbs and in the buses that
 //! the project wrote itself, and followed back through wrappers to where the event is named.
 
+mod by_hand;
 mod calls;
-mod follow;
+mod decorators;
 mod guessed;
 mod identity;
+mod included;
+mod loops;
 mod marks;
+mod operands;
+mod publishing;
 mod reflected;
+mod subclasses;
+mod subscribing;
+mod verbs;
+mod wrappers;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -40,6 +49,8 @@ pub(crate) struct Site {
     pub(crate) line: Option<u32>,
     /// A topic, by which the event is routed instead.
     pub(crate) topic: Option<ExpressionRef>,
+    /// Why what it marks is never handed to a bus; empty where it may be.
+    pub(crate) never: String,
 }
 
 /// What matters of an adapter when a site is worked out.
@@ -59,6 +70,8 @@ pub(crate) enum Operand {
     Expressions(Vec<ExpressionRef>, Context),
     /// The function under a decorator.
     Scope(ScopeRef),
+    /// A method of objects of a class, which may be one below that of the method.
+    Method(ScopeRef, ScopeRef),
     /// This name.
     Name(Rc<str>),
     /// The annotation of the handler's first parameter.
@@ -95,6 +108,8 @@ pub(crate) struct FoundSubscription {
     pub(crate) reason: String,
     /// The class that the handler is a method of, when objects of it are handed to the bus.
     pub(crate) of: Option<ScopeRef>,
+    /// The `partial` that fills in some of the handler's arguments.
+    pub(crate) partial: Option<ExpressionRef>,
 }
 
 /// A handler: a function, or something outside by its dotted path.
@@ -203,6 +218,17 @@ impl Finder<'_, '_> {
 }
 
 impl Protocol {
+    /// The same, where what is handed over is the class or an object of it, and the key its name.
+    fn by_name_of_class(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            events: Key::Any,
+            bases: self.bases,
+            any: self.any.clone(),
+            key: KeyOf::Class,
+        }
+    }
+
     fn of(adapter: &Adapter) -> Self {
         Self {
             name: adapter.name.clone(),
@@ -228,6 +254,7 @@ impl Site {
             options: Vec::new(),
             line: None,
             topic: None,
+            never: String::new(),
         }
     }
 }
@@ -235,5 +262,15 @@ impl Site {
 impl Operand {
     pub(crate) fn one(at: ExpressionRef) -> Self {
         Self::Expressions(vec![at], Context::default())
+    }
+}
+
+impl SiteKind {
+    /// `publish` or `subscribe`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Subscribe => "subscribe",
+        }
     }
 }

@@ -37,7 +37,8 @@ pub(super) static DEAD_HANDLER: Rule = Rule {
 The handler looks alive: it is registered, it may even be tested, by calling it. But nothing ever \
 publishes its event, so what it does never happens in production. This is how an enforcement step \
 gets lost when its publisher is refactored away. It is an error only if no site is left unresolved \
-that may publish the event; otherwise it is told as information.",
+that may publish the event; otherwise it is told as information. Events that come from a package which \
+was not read, such as a signal of an ORM, are left alone: the package publishes them.",
     fix: "publish the event where it happens, or delete the handler",
     example: Example {
         bad: "\
@@ -81,10 +82,18 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
         }
     }
     for event in &scene.wiring.events {
-        if event.kind != EventKind::Any && !scene.is_for_others(event) {
+        let is_spared = event.kind == EventKind::Any || scene.is_for_others(event);
+        if !is_spared && !is_from_outside(event) {
             dead_handlers(scene, event, findings);
         }
     }
+}
+
+/// Whether an event is a class or a signal of a package that was not read, such as the `post_save` of
+/// an ORM: what publishes it is as a rule that package.
+fn is_from_outside(event: &Event) -> bool {
+    let is_defined = matches!(event.kind, EventKind::Class | EventKind::Signal);
+    is_defined && event.location.is_none()
 }
 
 fn unhandled(scene: &Scene<'_>, index: usize, event: &Event) -> Option<Finding> {

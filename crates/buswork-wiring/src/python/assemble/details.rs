@@ -1,7 +1,7 @@
 //! What is told of an event and of a handler besides their edges.
 
 use super::super::evaluate::{Ancestor, Context, Evaluator, Value};
-use super::super::facts::{ExpressionKind, ParameterKind, ScopeKind, StatementKind};
+use super::super::facts::{ExpressionKind, Parameter, ParameterKind, ScopeKind, StatementKind};
 use super::super::flow::{Flow, Reached};
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::super::sites::{EventId, HandlerId};
@@ -54,14 +54,14 @@ impl Assembly<'_, '_> {
         known: &[(EventId, String)],
     ) -> Event {
         let name = match id {
-            EventId::Class(_) | EventId::Outside(_) | EventId::Signal(..) => {
+            EventId::Class(_) | EventId::Outside(_) | EventId::Signal(..) | EventId::Made(..) => {
                 path.rsplit('.').next().unwrap_or_default().to_owned()
             }
             _ => path.to_owned(),
         };
         let kind = match id {
             EventId::Outside(path) if path.contains("signal") => EventKind::Signal,
-            EventId::Class(_) | EventId::Outside(_) => EventKind::Class,
+            EventId::Class(_) | EventId::Outside(_) | EventId::Made(..) => EventKind::Class,
             EventId::Signal(..) => EventKind::Signal,
             EventId::Name(_) => EventKind::Name,
             EventId::Template(_) => EventKind::Template,
@@ -70,7 +70,9 @@ impl Assembly<'_, '_> {
         };
         let module = match id {
             EventId::Class(scope) => self.evaluator.project.file(scope.file).module.clone(),
-            EventId::Signal(_, call) => self.evaluator.project.file(call.file).module.clone(),
+            EventId::Signal(_, call) | EventId::Made(_, call) => {
+                self.evaluator.project.file(call.file).module.clone()
+            }
             EventId::Outside(path) => path
                 .rsplit_once('.')
                 .map_or("", |(module, _)| module)
@@ -99,7 +101,9 @@ impl Assembly<'_, '_> {
                 event.frozen = self.evaluator.is_frozen(*class);
                 event.bases = self.bases(*class, known);
             }
-            EventId::Signal(_, call) => event.location = Some(self.location(*call)),
+            EventId::Signal(_, call) | EventId::Made(_, call) => {
+                event.location = Some(self.location(*call));
+            }
             _ => {}
         }
         event
@@ -136,7 +140,6 @@ impl Assembly<'_, '_> {
     pub(super) fn handler_details(
         &self,
         id: &HandlerId,
-        of: Option<ScopeRef>,
         reached: &[Reached],
         flow: &Flow<'_, '_>,
     ) -> Handler {
@@ -168,9 +171,16 @@ impl Assembly<'_, '_> {
         handler.doc.clone_from(&scope.doc);
         handler.is_async = scope.is_async;
         handler.declares = self.declared(function);
+        if scope.is_async {
+            handler.blocking = self.blocking(reached, flow);
+        }
         let skip = usize::from(self.has_receiver(function));
-        handler.misfit = misfit(&scope.parameters[skip.min(scope.parameters.len())..]);
-        if let Some(parameter) = scope.parameters.get(skip)
+        let own = &scope.parameters[skip.min(scope.parameters.len())..];
+        let Some(parameters) = self.left_open(id, own) else {
+            return handler;
+        };
+        handler.misfit = misfit(&parameters);
+        if let Some(parameter) = parameters.first()
             && parameter.kind == ParameterKind::Plain
         {
             facts
@@ -186,10 +196,26 @@ impl Assembly<'_, '_> {
                 handler.accepts = self.accepted(at);
             }
         }
-        if scope.is_async {
-            handler.blocking = self.blocking(of, reached, flow);
-        }
         handler
+    }
+
+    /// The parameters that a `partial` leaves for the event; none where that cannot be told.
+    fn left_open(&self, id: &HandlerId, parameters: &[Parameter]) -> Option<Vec<Parameter>> {
+        let (HandlerId::Function(function), Some(partial)) =
+            (id, self.partial.get(id).copied().flatten())
+        else {
+            return Some(parameters.to_vec());
+        };
+        let facts = self.evaluator.project.facts(function.file);
+        let (mut filled, named) = self.evaluator.filled_in(partial)?;
+        let open = parameters.iter().filter(|one| {
+            if one.kind == ParameterKind::Plain && filled > 0 {
+                filled -= 1;
+                return false;
+            }
+            !named.iter().any(|name| name == facts.text(one.name))
+        });
+        Some(open.copied().collect())
     }
 
     fn has_receiver(&self, function: ScopeRef) -> bool {
@@ -217,6 +243,10 @@ impl Assembly<'_, '_> {
             .iter()
             .filter_map(|value| match value {
                 Value::Object(class) => Some(self.evaluator.dotted_path_of(*class)),
+                Value::MadeObject(_, call) => match self.evaluator.class_made_by(*call) {
+                    EventId::Made(path, _) => Some(path.to_string()),
+                    _ => None,
+                },
                 Value::ExternalObject(path, None) if &**path == "builtins.object" => {
                     Some("*".to_owned())
                 }
@@ -331,15 +361,10 @@ impl Assembly<'_, '_> {
         places.map(|at| self.location(at)).collect()
     }
 
-    fn blocking(
-        &self,
-        of: Option<ScopeRef>,
-        reached: &[Reached],
-        flow: &Flow<'_, '_>,
-    ) -> Vec<Blocking> {
+    fn blocking(&self, reached: &[Reached], flow: &Flow<'_, '_>) -> Vec<Blocking> {
         let mut result: Vec<Blocking> = Vec::new();
         for reached in reached.iter().filter(|reached| !reached.elsewhere) {
-            for (path, at) in flow.outside_calls(reached.function, of) {
+            for (path, at) in flow.outside_calls(reached.function, reached.this) {
                 let blocks = BLOCKING.iter().any(|known| {
                     path == *known || (known.ends_with('.') && path.starts_with(known))
                 });
@@ -369,7 +394,7 @@ pub(super) fn declared_names(comment: &str) -> Option<Vec<String>> {
 }
 
 /// What is wrong with the parameters of a handler, if it cannot take one event.
-fn misfit(parameters: &[super::super::facts::Parameter]) -> String {
+fn misfit(parameters: &[Parameter]) -> String {
     let has_rest = parameters.iter().any(|one| one.kind == ParameterKind::Rest);
     let plain = parameters
         .iter()

@@ -11,7 +11,9 @@ impl Assembly<'_, '_> {
         }
         let path = match event {
             EventId::Class(class) => self.evaluator.dotted_path_of(*class),
-            EventId::Outside(path) | EventId::Signal(path, _) => path.to_string(),
+            EventId::Outside(path) | EventId::Signal(path, _) | EventId::Made(path, _) => {
+                path.to_string()
+            }
             EventId::Name(text) | EventId::Template(text) | EventId::Topic(text) => {
                 text.to_string()
             }

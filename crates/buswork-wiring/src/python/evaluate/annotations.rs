@@ -44,6 +44,7 @@ impl Evaluator<'_> {
     fn instance(&self, fact: &Fact, context: &Context) -> Vec<Fact> {
         let value = match &fact.value {
             Value::Class(class) => Value::Object(*class),
+            Value::Made(path, call) => Value::MadeObject(path.clone(), *call),
             Value::External(path) => match &**path {
                 "typing.Self" | "typing_extensions.Self" => match context.this {
                     Some(this) => Value::Object(this),
@@ -115,11 +116,7 @@ impl Evaluator<'_> {
             "type" | "Type" => {
                 let found = all(&keys);
                 let classes = found.into_iter().filter_map(|fact| {
-                    let value = match fact.value {
-                        Value::Object(class) => Value::Class(class),
-                        Value::ExternalObject(path, None) => Value::External(path),
-                        _ => return None,
-                    };
+                    let value = fact.value.class()?;
                     Some(Fact { value, ..fact })
                 });
                 classes.collect()

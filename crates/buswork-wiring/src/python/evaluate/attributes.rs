@@ -80,6 +80,15 @@ impl Evaluator<'_> {
     pub(crate) fn attribute(&self, of: &Value, name: &str, context: &Context) -> Vec<Fact> {
         match of {
             Value::Module(file) => self.member_of_module(*file, name),
+            Value::Class(_) | Value::Made(..) | Value::Parameter(..)
+                if matches!(name, "__name__" | "__qualname__") =>
+            {
+                vec![Fact::certain(Value::NameOf(Box::new(of.clone())))]
+            }
+            Value::Object(_) | Value::MadeObject(..) if name == "__class__" => {
+                of.class().map(Fact::certain).into_iter().collect()
+            }
+            Value::Parameter(..) if name == "__class__" => vec![Fact::certain(of.clone())],
             Value::External(path) => {
                 vec![Fact::certain(Value::External(
                     format!("{path}.{name}").into(),
@@ -92,9 +101,11 @@ impl Evaluator<'_> {
                 )]
             }
             Value::Class(class) => self.class_attribute(*class, name, context),
-            Value::Member(..) if matches!(name, "value" | "name") => {
-                vec![Fact::certain(of.clone())]
+            Value::Member(class, member) if name == "value" => {
+                let value = self.value_of_member(*class, member);
+                vec![value.unwrap_or_else(|| Fact::certain(of.clone()))]
             }
+            Value::Member(..) if name == "name" => vec![Fact::certain(of.clone())],
             Value::Object(class) | Value::Member(class, _) => {
                 self.object_attribute(*class, name, context)
             }
@@ -117,7 +128,35 @@ impl Evaluator<'_> {
             }
             result.extend(found);
         }
+        // `only = None`, and `cls.only = cls()` in a method.
+        if !result.iter().any(Fact::is_telling) {
+            result.extend(
+                self.assigned_attribute(class, name, &context)
+                    .unwrap_or_default(),
+            );
+        }
         result
+    }
+
+    /// The text or number that a member of an enumeration is defined as.
+    pub(crate) fn value_of_member(&self, class: ScopeRef, member: &str) -> Option<Fact> {
+        let (_, bindings) = self.member(class, member)?;
+        let [Binding::Value(value)] = bindings.as_slice() else {
+            return None;
+        };
+        match self.evaluate(*value, &Context::default()).as_ref() {
+            [fact] if matches!(fact.value, Value::Text(_) | Value::Literal(_)) => {
+                Some(fact.clone())
+            }
+            [fact] => {
+                let is_auto =
+                    matches!(&fact.value, Value::ExternalObject(path, _) if &**path == "enum.auto");
+                let is_lower = self.is_below(class, &["enum.StrEnum".to_owned()]);
+                (is_auto && is_lower)
+                    .then(|| Fact::certain(Value::Text(member.to_lowercase().into())))
+            }
+            _ => None,
+        }
     }
 
     /// An attribute that a class has from an ancestor outside of the project.
@@ -283,9 +322,12 @@ impl Evaluator<'_> {
             file: method.file,
             id,
         };
+        let class = facts.scope(scope.parent).name;
         let own = |target: u32| match facts.kind(target) {
             ExpressionKind::Attribute(of, name) => match facts.kind(*of) {
-                ExpressionKind::Name(of) if *of == first.name => Some(facts.text(*name).to_owned()),
+                ExpressionKind::Name(of) if *of == first.name || *of == class => {
+                    Some(facts.text(*name).to_owned())
+                }
                 _ => None,
             },
             _ => None,
@@ -342,23 +384,31 @@ impl Evaluator<'_> {
 
     fn collect_nested(&self, function: ScopeRef, this: Name, assigned: &mut Assigned) {
         let facts = self.project.facts(function.file);
+        let there = |id| ExpressionRef {
+            file: function.file,
+            id,
+        };
+        let own = |target: u32| match facts.kind(target) {
+            ExpressionKind::Attribute(of, name) => {
+                let is_own = matches!(facts.kind(*of), ExpressionKind::Name(of) if *of == this);
+                is_own.then(|| facts.text(*name).to_owned())
+            }
+            _ => None,
+        };
         for statement in &facts.scope(function.id).statements {
             let StatementKind::Bind { target, value } = statement.kind else {
                 continue;
             };
-            let ExpressionKind::Attribute(of, name) = facts.kind(target) else {
-                continue;
-            };
-            if matches!(facts.kind(*of), ExpressionKind::Name(of) if *of == this) {
-                let value = Assignment::Value(ExpressionRef {
-                    file: function.file,
-                    id: value,
-                });
-                let list = assigned
-                    .values
-                    .entry(facts.text(*name).to_owned())
-                    .or_default();
-                list.push(value);
+            if let Some(name) = own(target) {
+                let list = assigned.values.entry(name).or_default();
+                list.push(Assignment::Value(there(value)));
+            }
+        }
+        for &call in &facts.scope(function.id).calls {
+            if let Some((collection, added)) = super::elements::addition(facts, function.file, call)
+                && let Some(name) = own(collection)
+            {
+                assigned.added.entry(name).or_default().extend(added);
             }
         }
     }

@@ -233,6 +233,14 @@ impl Evaluator<'_> {
             );
         }
         found.reverse();
+        for &(inner, at) in self.project.bound_within(scope, name) {
+            let statement = &facts.scope(inner).statements[at as usize];
+            let inner = ScopeRef {
+                file: scope.file,
+                id: inner,
+            };
+            found.extend(self.binding(inner, &statement.kind, name));
+        }
         found
     }
 
@@ -538,6 +546,7 @@ impl Fact {
     pub(crate) fn is_telling(&self) -> bool {
         match &self.value {
             Value::Parameter(..) => false,
+            Value::NameOf(class) => !matches!(**class, Value::Parameter(..)),
             Value::ExternalObject(path, None) => {
                 !matches!(&**path, "typing.Any" | "builtins.object")
             }

@@ -1,127 +1,12 @@
-//! Calls: what they give, what they hand over, and who makes them.
+//! Calls: what they give.
 
-use std::rc::Rc;
-
-use super::super::conventional::{is_bus_name, says};
-use super::super::facts::{
-    Argument, ExpressionKind, Facts, NOTHING, ParameterKind, ScopeKind, StatementKind, Yield,
-};
+use super::super::facts::{ExpressionKind, NOTHING, StatementKind, Yield};
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::values::distinct;
-use super::{Ancestor, Binding, Context, Evaluator, Fact, Value};
+use super::{Caller, Context, Evaluator, Fact, Value};
 use crate::graph::Grade;
 
-/// More call sites than this of one name are not gone through.
-const MOST_CALLERS: usize = 4_000;
-
-/// A name that is called in more files than this says nothing about a parameter.
-const MOST_FILES: usize = 24;
-
-/// A method with more namesakes than this is not found by its name alone.
-const MOST_NAMESAKES: usize = 2;
-
-/// A call of a function, found by its name.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Caller {
-    pub(crate) call: ExpressionRef,
-    /// Whether the call was followed to the function; else only the name is the same.
-    pub(crate) grade: Grade,
-    /// Whether the function's first parameter is filled by what it is bound to.
-    pub(crate) bound: bool,
-}
-
-/// The arguments of a call.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Arguments<'a> {
-    facts: &'a Facts,
-    file: u32,
-    list: &'a [Argument],
-}
-
-impl Arguments<'_> {
-    pub(crate) fn positional(&self, index: usize) -> Option<ExpressionRef> {
-        let before = self.list.iter().take(index + 1);
-        if before
-            .clone()
-            .any(|argument| matches!(argument, Argument::Star(_)))
-        {
-            return None;
-        }
-        let mut plain = self.list.iter().filter_map(|argument| match argument {
-            Argument::Positional(value) => Some(ExpressionRef {
-                file: self.file,
-                id: *value,
-            }),
-            _ => None,
-        });
-        plain.nth(index)
-    }
-
-    pub(crate) fn named(&self, name: &str) -> Option<ExpressionRef> {
-        self.list.iter().find_map(|argument| match argument {
-            Argument::Named(given, value) if self.facts.text(*given) == name => {
-                Some(ExpressionRef {
-                    file: self.file,
-                    id: *value,
-                })
-            }
-            _ => None,
-        })
-    }
-
-    /// All positional arguments.
-    pub(crate) fn all(&self) -> Vec<ExpressionRef> {
-        let values = self.list.iter().filter_map(|argument| match argument {
-            Argument::Positional(value) => Some(ExpressionRef {
-                file: self.file,
-                id: *value,
-            }),
-            _ => None,
-        });
-        values.collect()
-    }
-
-    /// Keyword arguments, by name.
-    pub(crate) fn keywords(&self) -> Vec<(&str, ExpressionRef)> {
-        let named = self.list.iter().filter_map(|argument| match argument {
-            Argument::Named(name, value) => Some((
-                self.facts.text(*name),
-                ExpressionRef {
-                    file: self.file,
-                    id: *value,
-                },
-            )),
-            _ => None,
-        });
-        named.collect()
-    }
-}
-
-impl<'p> Evaluator<'p> {
-    pub(crate) fn arguments(&self, call: ExpressionRef) -> Arguments<'p> {
-        let facts = self.project.facts(call.file);
-        let list: &[Argument] = match facts.kind(call.id) {
-            ExpressionKind::Call(_, list) => list,
-            _ => &[],
-        };
-        Arguments {
-            facts,
-            file: call.file,
-            list,
-        }
-    }
-
-    /// The expression that is called.
-    pub(crate) fn callee(&self, call: ExpressionRef) -> Option<ExpressionRef> {
-        match self.project.facts(call.file).kind(call.id) {
-            ExpressionKind::Call(function, _) => Some(ExpressionRef {
-                file: call.file,
-                id: *function,
-            }),
-            _ => None,
-        }
-    }
-
+impl Evaluator<'_> {
     /// What a call gives.
     pub(super) fn call(&self, at: ExpressionRef, context: &Context) -> Vec<Fact> {
         let Some(callee) = self.callee(at) else {
@@ -130,8 +15,11 @@ impl<'p> Evaluator<'p> {
         if let Some(found) = self.taken(callee, at, context) {
             return found;
         }
-        if let Some(found) = self.text_method(callee, context) {
+        if let Some(found) = self.text_method(callee, at, context) {
             return vec![found];
+        }
+        if let Some(found) = self.made_by_new(callee, at, context) {
+            return found;
         }
         let mut result = Vec::new();
         for fact in self.evaluate(callee, context).iter() {
@@ -145,6 +33,11 @@ impl<'p> Evaluator<'p> {
                     self.call_of_function(*scope, this.as_deref().copied(), at, context)
                 }
                 Value::External(path) => self.call_of_external(path, at, context),
+                Value::Made(path, call) => {
+                    let mut built = Fact::certain(Value::MadeObject(path.clone(), *call));
+                    built.made = Some(at);
+                    vec![built]
+                }
                 Value::Object(class) => match self.method(*class, "__call__") {
                     Some(method) => self.call_of_function(method, Some(*class), at, context),
                     None => Vec::new(),
@@ -154,6 +47,32 @@ impl<'p> Evaluator<'p> {
             result.extend(found.iter().map(|found| found.at_most(fact.grade)));
         }
         result
+    }
+
+    /// `super().__new__(cls)`, `object.__new__(cls)`.
+    fn made_by_new(
+        &self,
+        callee: ExpressionRef,
+        call: ExpressionRef,
+        context: &Context,
+    ) -> Option<Vec<Fact>> {
+        let facts = self.project.facts(callee.file);
+        let ExpressionKind::Attribute(_, name) = facts.kind(callee.id) else {
+            return None;
+        };
+        if facts.text(*name) != "__new__" {
+            return None;
+        }
+        let class = self.arguments(call).positional(0)?;
+        let found = self.evaluate(class, context);
+        let made = found.iter().filter_map(|fact| match fact.value {
+            Value::Class(class) => Some(Fact {
+                made: Some(call),
+                ..Fact::of(Value::Object(class), fact.grade)
+            }),
+            _ => None,
+        });
+        Some(made.collect())
     }
 
     /// What a function gives in this call: where it hands on a parameter, what this call puts in.
@@ -168,6 +87,8 @@ impl<'p> Evaluator<'p> {
             call,
             grade: Grade::Inferred,
             bound: this.is_some(),
+            is_handed_on: false,
+            is_by_port: false,
         };
         let mut result = Vec::new();
         for fact in self.returned(function, &context.within(this)) {
@@ -265,432 +186,4 @@ impl<'p> Evaluator<'p> {
         }
         result
     }
-
-    /// `"user.{}.created".format(name)`, `name.lower()`.
-    fn text_method(&self, callee: ExpressionRef, context: &Context) -> Option<Fact> {
-        let facts = self.project.facts(callee.file);
-        let ExpressionKind::Attribute(of, name) = facts.kind(callee.id) else {
-            return None;
-        };
-        let name = facts.text(*name);
-        if !matches!(name, "format" | "lower" | "upper" | "strip" | "casefold") {
-            return None;
-        }
-        let found = self.evaluate(
-            ExpressionRef {
-                file: callee.file,
-                id: *of,
-            },
-            context,
-        );
-        let [
-            Fact {
-                value: Value::Text(text) | Value::Template(text),
-                grade,
-                ..
-            },
-        ] = found.as_ref()
-        else {
-            return None;
-        };
-        let changed = match name {
-            "format" => holes(text),
-            "lower" | "casefold" => text.to_lowercase(),
-            "upper" => text.to_uppercase(),
-            _ => text.trim().to_owned(),
-        };
-        let is_template = changed.contains("{}");
-        Some(if is_template {
-            Fact::of(Value::Template(changed.into()), Grade::Possible)
-        } else {
-            Fact::of(Value::Text(changed.into()), *grade)
-        })
-    }
-
-    /// Something taken from a collection: `events.pop(0)`, `queue.get()`, `table.get(key)`, `next(x)`.
-    fn taken(
-        &self,
-        callee: ExpressionRef,
-        call: ExpressionRef,
-        context: &Context,
-    ) -> Option<Vec<Fact>> {
-        let facts = self.project.facts(callee.file);
-        let ExpressionKind::Attribute(of, name) = facts.kind(callee.id) else {
-            return None;
-        };
-        let of = ExpressionRef {
-            file: callee.file,
-            id: *of,
-        };
-        let arguments = self.arguments(call);
-        match facts.text(*name) {
-            "pop" | "popleft" | "get_nowait" | "popitem" => {
-                let found = self.elements(of, context);
-                (!found.is_empty()).then(|| found.to_vec())
-            }
-            "get" | "setdefault" => {
-                let mut found = match arguments.positional(0) {
-                    Some(key) => self.item(of, key, context),
-                    None => self.elements(of, context).to_vec(),
-                };
-                if found.is_empty() {
-                    return None;
-                }
-                if let Some(default) = arguments.positional(1) {
-                    found.extend(self.evaluate(default, context).iter().cloned());
-                }
-                Some(found)
-            }
-            "copy" | "union" => {
-                let found = self.evaluate(of, context);
-                let is_collection = found
-                    .iter()
-                    .any(|fact| matches!(fact.value, Value::Display(..) | Value::Elements(_)));
-                is_collection.then(|| found.to_vec())
-            }
-            "values" => {
-                let pairs = self.pairs(of, context);
-                let found = pairs
-                    .iter()
-                    .flat_map(|(_, value, inner)| self.evaluate(*value, inner).to_vec());
-                let found: Vec<_> = found.collect();
-                (!found.is_empty()).then(|| vec![Fact::certain(Value::Elements(found.into()))])
-            }
-            "keys" => {
-                let found = self.elements(of, context);
-                (!found.is_empty()).then(|| vec![Fact::certain(Value::Elements(found))])
-            }
-            _ => None,
-        }
-    }
-
-    /// What the call of something outside gives: known functions hand on what they get, classes are
-    /// built, and of the rest only the name is kept.
-    fn call_of_external(&self, path: &str, at: ExpressionRef, context: &Context) -> Vec<Fact> {
-        let arguments = self.arguments(at);
-        let first = arguments.positional(0);
-        let handed = |value: Option<ExpressionRef>| {
-            value
-                .map(|value| self.evaluate(value, context).to_vec())
-                .unwrap_or_default()
-        };
-        match path {
-            "functools.partial"
-            | "functools.partialmethod"
-            | "copy.copy"
-            | "copy.deepcopy"
-            | "dataclasses.replace"
-            | "attr.evolve"
-            | "attrs.evolve"
-            | "weakref.ref"
-            | "weakref.proxy"
-            | "weakref.WeakMethod"
-            | "asyncio.create_task"
-            | "asyncio.ensure_future"
-            | "asyncio.wait_for"
-            | "asyncio.shield"
-            | "builtins.iter"
-            | "types.MethodType"
-            | "functools.lru_cache"
-            | "functools.cache"
-            | "inspect.unwrap" => handed(first),
-            "typing.cast" | "typing_extensions.cast" => first
-                .map(|class| self.typed(class, context))
-                .unwrap_or_default(),
-            "builtins.list" | "builtins.tuple" | "builtins.set" | "builtins.sorted"
-            | "builtins.reversed" | "builtins.frozenset" | "collections.deque" => {
-                let found = first
-                    .map(|first| self.elements(first, context))
-                    .unwrap_or_default();
-                vec![Fact::certain(Value::Elements(found))]
-            }
-            "builtins.next" | "builtins.max" | "builtins.min" | "random.choice" => first
-                .map(|first| self.elements(first, context).to_vec())
-                .unwrap_or_default(),
-            "builtins.filter" => {
-                let second = arguments.positional(1);
-                let found = second
-                    .map(|second| self.elements(second, context))
-                    .unwrap_or_default();
-                vec![Fact::certain(Value::Elements(found))]
-            }
-            "itertools.chain" => {
-                let all = arguments.all();
-                let found = all
-                    .iter()
-                    .flat_map(|&part| self.elements(part, context).to_vec());
-                vec![Fact::certain(Value::Elements(
-                    found.collect::<Vec<_>>().into(),
-                ))]
-            }
-            "builtins.super" => self.super_object(at, context),
-            "builtins.type" => {
-                let found = handed(first);
-                let classes = found.iter().filter_map(|fact| match fact.value {
-                    Value::Object(class) => Some(Fact::of(Value::Class(class), fact.grade)),
-                    Value::Parameter(..) => Some(fact.clone()),
-                    _ => None,
-                });
-                classes.collect()
-            }
-            "builtins.getattr" => self.named_attribute(at, context),
-            _ => {
-                let mut fact = Fact::certain(Value::ExternalObject(path.into(), Some(at)));
-                fact.made = Some(at);
-                vec![fact]
-            }
-        }
-    }
-
-    /// `super()`: an object of the next class above.
-    fn super_object(&self, at: ExpressionRef, context: &Context) -> Vec<Fact> {
-        let _ = context;
-        let mut scope = self.scope_of(at);
-        let facts = self.project.facts(at.file);
-        while facts.scope(scope.id).kind != ScopeKind::Class {
-            if scope.id == facts.scope(scope.id).parent {
-                return Vec::new();
-            }
-            scope.id = facts.scope(scope.id).parent;
-        }
-        let above = self.ancestors(scope);
-        let above = above.get(1).map(|ancestor| match ancestor {
-            Ancestor::Here(class) => Value::Object(*class),
-            Ancestor::Outside(path) => Value::ExternalObject(path.clone(), None),
-        });
-        above.map(Fact::certain).into_iter().collect()
-    }
-
-    /// `getattr(object, "name")`.
-    fn named_attribute(&self, at: ExpressionRef, context: &Context) -> Vec<Fact> {
-        let arguments = self.arguments(at);
-        let (Some(object), Some(name)) = (arguments.positional(0), arguments.positional(1)) else {
-            return Vec::new();
-        };
-        let mut result = Vec::new();
-        for name in self.evaluate(name, context).iter() {
-            let Value::Text(name) = &name.value else {
-                continue;
-            };
-            for fact in self.evaluate(object, context).iter() {
-                let found = self.attribute(&fact.value, name, context);
-                result.extend(found.iter().map(|fact| fact.at_most(Grade::Inferred)));
-            }
-        }
-        result
-    }
-
-    /// The argument that fills a parameter in a call.
-    pub(crate) fn argument_for(
-        &self,
-        caller: &Caller,
-        function: ScopeRef,
-        index: usize,
-    ) -> Option<ExpressionRef> {
-        let facts = self.project.facts(function.file);
-        let parameters = &facts.scope(function.id).parameters;
-        let parameter = parameters.get(index)?;
-        let arguments = self.arguments(caller.call);
-        if let Some(found) = arguments.named(facts.text(parameter.name)) {
-            return Some(found);
-        }
-        match parameter.kind {
-            ParameterKind::Plain | ParameterKind::Rest => {
-                arguments.positional(index.checked_sub(caller.bound.into())?)
-            }
-            ParameterKind::KeywordOnly | ParameterKind::KeywordRest => None,
-        }
-    }
-
-    /// What callers hand over for a parameter.
-    pub(super) fn handed_over_by_callers(&self, function: ScopeRef, index: usize) -> Vec<Fact> {
-        let name = self.name_of(function);
-        let called = match self.class_of_method(function) {
-            Some(class) if name == "__init__" => self.name_of(class),
-            _ => name,
-        };
-        if self.project.calling(&called).len() > MOST_FILES {
-            return Vec::new();
-        }
-        let mut result = Vec::new();
-        for caller in self.callers(function).iter() {
-            let Some(argument) = self.argument_for(caller, function, index) else {
-                continue;
-            };
-            let grade = caller.grade.max(Grade::Inferred);
-            let found = self.evaluate(argument, &Context::default());
-            result.extend(
-                found
-                    .iter()
-                    .filter(|fact| fact.is_telling())
-                    .map(|f| f.at_most(grade)),
-            );
-        }
-        distinct(result)
-    }
-
-    /// The calls of a function in the project.
-    pub(crate) fn callers(&self, function: ScopeRef) -> Rc<[Caller]> {
-        if let Some(found) = self.callers.borrow().get(&function) {
-            return found.clone();
-        }
-        if let Some(found) = self.provisional_callers.borrow().get(&function) {
-            self.cut();
-            return found.clone();
-        }
-        // Until they are known there are none: that ends a circle.
-        self.provisional_callers
-            .borrow_mut()
-            .insert(function, Vec::new().into());
-        let cuts = self.cuts.get();
-        let is_outermost = self.depth.get() == 0;
-        let found: Rc<[Caller]> = self.find_callers(function).into();
-        if self.cuts.get() == cuts || is_outermost {
-            self.callers.borrow_mut().insert(function, found.clone());
-        } else {
-            self.provisional_callers
-                .borrow_mut()
-                .insert(function, found.clone());
-        }
-        found
-    }
-
-    fn find_callers(&self, function: ScopeRef) -> Vec<Caller> {
-        let facts = self.project.facts(function.file);
-        let scope = facts.scope(function.id);
-        if scope.kind != ScopeKind::Function {
-            return Vec::new();
-        }
-        let class = self.class_of_method(function);
-        let own = facts.text(scope.name);
-        let mut names: Vec<String> = vec![own.to_owned()];
-        if own == "__init__"
-            && let Some(class) = class
-        {
-            let below = self.descendants(class);
-            names = below.iter().map(|class| self.name_of(*class)).collect();
-            names.push("__init__".to_owned());
-        }
-        let mut candidates = Vec::new();
-        for name in &names {
-            for &file in self.project.calling(name) {
-                candidates.extend(self.project.calls_of(file, name));
-            }
-        }
-        if candidates.len() > MOST_CALLERS {
-            return Vec::new();
-        }
-        let is_only = self.project.count_named(own) <= MOST_NAMESAKES;
-        let callers = candidates.into_iter();
-        callers
-            .filter_map(|call| self.caller(call, function, class, is_only))
-            .collect()
-    }
-
-    fn caller(
-        &self,
-        call: ExpressionRef,
-        function: ScopeRef,
-        class: Option<ScopeRef>,
-        is_only: bool,
-    ) -> Option<Caller> {
-        let callee = self.callee(call)?;
-        let found = self.evaluate(callee, &Context::default());
-        let is_static = self.is_static(function);
-        for fact in found.iter() {
-            match &fact.value {
-                Value::Function { scope, .. } if *scope == function => {
-                    let bound = class.is_some() && !is_static && self.is_bound(callee, function);
-                    return Some(Caller {
-                        call,
-                        grade: fact.grade,
-                        bound,
-                    });
-                }
-                Value::Class(built)
-                    if class.is_some() && self.method(*built, "__init__") == Some(function) =>
-                {
-                    return Some(Caller {
-                        call,
-                        grade: fact.grade,
-                        bound: true,
-                    });
-                }
-                _ => {}
-            }
-        }
-        let is_known = found.iter().any(Fact::is_telling);
-        let facts = self.project.facts(callee.file);
-        let is_method_call = match facts.kind(callee.id) {
-            // `button.connect(…)`: a name that buses share with everything is not enough.
-            ExpressionKind::Attribute(of, name) => {
-                says(facts.text(*name)).is_none() || facts.last_name(*of).is_some_and(is_bus_name)
-            }
-            _ => false,
-        };
-        (!is_known && is_only && class.is_some() && is_method_call).then_some(Caller {
-            call,
-            grade: Grade::Possible,
-            bound: !is_static,
-        })
-    }
-
-    pub(crate) fn is_static(&self, function: ScopeRef) -> bool {
-        let facts = self.project.facts(function.file);
-        let decorators = facts.scope(function.id).decorators.iter();
-        decorators
-            .filter_map(|&id| facts.last_name(id))
-            .any(|name| name == "staticmethod")
-    }
-
-    /// Whether a callee is a method of an object, not `Class.method` with the object handed over.
-    fn is_bound(&self, callee: ExpressionRef, function: ScopeRef) -> bool {
-        let facts = self.project.facts(callee.file);
-        let of = match facts.kind(callee.id) {
-            ExpressionKind::Attribute(of, _) => ExpressionRef {
-                file: callee.file,
-                id: *of,
-            },
-            // `register = self.register_listener`.
-            ExpressionKind::Name(name) => {
-                let Some((_, bindings)) = self.bindings(callee, *name) else {
-                    return false;
-                };
-                return bindings.iter().any(|binding| match binding {
-                    Binding::Value(value) => self.is_bound(*value, function),
-                    _ => false,
-                });
-            }
-            _ => return false,
-        };
-        let found = self.evaluate(of, &Context::default());
-        let is_of_class = !found.is_empty()
-            && found
-                .iter()
-                .all(|fact| matches!(fact.value, Value::Class(_)));
-        let scope = self.project.facts(function.file);
-        let decorators = scope.scope(function.id).decorators.iter();
-        let is_class_method = decorators
-            .filter_map(|&id| scope.last_name(id))
-            .any(|name| name == "classmethod");
-        !is_of_class || is_class_method
-    }
-
-    pub(crate) fn name_of(&self, scope: ScopeRef) -> String {
-        let facts = self.project.facts(scope.file);
-        facts.text(facts.scope(scope.id).name).to_owned()
-    }
-}
-
-/// A format string with `{}` for each field.
-fn holes(text: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        result.push_str(before);
-        result.push_str("{}");
-        rest = after.split_once('}').map_or("", |(_, after)| after);
-    }
-    result.push_str(rest);
-    result
 }

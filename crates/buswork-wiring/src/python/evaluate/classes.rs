@@ -64,7 +64,7 @@ impl Evaluator<'_> {
                     Value::Form(form) => {
                         result.extend(self.generic(*form).map(Ancestor::Outside));
                     }
-                    Value::ExternalObject(path, _) => {
+                    Value::ExternalObject(path, _) | Value::Made(path, _) => {
                         result.push(Ancestor::Outside(path.clone()));
                     }
                     _ => {}
@@ -160,6 +160,22 @@ impl Evaluator<'_> {
                 paths.contains(&path)
             }
         })
+    }
+
+    /// Whether the members of an enumeration are texts, which are equal to their values.
+    pub(crate) fn is_enumeration_of_texts(&self, class: ScopeRef) -> bool {
+        let ancestors = self.ancestors(class);
+        let mut outside = ancestors.iter().filter_map(|ancestor| match ancestor {
+            Ancestor::Outside(path) => Some(&**path),
+            Ancestor::Here(_) => None,
+        });
+        self.is_enumeration(class)
+            && outside.any(|path| {
+                matches!(
+                    path,
+                    "enum.StrEnum" | "builtins.str" | "django.db.models.TextChoices"
+                )
+            })
     }
 
     pub(crate) fn is_enumeration(&self, class: ScopeRef) -> bool {

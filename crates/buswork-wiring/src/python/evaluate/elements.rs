@@ -1,6 +1,6 @@
 //! Collections: what is in them, and what is put into them later.
 
-use super::super::facts::{Argument, ExpressionKind, Facts, StatementKind};
+use super::super::facts::{Argument, ExpressionKind, Facts, ParameterKind, StatementKind};
 use super::super::project::{ExpressionRef, FileId, ScopeRef};
 use super::attributes::Added;
 use super::values::distinct;
@@ -46,6 +46,10 @@ impl Evaluator<'_> {
         match value {
             Value::Elements(found) => found.to_vec(),
             Value::Display(at, inner) => self.displayed(*at, inner),
+            // One of `*events`: whatever a caller gives.
+            Value::Parameter(function, index) if self.is_rest(*function, *index) => {
+                vec![Fact::of(value.clone(), Grade::Inferred)]
+            }
             Value::Class(class) if self.is_enumeration(*class) => {
                 let facts = self.project.facts(class.file);
                 let statements = facts.scope(class.id).statements.iter();
@@ -73,6 +77,33 @@ impl Evaluator<'_> {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// `these + those`, where one of them at least is a collection.
+    pub(super) fn added_together(
+        &self,
+        left: ExpressionRef,
+        right: ExpressionRef,
+        context: &Context,
+    ) -> Option<Fact> {
+        let is_collection = |side: ExpressionRef| {
+            let found = self.evaluate(side, context);
+            found
+                .iter()
+                .any(|fact| matches!(fact.value, Value::Display(..) | Value::Elements(_)))
+        };
+        if !is_collection(left) && !is_collection(right) {
+            return None;
+        }
+        let mut found = self.elements(left, context).to_vec();
+        found.extend(self.elements(right, context).iter().cloned());
+        let elements = Value::Elements(distinct(found).into());
+        Some(Fact::of(elements, Grade::Inferred))
+    }
+
+    fn is_rest(&self, function: ScopeRef, index: usize) -> bool {
+        let facts = self.project.facts(function.file);
+        facts.scope(function.id).parameters[index].kind == ParameterKind::Rest
     }
 
     fn displayed(&self, at: ExpressionRef, context: &Context) -> Vec<Fact> {
@@ -174,6 +205,29 @@ impl Evaluator<'_> {
         result
     }
 
+    /// The `part`th of a tuple that is taken apart: `b` of `a, b = pair`.
+    pub(super) fn part_of_display(&self, found: &Found, part: usize) -> Vec<Fact> {
+        let mut result = Vec::new();
+        for fact in found.iter() {
+            let Value::Display(at, inner) = &fact.value else {
+                continue;
+            };
+            let facts = self.project.facts(at.file);
+            let ExpressionKind::Sequence(parts) = facts.kind(at.id) else {
+                continue;
+            };
+            let is_starred = |id: &&u32| matches!(facts.kind(**id), ExpressionKind::Starred(_));
+            if parts.iter().take(part + 1).any(|id| is_starred(&id)) {
+                continue;
+            }
+            if let Some(&id) = parts.get(part) {
+                let found = self.evaluate(ExpressionRef { file: at.file, id }, inner);
+                result.extend(found.iter().map(|found| found.at_most(fact.grade)));
+            }
+        }
+        result
+    }
+
     /// `table[key]` and `table.get(key)`: the item of a known key, else all.
     pub(crate) fn item(
         &self,
@@ -182,6 +236,14 @@ impl Evaluator<'_> {
         context: &Context,
     ) -> Vec<Fact> {
         let wanted = self.evaluate(key, context);
+        let is_known = |fact: &Fact| {
+            fact.is_telling()
+                && !matches!(
+                    fact.value,
+                    Value::External(_) | Value::ExternalObject(..) | Value::NameOf(_)
+                )
+        };
+        let is_told = !wanted.is_empty() && wanted.iter().all(is_known);
         let mut result = Vec::new();
         for fact in self.evaluate(of, context).iter() {
             let Value::Display(at, inner) = &fact.value else {
@@ -192,17 +254,23 @@ impl Evaluator<'_> {
             let there = |id| ExpressionRef { file: at.file, id };
             match facts.kind(at.id) {
                 ExpressionKind::Mapping(items) => {
+                    let is_one = is_told || items.len() == 1;
+                    let grade = if is_one {
+                        Grade::Inferred
+                    } else {
+                        Grade::Possible
+                    };
                     for &(item_key, value) in items {
                         let keys = item_key.map(|key| self.evaluate(there(key), inner));
                         let fits = keys.is_none_or(|keys| {
-                            wanted.is_empty()
+                            !is_told
                                 || keys.iter().any(|key| {
                                     wanted.iter().any(|wanted| wanted.value == key.value)
                                 })
                         });
                         if fits {
                             let found = self.evaluate(there(value), inner);
-                            result.extend(found.iter().map(|fact| fact.at_most(Grade::Inferred)));
+                            result.extend(found.iter().map(|fact| fact.at_most(grade)));
                         }
                     }
                 }

@@ -14,7 +14,7 @@ pub(crate) type Found = Rc<[Fact]>;
 pub(crate) struct Fact {
     pub(crate) value: Value,
     pub(crate) grade: Grade,
-    /// Where an object is built.
+    /// Where an object is built, or arguments of a function are filled in.
     pub(crate) made: Option<ExpressionRef>,
 }
 
@@ -44,10 +44,29 @@ pub(crate) enum Value {
     Display(ExpressionRef, Box<Context>),
     /// Something to iterate over, whose elements are these.
     Elements(Found),
+    /// A class that a call makes, such as `namedtuple("OrderPlaced", "number")`: the path of what is
+    /// called, and the call.
+    Made(Rc<str>, ExpressionRef),
+    /// An object of such a class.
+    MadeObject(Rc<str>, ExpressionRef),
+    /// The name of a class, which stands for it: `type(event).__name__`.
+    NameOf(Box<Value>),
     /// A type that is no plain class: `A | B`, `Optional[A]`.
     Form(ExpressionRef),
     /// A parameter that nothing is known of: its function and its index.
     Parameter(ScopeRef, usize),
+}
+
+impl Value {
+    /// The class of an object.
+    pub(crate) fn class(&self) -> Option<Self> {
+        match self {
+            Self::Object(class) => Some(Self::Class(*class)),
+            Self::ExternalObject(path, None) => Some(Self::External(path.clone())),
+            Self::MadeObject(path, call) => Some(Self::Made(path.clone(), *call)),
+            _ => None,
+        }
+    }
 }
 
 impl Fact {

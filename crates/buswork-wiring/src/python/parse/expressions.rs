@@ -86,7 +86,11 @@ impl Reader {
                     Operator::Mod => match self.facts.kind(left) {
                         ExpressionKind::Text(text) => {
                             let text = percent_template(self.facts.text(*text));
-                            ExpressionKind::Template(self.intern(&text))
+                            let holes = match self.facts.kind(right) {
+                                ExpressionKind::Sequence(parts) => parts.clone(),
+                                _ => vec![right],
+                            };
+                            ExpressionKind::Template(self.intern(&text), holes)
                         }
                         _ => return self.other(&[left, right], node),
                     },
@@ -220,8 +224,8 @@ impl Reader {
             | ExpressionKind::None
             | ExpressionKind::Name(_)
             | ExpressionKind::Text(_)
-            | ExpressionKind::Template(_)
             | ExpressionKind::Literal(_) => false,
+            ExpressionKind::Template(_, holes) => holes.iter().any(|&hole| self.has_calls(hole)),
             ExpressionKind::Attribute(of, _) => self.has_calls(*of),
             _ => true,
         }
@@ -281,7 +285,7 @@ impl Reader {
     /// `f"konnected.{x}.update"` is the template `konnected.{}.update`.
     fn template(&mut self, string: &ExprFString) -> ExpressionId {
         let mut text = String::new();
-        let mut is_plain = true;
+        let mut holes = Vec::new();
         for part in &string.value {
             match part {
                 FStringPart::Literal(literal) => text.push_str(&literal.value),
@@ -295,7 +299,9 @@ impl Reader {
                                 let value = self.expression(&hole.expression);
                                 self.keep(value);
                                 text.push_str("{}");
-                                is_plain = false;
+                                let is_as_it_is =
+                                    hole.conversion.is_none() && hole.format_spec.is_none();
+                                holes.push(if is_as_it_is { value } else { NOTHING });
                             }
                         }
                     }
@@ -306,10 +312,10 @@ impl Reader {
             return NOTHING;
         }
         let name = self.intern(&text);
-        let kind = if is_plain {
+        let kind = if holes.is_empty() {
             ExpressionKind::Text(name)
         } else {
-            ExpressionKind::Template(name)
+            ExpressionKind::Template(name, holes)
         };
         self.push(kind, string.start())
     }

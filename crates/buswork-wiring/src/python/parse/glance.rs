@@ -11,7 +11,7 @@ use ruff_source_file::LineIndex;
 use ruff_text_size::{Ranged, TextSize};
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
-use super::super::facts::Summary;
+use super::super::facts::{Summary, is_runner};
 use super::{DEEPEST, index, is_main_test};
 
 /// The summary of a file.
@@ -176,12 +176,20 @@ impl<'a> Glance<'a> {
                     self.addition(&attribute.value);
                 }
                 if let Expr::Name(of) = &*attribute.value
-                    && is_call_of_handler(name)
+                    && super::runs_handlers(name)
                 {
                     self.used.insert(of.id.as_str());
                 }
             }
             callee => self.dispatched.extend(self.looked_up(callee)),
+        }
+        if last_name(&call.func).is_some_and(is_runner) {
+            let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
+            for handed in call.arguments.args.iter().chain(keywords) {
+                if let Expr::Name(_) | Expr::Attribute(_) = handed {
+                    self.called.extend(called_name(handed));
+                }
+            }
         }
         // What is handed on with an event may be called there.
         if call.arguments.args.len() + call.arguments.keywords.len() > 1 {
@@ -491,17 +499,9 @@ fn is_type(expression: &Expr) -> bool {
         Expr::Attribute(attribute) => {
             attribute.attr.as_str() == "__class__" || is_type(&attribute.value)
         }
+        Expr::Subscript(subscript) => is_type(&subscript.value),
         _ => false,
     }
-}
-
-/// Whether calling a method of this name may be what runs a handler: `entry.handler(event)`.
-fn is_call_of_handler(name: &str) -> bool {
-    matches!(
-        name,
-        "__call__" | "call" | "func" | "fn" | "invoke" | "notify" | "run" | "execute"
-    ) || name.contains("handle")
-        || super::speaks_of_handlers(name)
 }
 
 /// The variable that is gone through: itself, or `list(variable)`, `variable.copy()`.

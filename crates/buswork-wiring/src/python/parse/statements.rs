@@ -9,7 +9,7 @@ use ruff_text_size::Ranged;
 use super::super::facts::{
     ExpressionId, ExpressionKind, NOTHING, Parameter, ParameterKind, ScopeKind, StatementKind,
 };
-use super::Reader;
+use super::{Reader, index};
 
 impl Reader {
     pub(super) fn module(&mut self, module: &ModModule) {
@@ -192,11 +192,28 @@ impl Reader {
         };
         let values = match self.facts.kind(value) {
             ExpressionKind::Sequence(values) if values.len() == targets.len() => values.clone(),
-            _ => vec![NOTHING; targets.len()],
+            _ => self.parts(targets, value),
         };
         for (target, value) in targets.iter().zip(values) {
             self.bind(target, value);
         }
+    }
+
+    /// What each target gets of a value; behind a `*rest` that cannot be told.
+    fn parts(&mut self, targets: &[Expr], value: ExpressionId) -> Vec<ExpressionId> {
+        let told = targets
+            .iter()
+            .take_while(|target| !target.is_starred_expr());
+        let told = if value == NOTHING { 0 } else { told.count() };
+        let parts = targets.iter().enumerate().map(|(at, target)| {
+            if at < told {
+                let kind = ExpressionKind::Part(value, index(at));
+                self.push(kind, target.start())
+            } else {
+                NOTHING
+            }
+        });
+        parts.collect()
     }
 
     fn conditional(&mut self, node: &StmtIf) {

@@ -26,10 +26,14 @@ struct Method {
 
 impl Finder<'_, '_> {
     pub(super) fn by_name_protocol() -> Rc<Protocol> {
+        Self::by_name(false)
+    }
+
+    fn by_name(bases: bool) -> Rc<Protocol> {
         Rc::new(Protocol {
             name: "by name".to_owned(),
             events: Key::Any,
-            bases: false,
+            bases,
             any: vec!["*".to_owned()],
             key: KeyOf::Itself,
         })
@@ -38,7 +42,7 @@ impl Finder<'_, '_> {
     /// Classes of the project with a method that subscribes and one that publishes.
     pub(super) fn start_named_classes(&mut self) {
         let project = self.evaluator.project;
-        let protocol = Self::by_name_protocol();
+        let [exact, loose] = [false, true].map(Self::by_name);
         for (file, read) in (0..).zip(&project.files) {
             let mut names = read.summary.functions.iter().filter_map(says);
             let first = names.next();
@@ -47,7 +51,13 @@ impl Finder<'_, '_> {
             }
             for (id, scope) in (0..).zip(&project.facts(file).scopes) {
                 if scope.kind == ScopeKind::Class {
-                    self.start_named_class(ScopeRef { file, id }, &protocol);
+                    let class = ScopeRef { file, id };
+                    let protocol = if self.evaluator.asks_for_bases(class) {
+                        &loose
+                    } else {
+                        &exact
+                    };
+                    self.start_named_class(class, protocol);
                 }
             }
         }
@@ -79,6 +89,7 @@ impl Finder<'_, '_> {
             };
             let mut site = Site::new(kind, at, &name, protocol);
             site.grade = Grade::Inferred;
+            site.line = Some(self.evaluator.line_of_scope(method.function));
             let event = (method.function, method.event);
             match (method.says, method.handler) {
                 (Says::Publishes, _) => {
@@ -101,6 +112,7 @@ impl Finder<'_, '_> {
             };
             let mut next = site.clone();
             next.at = caller.call;
+            next.line = None;
             next.event = Operand::one(argument);
             self.apply(next);
         }
@@ -194,7 +206,7 @@ impl Finder<'_, '_> {
                 .receiver_name(at)
                 .is_some_and(|receiver| is_bus_name(&receiver));
         let is_event = events.iter().any(|fact| match fact.value {
-            Value::Class(_) => true,
+            Value::Class(_) | Value::Made(..) => true,
             Value::Text(_) | Value::Template(_) | Value::Member(..) => by_name,
             _ => false,
         });
@@ -276,6 +288,7 @@ impl Finder<'_, '_> {
             Value::Object(class) => known.iter().any(|event| {
                 matches!(event, EventId::Class(known) if self.evaluator.is_subclass(class, *known))
             }),
+            Value::MadeObject(_, call) => known.contains(&self.evaluator.class_made_by(call)),
             Value::Text(_) | Value::Member(..) => {
                 let receiver = self.receiver_name(at).unwrap_or_default();
                 let event = self.evaluator.published_event(fact, protocol);

@@ -18,6 +18,8 @@ pub(crate) enum EventId {
     Outside(Rc<str>),
     Name(Rc<str>),
     Template(Rc<str>),
+    /// A class that a call makes: its path, and the call.
+    Made(Rc<str>, ExpressionRef),
     /// A signal object: its path, and where it is made.
     Signal(Rc<str>, ExpressionRef),
     Topic(Rc<str>),
@@ -35,6 +37,9 @@ impl Evaluator<'_> {
             Value::Object(class) => self.event_of_object(*class, fact, protocol),
             Value::ExternalObject(path, _) if protocol.events != Key::Name => {
                 is_class_path(path).then(|| EventId::Outside(path.clone()))
+            }
+            Value::MadeObject(_, call) | Value::Made(_, call) if protocol.events != Key::Name => {
+                Some(self.class_made_by(*call))
             }
             // A bus that is asked for a class: `bus.publish(OrderPlaced, payload)`.
             Value::Class(class) if protocol.events != Key::Name => Some(EventId::Class(*class)),
@@ -103,6 +108,7 @@ impl Evaluator<'_> {
         match &fact.value {
             Value::Class(class) if self.is_exception(*class) && protocol.name != "buswork" => None,
             Value::Class(class) if protocol.events != Key::Name => Some(EventId::Class(*class)),
+            Value::Made(_, call) if protocol.events != Key::Name => Some(self.class_made_by(*call)),
             Value::External(path) if &**path == "builtins.object" && protocol.bases => {
                 Some(EventId::Any)
             }
@@ -134,6 +140,15 @@ impl Evaluator<'_> {
             Value::Text(text) if protocol.name == "buswork" => Some(EventId::Topic(text.clone())),
             Value::Text(text) | Value::Literal(text) => Some(EventId::Name(text.clone())),
             Value::Template(text) => Some(EventId::Template(text.clone())),
+            Value::Member(class, name) if self.is_enumeration_of_texts(*class) => {
+                let found = self.value_of_member(*class, name);
+                match found.map(|fact| fact.value) {
+                    Some(Value::Text(text)) => Some(EventId::Name(text)),
+                    _ => Some(EventId::Name(
+                        format!("{}.{name}", self.name_of(*class)).into(),
+                    )),
+                }
+            }
             Value::Member(class, name) => {
                 let path = format!("{}.{name}", self.name_of(*class));
                 Some(EventId::Name(path.into()))
@@ -175,6 +190,18 @@ impl Evaluator<'_> {
                 EventId::Signal(path.into(), call)
             }
         }
+    }
+
+    /// `ParcelSent = namedtuple("ParcelSent", "number")` is `module.ParcelSent`.
+    pub(crate) fn class_made_by(&self, call: ExpressionRef) -> EventId {
+        let path = self.path_bound_to(call).unwrap_or_else(|| {
+            format!(
+                "{}:{}",
+                self.path_of(self.scope_of(call)),
+                self.line_of(call)
+            )
+        });
+        EventId::Made(path.into(), call)
     }
 
     /// The dotted path of the module's or class's name that an expression is bound to.

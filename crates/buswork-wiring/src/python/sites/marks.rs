@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::super::evaluate::{Context, Fact, Value};
-use super::super::facts::{ExpressionKind, ScopeKind};
+use super::super::evaluate::{Ancestor, Context, Fact, Value};
+use super::super::facts::ScopeKind;
 use super::super::project::{ExpressionRef, ScopeRef};
+use super::included::Included;
 use super::{EventId, Finder, FoundSubscription, HandlerId, Operand, Site};
 use crate::adapters::{Convention, Place, Special, Verb};
 use crate::graph::{Grade, SiteKind};
@@ -30,6 +31,7 @@ impl Finder<'_, '_> {
     fn start_mark(&mut self, index: usize, verb: &Verb) {
         let name = verb.call.rsplit('.').next().unwrap_or_default();
         let project = self.evaluator.project;
+        let included = self.included(&self.adapters[index]);
         for &file in project.calling(name) {
             let facts = project.facts(file);
             for (id, scope) in (0..).zip(&facts.scopes) {
@@ -42,7 +44,7 @@ impl Finder<'_, '_> {
                         id: decorator,
                     };
                     if self.is_mark(at, &verb.call) {
-                        self.mark(index, name, at, ScopeRef { file, id });
+                        self.mark(index, verb, at, ScopeRef { file, id }, &included);
                     }
                 }
             }
@@ -109,7 +111,15 @@ impl Finder<'_, '_> {
         })
     }
 
-    fn mark(&mut self, index: usize, name: &str, at: ExpressionRef, method: ScopeRef) {
+    fn mark(
+        &mut self,
+        index: usize,
+        verb: &Verb,
+        at: ExpressionRef,
+        method: ScopeRef,
+        included: &Included,
+    ) {
+        let name = verb.call.rsplit('.').next().unwrap_or_default();
         let mut site = Site::new(SiteKind::Subscribe, at, name, &self.protocols[index]);
         let arguments = self.evaluator.arguments(at);
         site.event = Operand::Expressions(arguments.all(), Context::default());
@@ -119,7 +129,64 @@ impl Finder<'_, '_> {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
-        self.pending.push(site);
+        let Some(class) = self.evaluator.class_of_method(method) else {
+            if included.is_whole
+                && self.evaluator.kind_of(self.evaluator.scope_of(at)) == ScopeKind::Module
+            {
+                "it is no method, and only objects are included".clone_into(&mut site.never);
+            }
+            return self.pending.push(site);
+        };
+        let below: Vec<_> = included
+            .classes
+            .iter()
+            .copied()
+            .filter(|&below| self.evaluator.is_subclass(below, class))
+            .collect();
+        if below.is_empty() {
+            if included.is_whole {
+                site.never = format!("nothing includes a `{}`", self.evaluator.name_of(class));
+            }
+            return self.pending.push(site);
+        }
+        for class in below {
+            if let Some(version) = self.marked_version(method, class, &verb.call) {
+                let mut site = site.clone();
+                site.handler = Some(Operand::Method(version, class));
+                self.pending.push(site);
+            }
+        }
+    }
+
+    /// The method that a mark stands for in objects of a class: the marked one, or the one that
+    /// overrides it; none where that has marks of its own.
+    fn marked_version(&self, method: ScopeRef, class: ScopeRef, path: &str) -> Option<ScopeRef> {
+        let name = self.evaluator.name_of(method);
+        let version = self.evaluator.method(class, &name)?;
+        for ancestor in self.evaluator.ancestors(class).iter() {
+            let Ancestor::Here(ancestor) = ancestor else {
+                continue;
+            };
+            let own = self.evaluator.own_methods(*ancestor).into_iter();
+            for own in own.filter(|&own| self.evaluator.name_of(own) == name) {
+                if own == method {
+                    return Some(version);
+                }
+                if self.has_mark(own, path) {
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    fn has_mark(&self, method: ScopeRef, path: &str) -> bool {
+        let facts = self.evaluator.project.facts(method.file);
+        let mut decorators = facts.scope(method.id).decorators.iter();
+        decorators.any(|&id| {
+            let file = method.file;
+            self.is_mark(ExpressionRef { file, id }, path)
+        })
     }
 
     fn start_convention(&mut self, index: usize, convention: &Convention) {
@@ -186,103 +253,8 @@ impl Finder<'_, '_> {
                 grade: Grade::Inferred,
                 reason: "its name says which event it handles".to_owned(),
                 of: Some(class),
+                partial: None,
             });
         }
-    }
-}
-
-impl super::super::evaluate::Evaluator<'_> {
-    /// The pairs that a loop goes over, each as the values that its variables are held at.
-    pub(super) fn rows(
-        &self,
-        iterable: ExpressionRef,
-    ) -> Vec<Vec<((ScopeRef, u32), ExpressionRef)>> {
-        let Some(targets) = self.loop_targets(iterable) else {
-            return Vec::new();
-        };
-        let facts = self.project.facts(iterable.file);
-        let context = Context::default();
-        if let ExpressionKind::Call(callee, _) = facts.kind(iterable.id)
-            && let ExpressionKind::Attribute(of, name) = facts.kind(*callee)
-            && facts.text(*name) == "items"
-        {
-            let of = ExpressionRef {
-                file: iterable.file,
-                id: *of,
-            };
-            let [key, value] = targets.as_slice() else {
-                return Vec::new();
-            };
-            let pairs = self.pairs(of, &context).into_iter();
-            let rows = pairs
-                .filter_map(|(given, item, _)| Some(vec![((*key)?, given?), ((*value)?, item)]));
-            return rows.collect();
-        }
-        let mut rows = Vec::new();
-        for fact in self.evaluate(iterable, &context).iter() {
-            let Value::Display(at, _) = &fact.value else {
-                continue;
-            };
-            let facts = self.project.facts(at.file);
-            let ExpressionKind::Sequence(elements) = facts.kind(at.id) else {
-                continue;
-            };
-            for &element in elements {
-                let ExpressionKind::Sequence(parts) = facts.kind(element) else {
-                    if let [Some(only)] = targets.as_slice() {
-                        rows.push(vec![(
-                            *only,
-                            ExpressionRef {
-                                file: at.file,
-                                id: element,
-                            },
-                        )]);
-                    }
-                    continue;
-                };
-                let pairs = targets.iter().zip(parts).filter_map(|(target, &part)| {
-                    Some((
-                        (*target)?,
-                        ExpressionRef {
-                            file: at.file,
-                            id: part,
-                        },
-                    ))
-                });
-                rows.push(pairs.collect());
-            }
-        }
-        rows
-    }
-
-    /// The variables of the loop over something, in order.
-    fn loop_targets(&self, iterable: ExpressionRef) -> Option<Vec<Option<(ScopeRef, u32)>>> {
-        let facts = self.project.facts(iterable.file);
-        let scope_id = facts.expression(iterable.id).scope;
-        let scope = ScopeRef {
-            file: iterable.file,
-            id: scope_id,
-        };
-        let target =
-            facts
-                .scope(scope_id)
-                .statements
-                .iter()
-                .find_map(|statement| match statement.kind {
-                    super::super::facts::StatementKind::Each {
-                        target,
-                        iterable: over,
-                    } if over == iterable.id => Some(target),
-                    _ => None,
-                })?;
-        let parts = match facts.kind(target) {
-            ExpressionKind::Sequence(parts) => parts.clone(),
-            _ => vec![target],
-        };
-        let names = parts.into_iter().map(|part| match facts.kind(part) {
-            ExpressionKind::Name(name) => Some((scope, *name)),
-            _ => None,
-        });
-        Some(names.collect())
     }
 }

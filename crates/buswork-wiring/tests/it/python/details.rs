@@ -56,7 +56,6 @@ fn self_is_no_argument_of_a_handler() {
 }
 
 #[test]
-#[ignore = "arguments that a partial fills in are counted as needed: a false BW304"]
 fn a_partial_has_some_of_its_arguments() {
     let code = "
 from functools import partial

@@ -171,7 +171,6 @@ bus.publish(Left())
 }
 
 #[test]
-#[ignore = "the method of the base is taken for the handler, where a subclass overrides it"]
 fn a_method_that_overrides_a_marked_one_keeps_the_mark() {
     let code = "
 class Base:

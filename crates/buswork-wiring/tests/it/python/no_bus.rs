@@ -95,7 +95,6 @@ Visitor().visit(7)
 }
 
 #[test]
-#[ignore = "a table of converters by type is taken for a bus"]
 fn a_table_of_converters_is_no_bus() {
     let code = "
 CONVERTERS = {}
@@ -113,7 +112,26 @@ convert(7)
 }
 
 #[test]
-#[ignore = "lists of validators by field, whose results are used, are taken for a bus, for certain"]
+fn a_table_of_texts_is_no_bus() {
+    let code = "
+class Subscriptions:
+    def __init__(self):
+        self.subscribers = {}
+
+    def add(self, subscription: str, subscriber: str):
+        self.subscribers[subscription].add(subscriber)
+
+    def get(self, subscription: str) -> set[str]:
+        return self.subscribers[subscription]
+
+def take(subscriptions: Subscriptions):
+    subscriptions.add('orders', 'me')
+    return subscriptions.get('orders')
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
 fn a_table_of_validators_is_no_bus() {
     let code = "
 _validators = {}
@@ -128,6 +146,76 @@ def positive(value): ...
 
 validator('age', positive)
 validate('age', 7)
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
+fn what_is_compared_and_closed_is_not_called() {
+    let code = "
+class Registry:
+    def __init__(self):
+        self.kinds = {}
+        self.connections = {}
+
+    def add(self, event, kind):
+        self.kinds.setdefault(event, []).append(kind)
+
+    def connect(self, event, connection):
+        self.connections.setdefault(event, []).append(connection)
+
+    def fits(self, event, value):
+        for kind in self.kinds[event]:
+            if isinstance(value, kind):
+                return True
+
+    def close(self, event):
+        for connection in self.connections[event]:
+            connection.close()
+
+registry = Registry()
+registry.add('age', int)
+registry.connect('age', open('ages'))
+registry.fits('age', 7)
+registry.close('age')
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
+fn an_attribute_that_a_method_works_out_is_no_table() {
+    let code = "
+class Frame:
+    @property
+    def handlers(self):
+        return Rows(self)
+
+    def set(self, event, handler):
+        self.handlers[event].append(handler)
+
+    def run(self, event):
+        for handler in self.handlers[event]:
+            handler(event)
+
+def charge(event): ...
+
+frame = Frame()
+frame.set('age', charge)
+frame.run('age')
+";
+    assert_lines(&edges(&[("shop.py", code)]), &[]);
+}
+
+#[test]
+fn a_table_that_stays_empty_is_the_bus_of_nobody() {
+    let code = "
+formula_handler = {}
+
+def handle(formula):
+    if isinstance(formula, tuple(formula_handler)):
+        return formula_handler[type(formula)](formula)
+
+handle(str())
 ";
     assert_lines(&edges(&[("shop.py", code)]), &[]);
 }

@@ -177,7 +177,6 @@ fn without_an_entry_point_nothing_is_said() {
 }
 
 #[test]
-#[ignore = "a mark on a function, which nothing includes, is said to come about"]
 fn a_mark_that_nothing_reads_never_comes_about() {
     let code = "
 @handles(OrderPlaced)
@@ -187,7 +186,6 @@ def charge(order): ...
 }
 
 #[test]
-#[ignore = "an object with marks that nothing includes is said to come about"]
 fn an_object_with_marks_that_is_built_and_not_included() {
     let code = "
 class Billing:

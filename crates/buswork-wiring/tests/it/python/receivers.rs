@@ -306,7 +306,6 @@ def take(one: Annotated[EventBus, 'shop'], two: Optional[EventBus], three: Chann
 }
 
 #[test]
-#[ignore = "what a function assigns to a global is overlooked: publishes there are not even unresolved"]
 fn a_global_that_a_function_assigns_is_a_bus() {
     let code = "
 from buswork import EventBus
@@ -324,5 +323,27 @@ def take():
     assert_lines(
         &found(code),
         &["publish events.OrderPlaced by shop:take certain"],
+    );
+}
+
+#[test]
+fn a_nonlocal_that_a_function_assigns_is_a_bus() {
+    let code = "
+from buswork import EventBus
+from events import OrderPlaced
+
+def office():
+    channel = None
+
+    def start():
+        nonlocal channel
+        channel = EventBus()
+
+    def take():
+        channel.publish(OrderPlaced())
+";
+    assert_lines(
+        &found(code),
+        &["publish events.OrderPlaced by shop:office.<locals>.take certain"],
     );
 }

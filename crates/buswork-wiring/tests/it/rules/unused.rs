@@ -147,3 +147,12 @@ fn an_event_that_is_neither_published_nor_handled_is_found_unless_it_is_a_base()
     let wired = wired.event("shop.events.Never", &[]);
     assert_snapshot!(found("BW003", wired), @"shop/events.py:10 warning BW003 OrderPostponed is neither published nor handled");
 }
+
+#[test]
+fn an_event_of_a_package_that_was_not_read_is_published_there() {
+    let wired = shop()
+        .event_of(EventKind::Signal, "django.db.models.signals.post_save", &[])
+        .event_with(|event| event.location = None)
+        .subscribe("django.db.models.signals.post_save", "shop.stock:index");
+    assert_eq!(found("BW002", wired), "");
+}
