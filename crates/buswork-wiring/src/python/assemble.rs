@@ -1,6 +1,7 @@
 //! Puts what was found together into the graph.
 
 mod details;
+mod mutations;
 mod names;
 
 use std::collections::BTreeMap;

@@ -289,48 +289,6 @@ impl Assembly<'_, '_> {
         class.unwrap_or_else(|| name.to_owned())
     }
 
-    /// Where a function changes what its parameter holds.
-    fn mutations(&self, function: ScopeRef, parameter: u32) -> Vec<Location> {
-        let facts = self.evaluator.project.facts(function.file);
-        let scope = facts.scope(function.id);
-        let is_rebound = scope
-            .statements
-            .iter()
-            .any(|statement| match statement.kind {
-                StatementKind::Bind { target, .. } => {
-                    matches!(facts.kind(target), ExpressionKind::Name(name) if *name == parameter)
-                }
-                _ => false,
-            });
-        if is_rebound {
-            return Vec::new();
-        }
-        let is_part = |id: u32| {
-            let mut at = id;
-            loop {
-                match facts.kind(at) {
-                    ExpressionKind::Attribute(of, _) | ExpressionKind::Subscript(of, _) => at = *of,
-                    ExpressionKind::Name(name) => return *name == parameter && at != id,
-                    _ => return false,
-                }
-            }
-        };
-        let assigned = scope
-            .statements
-            .iter()
-            .filter_map(|statement| match statement.kind {
-                StatementKind::Bind { target, .. } | StatementKind::Augment { target, .. } => {
-                    is_part(target).then_some(target)
-                }
-                _ => None,
-            });
-        let places = assigned.map(|id| ExpressionRef {
-            file: function.file,
-            id,
-        });
-        places.map(|at| self.location(at)).collect()
-    }
-
     fn blocking(
         &self,
         of: Option<ScopeRef>,

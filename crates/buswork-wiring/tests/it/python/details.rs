@@ -126,6 +126,44 @@ def hear(order):
 }
 
 #[test]
+fn so_are_those_by_another_name_and_by_name_of_the_attribute() {
+    let code = "
+@bus.on(OrderPlaced)
+def hear(order):
+    placed = order
+    placed.number = 7
+    setattr(order, 'number', 8)
+    delattr(placed.lines, 'first')
+    other = order
+    other = other.copy()
+    other.number = 9
+    setattr(other, 'number', 9)
+";
+    let handler = handler_of(code);
+    let lines: Vec<u32> = handler.mutates.iter().map(|place| place.line).collect();
+    assert_eq!(lines, [5, 6, 7]);
+}
+
+#[test]
+fn a_name_that_is_given_to_something_else_is_not_the_event() {
+    for other in [
+        "for event in event.lines:\n        event.done = True",
+        "with open('x') as event:\n        event.x = 1",
+        "try: send()\n    except Problem as event:\n        event.x = 1",
+        "import event\n    event.x = 1",
+        "import event.part\n    event.x = 1",
+        "from parts import event\n    event.x = 1",
+        "def event(): ...\n    event.x = 1",
+        "match event.lines:\n        case [event]:\n            event.x = 3",
+        "if (event := event.copy()):\n        event.x = 3",
+        "event, other = event.copy(), 1\n    event.x = 3",
+    ] {
+        let code = format!("\n@bus.on(OrderPlaced)\ndef hear(event):\n    {other}\n");
+        assert!(handler_of(&code).mutates.is_empty(), "{other}");
+    }
+}
+
+#[test]
 fn a_copy_may_be_changed() {
     let code = "
 from copy import copy
