@@ -256,6 +256,10 @@ pub struct Subscription {
     /// Why this subscription never comes about: "`CrashWatchdog` is never built"; empty if it does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub never: String,
+    /// What keeps it apart from others that the same function makes: "branch 2", "on `audit_bus`". Two
+    /// of them that say the same come about together; empty for most.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub apart: String,
 }
 
 /// A handler that publishes an event in turn.

@@ -1,5 +1,6 @@
 //! Puts what was found together into the graph.
 
+mod apart;
 mod details;
 mod mutations;
 mod names;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use self::apart::Apart;
 use super::constructed;
 use super::evaluate::{Ancestor, Evaluator};
 use super::flow::Flow;
@@ -118,6 +120,7 @@ impl Assembly<'_, '_> {
     }
 
     fn subscriptions(&mut self, sites: &Sites) {
+        let apart = Apart::of_all(self.evaluator, sites);
         for found in &sites.subscriptions {
             let event = self.event(&found.event);
             let this = self
@@ -154,6 +157,7 @@ impl Assembly<'_, '_> {
                 options,
                 exact: exact || is_exact,
                 never,
+                apart: apart.of(&found.site),
             });
         }
     }

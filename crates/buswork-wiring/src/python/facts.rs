@@ -186,7 +186,7 @@ pub(crate) enum StatementKind {
         target: ExpressionId,
         iterable: ExpressionId,
     },
-    /// `with value as target`.
+    /// `with value as target`; [`NOTHING`] without a target.
     Enter {
         target: ExpressionId,
         value: ExpressionId,

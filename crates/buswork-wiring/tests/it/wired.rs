@@ -120,6 +120,7 @@ impl Wired {
             options: Vec::new(),
             exact: false,
             never: String::new(),
+            apart: String::new(),
         });
         self
     }

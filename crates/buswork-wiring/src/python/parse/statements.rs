@@ -83,13 +83,11 @@ impl Reader {
             Stmt::With(node) => {
                 for item in &node.items {
                     let value = self.expression(&item.context_expr);
-                    match &item.optional_vars {
-                        Some(target) => {
-                            let target = self.expression(target);
-                            self.say(StatementKind::Enter { target, value });
-                        }
-                        None => self.say(StatementKind::Evaluate(value)),
-                    }
+                    let target = match &item.optional_vars {
+                        Some(target) => self.expression(target),
+                        None => NOTHING,
+                    };
+                    self.say(StatementKind::Enter { target, value });
                 }
                 self.suite(&node.body);
             }

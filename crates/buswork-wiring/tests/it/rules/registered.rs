@@ -65,6 +65,14 @@ fn what_may_be_two_objects_or_two_programs_is_information() {
             entry.function = "shop.worker:main".to_owned();
         });
     assert!(found("BW305", programs).contains(" info "));
+
+    let branches = shop()
+        .subscribe("shop.events.OrderPlaced", "shop.post:confirm")
+        .subscription_with(|entry| {
+            entry.location.line = 40;
+            entry.apart = "branch 1".to_owned();
+        });
+    assert!(found("BW305", branches).contains(" info "));
 }
 
 #[test]
