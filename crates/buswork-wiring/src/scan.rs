@@ -1,5 +1,7 @@
 //! Reads all files below some paths, and links them into one graph.
 
+mod unmet;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -80,6 +82,11 @@ pub fn scan_with(root: &Path, paths: &[PathBuf], config: &Config, options: &Opti
     let mut problems = found.problems;
     let cache = Cache::open(options.cache.as_deref());
     let read = read_all(root, &found.python, &cache, options);
+    if let Some(remark) = options.remark {
+        unmet::folders_and_modules(root, config)
+            .iter()
+            .for_each(|text| remark(text));
+    }
     problems.extend(read.problems);
     let shown: Vec<String> = paths
         .iter()

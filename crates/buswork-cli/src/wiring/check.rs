@@ -11,6 +11,7 @@ use super::arguments::{Checking, Common};
 use super::lock;
 use super::read::Reading;
 use crate::failure::Failure;
+use crate::output::Terminal;
 
 /// What was found, and the two forms that it is drawn in.
 #[derive(Debug, Default)]
@@ -45,6 +46,15 @@ pub(super) fn findings(
         findings,
         changes,
     })
+}
+
+/// Says which contexts are bounded by nothing: mistyped, they are never crossed.
+pub(super) fn tell_of_unmet(reading: &Reading, terminal: &Terminal) {
+    for (context, pattern) in reading.config.unmet(&reading.wiring) {
+        terminal.remark(&format!(
+            "the context `{context}` names `{pattern}`, but nothing that was read is in such a module"
+        ));
+    }
 }
 
 /// A finding is told beside the handlers that it is about, or else beside the events; what is no
