@@ -141,6 +141,30 @@ fn a_function_of_ten_thousand_lines_is_read() {
 }
 
 #[test]
+fn a_chain_as_long_as_its_file_is_told() {
+    const LONG: usize = 900_000;
+    for (name, code) in [
+        ("attributes.py", format!("x = a{}", ".b".repeat(LONG))),
+        ("sum.py", format!("x = a{}", "+a".repeat(LONG))),
+        ("entries.py", format!("x = a{}", "[b]".repeat(LONG))),
+        ("calls.py", format!("x = a{}", ".b()".repeat(LONG))),
+        ("called.py", format!("a{}", "()".repeat(LONG))),
+        (
+            "handed.py",
+            format!("import buswork\nf(a{})", ".b".repeat(LONG)),
+        ),
+        ("walked.py", format!("for x in a{}: x()", ".b".repeat(LONG))),
+        ("target.py", format!("a{} = {{}}", "[b]".repeat(LONG))),
+    ] {
+        let project = Project::new();
+        project.file(name, code);
+        let wiring = project.scan();
+        assert_shop_is_read(&wiring);
+        assert_eq!(wiring.problems.len(), 1, "{name}: {:?}", wiring.problems);
+    }
+}
+
+#[test]
 fn code_that_is_nested_very_deep_is_told_or_read() {
     for depth in [100, 1_000, 10_000, 100_000] {
         let project = Project::new();

@@ -280,20 +280,29 @@ impl<'a> Glance<'a> {
 
     /// The last name of a table that more than one function can get at: an attribute, or a name of
     /// the module.
-    fn table(&self, table: &'a Expr) -> Option<&'a str> {
-        match table {
-            Expr::Name(name) => {
-                let name = name.id.as_str();
-                self.global.contains(name).then_some(name)
+    fn table(&self, mut table: &'a Expr) -> Option<&'a str> {
+        loop {
+            match table {
+                Expr::Name(name) => {
+                    let name = name.id.as_str();
+                    return self.global.contains(name).then_some(name);
+                }
+                Expr::Attribute(attribute) => return Some(attribute.attr.as_str()),
+                Expr::Subscript(subscript) => table = &subscript.value,
+                _ => return None,
             }
-            Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
-            Expr::Subscript(subscript) => self.table(&subscript.value),
-            _ => None,
         }
     }
 
     /// The table that is looked up, by a name or a type, in what is called, gone through or bound.
     fn looked_up(&self, expression: &'a Expr) -> Option<Look<'a>> {
+        self.looked_up_within(expression, DEEPEST)
+    }
+
+    /// The same, so many levels deep.
+    fn looked_up_within(&self, expression: &'a Expr, levels: u32) -> Option<Look<'a>> {
+        let levels = levels.checked_sub(1)?;
+        let within = |part: &'a Expr| self.looked_up_within(part, levels);
         let look = |of: &'a Expr, key: &'a Expr| {
             let by_type = is_type(key)
                 || matches!(key, Expr::Name(name) if self.types.contains(name.id.as_str()));
@@ -310,23 +319,19 @@ impl<'a> Glance<'a> {
                         Some(key) if attribute.attr.as_str() == "get" && is_key(key) => {
                             look(&attribute.value, key)
                         }
-                        _ => self.looked_up(&attribute.value),
+                        _ => within(&attribute.value),
                     };
                 }
-                first.and_then(|first| self.looked_up(first))
+                first.and_then(within)
             }
-            Expr::Attribute(attribute) => self.looked_up(&attribute.value),
-            Expr::Await(node) => self.looked_up(&node.value),
-            Expr::Starred(node) => self.looked_up(&node.value),
-            Expr::If(node) => self
-                .looked_up(&node.body)
-                .or_else(|| self.looked_up(&node.orelse)),
-            Expr::BoolOp(node) => node.values.iter().find_map(|value| self.looked_up(value)),
-            Expr::BinOp(node) => self
-                .looked_up(&node.left)
-                .or_else(|| self.looked_up(&node.right)),
-            Expr::List(node) => node.elts.iter().find_map(|value| self.looked_up(value)),
-            Expr::Tuple(node) => node.elts.iter().find_map(|value| self.looked_up(value)),
+            Expr::Attribute(attribute) => within(&attribute.value),
+            Expr::Await(node) => within(&node.value),
+            Expr::Starred(node) => within(&node.value),
+            Expr::If(node) => within(&node.body).or_else(|| within(&node.orelse)),
+            Expr::BoolOp(node) => node.values.iter().find_map(within),
+            Expr::BinOp(node) => within(&node.left).or_else(|| within(&node.right)),
+            Expr::List(node) => node.elts.iter().find_map(within),
+            Expr::Tuple(node) => node.elts.iter().find_map(within),
             _ => None,
         }
     }
@@ -434,13 +439,17 @@ fn distinct<T: Copy + Eq + Hash>(words: Vec<T>) -> Vec<T> {
 }
 
 /// The last name of a chain: `publish` of `self.bus.publish`.
-fn last_name(expression: &Expr) -> Option<&str> {
-    match expression {
-        Expr::Name(name) => Some(name.id.as_str()),
-        Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
-        Expr::Subscript(subscript) => last_name(&subscript.value),
-        Expr::Call(call) => last_name(&call.func),
-        _ => None,
+///
+/// Here and below, a chain is gone along by a loop: it may be as long as the file.
+fn last_name(mut expression: &Expr) -> Option<&str> {
+    loop {
+        match expression {
+            Expr::Name(name) => return Some(name.id.as_str()),
+            Expr::Attribute(attribute) => return Some(attribute.attr.as_str()),
+            Expr::Subscript(subscript) => expression = &subscript.value,
+            Expr::Call(call) => expression = &call.func,
+            _ => return None,
+        }
     }
 }
 
@@ -481,17 +490,18 @@ fn is_handler_type(expression: &Expr) -> bool {
 }
 
 /// Whether this is `type(x)`, `x.__class__` or the like.
-fn is_type(expression: &Expr) -> bool {
-    match expression {
-        Expr::Call(call) => match &*call.func {
-            Expr::Name(name) => name.id.as_str() == "type",
-            Expr::Attribute(attribute) => is_type(&attribute.value),
-            _ => false,
-        },
-        Expr::Attribute(attribute) => {
-            attribute.attr.as_str() == "__class__" || is_type(&attribute.value)
+fn is_type(mut expression: &Expr) -> bool {
+    loop {
+        expression = match expression {
+            Expr::Call(call) => match &*call.func {
+                Expr::Name(name) => return name.id.as_str() == "type",
+                Expr::Attribute(attribute) => &attribute.value,
+                _ => return false,
+            },
+            Expr::Attribute(attribute) if attribute.attr.as_str() == "__class__" => return true,
+            Expr::Attribute(attribute) => &attribute.value,
+            _ => return false,
         }
-        _ => false,
     }
 }
 
@@ -505,24 +515,28 @@ fn is_call_of_handler(name: &str) -> bool {
 }
 
 /// The variable that is gone through: itself, or `list(variable)`, `variable.copy()`.
-fn variable(expression: &Expr) -> Option<&str> {
-    match expression {
-        Expr::Name(name) => Some(name.id.as_str()),
-        Expr::Call(call) => match (&*call.func, call.arguments.args.first()) {
-            (Expr::Name(_), Some(first)) => variable(first),
-            (Expr::Attribute(attribute), None) => variable(&attribute.value),
-            _ => None,
-        },
-        _ => None,
+fn variable(mut expression: &Expr) -> Option<&str> {
+    loop {
+        expression = match expression {
+            Expr::Name(name) => return Some(name.id.as_str()),
+            Expr::Call(call) => match (&*call.func, call.arguments.args.first()) {
+                (Expr::Name(_), Some(first)) => first,
+                (Expr::Attribute(attribute), None) => &attribute.value,
+                _ => return None,
+            },
+            _ => return None,
+        }
     }
 }
 
-fn is_key(expression: &Expr) -> bool {
-    match expression {
-        Expr::Name(_) => true,
-        Expr::Attribute(attribute) => is_key(&attribute.value),
-        Expr::Call(call) => call.arguments.args.len() <= 1,
-        _ => false,
+fn is_key(mut expression: &Expr) -> bool {
+    loop {
+        match expression {
+            Expr::Name(_) => return true,
+            Expr::Attribute(attribute) => expression = &attribute.value,
+            Expr::Call(call) => return call.arguments.args.len() <= 1,
+            _ => return false,
+        }
     }
 }
 
