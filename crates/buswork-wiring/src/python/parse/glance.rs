@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Comprehension, Decorator, Expr, ExprCall, ModModule, Stmt};
+use ruff_python_ast::{Comprehension, Decorator, Expr, ExprCall, ModModule, Pattern, Stmt};
 use ruff_python_parser::Parsed;
 use ruff_source_file::LineIndex;
 use ruff_text_size::{Ranged, TextSize};
@@ -405,6 +405,10 @@ impl<'a> Visitor<'a> for Glance<'a> {
     fn visit_decorator(&mut self, decorator: &'a Decorator) {
         self.called.extend(called_name(&decorator.expression));
         visitor::walk_decorator(self, decorator);
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a Pattern) {
+        self.deeper(|glance| visitor::walk_pattern(glance, pattern));
     }
 
     fn visit_comprehension(&mut self, comprehension: &'a Comprehension) {
