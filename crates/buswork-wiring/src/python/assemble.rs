@@ -1,6 +1,7 @@
 //! Puts what was found together into the graph.
 
 mod apart;
+mod claims;
 mod details;
 mod mutations;
 mod names;
@@ -37,6 +38,7 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: &Sites, reach: &Reach) 
     assembly.constructed(sites);
     assembly.family();
     assembly.unresolved(sites);
+    assembly.claims(sites);
     assembly.cascades(sites);
     assembly.finish()
 }

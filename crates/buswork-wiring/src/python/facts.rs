@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::Words;
+use crate::graph::About;
 
 /// An index into [`Facts::names`].
 pub(crate) type Name = u32;
@@ -63,8 +64,10 @@ pub(crate) struct Summary {
     pub(crate) is_program: bool,
     /// Syntax errors and the like, with their lines.
     pub(crate) problems: Vec<(u32, String)>,
-    /// Comments with a meaning: line, and the text behind `#`.
+    /// Comments that say what is published: line, and the text behind `#`.
     pub(crate) comments: Vec<(u32, String)>,
+    /// Comments that ask to overlook something: line, text, and the code that they speak of.
+    pub(crate) ignores: Vec<(u32, String, About)>,
 }
 
 /// A module, class, function or lambda.

@@ -158,6 +158,7 @@ impl Wired {
             location: at(file, line),
             codes: vec![code.to_owned()],
             reason: reason.to_owned(),
+            about: None,
         });
         self
     }

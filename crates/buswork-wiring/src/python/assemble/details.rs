@@ -232,7 +232,7 @@ impl Assembly<'_, '_> {
         if is_whole { accepted } else { Vec::new() }
     }
 
-    /// What a handler says that it publishes.
+    /// What the decorators of a handler say that it publishes.
     fn declared(&self, function: ScopeRef) -> Option<Vec<String>> {
         let facts = self.evaluator.project.facts(function.file);
         let scope = facts.scope(function.id);
@@ -253,20 +253,6 @@ impl Assembly<'_, '_> {
                 _ => None,
             }));
         }
-        let comments = &self.evaluator.project.file(function.file).summary.comments;
-        for (line, text) in comments {
-            if !(scope.line..=scope.end).contains(line) {
-                continue;
-            }
-            if let Some(given) = declared_names(text) {
-                let names = declared.get_or_insert_default();
-                names.extend(
-                    given
-                        .iter()
-                        .map(|name| self.event_named(function.file, name)),
-                );
-            }
-        }
         declared
     }
 
@@ -278,15 +264,6 @@ impl Assembly<'_, '_> {
             _ => None,
         });
         class.unwrap_or_else(|| EventId::Name(name.into()))
-    }
-
-    fn event_named(&self, file: u32, name: &str) -> String {
-        let found = self.evaluator.member_of_module(file, name);
-        let class = found.iter().find_map(|fact| match fact.value {
-            Value::Class(class) => Some(self.evaluator.dotted_path_of(class)),
-            _ => None,
-        });
-        class.unwrap_or_else(|| name.to_owned())
     }
 
     fn blocking(

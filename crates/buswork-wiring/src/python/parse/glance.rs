@@ -3,16 +3,15 @@
 
 use std::hash::Hash;
 
-use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Comprehension, Decorator, Expr, ExprCall, ModModule, Pattern, Stmt};
 use ruff_python_parser::Parsed;
 use ruff_source_file::LineIndex;
-use ruff_text_size::{Ranged, TextSize};
+use ruff_text_size::TextSize;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::super::facts::Summary;
-use super::{DEEPEST, index, is_main_test};
+use super::{DEEPEST, comments, index, is_main_test};
 
 /// The summary of a file.
 pub(super) fn at<'a>(
@@ -38,18 +37,7 @@ pub(super) fn at<'a>(
         summary.problems.push((0, text));
     }
     if source.contains("buswork:") || source.contains("wiring:") {
-        let comments = parsed
-            .tokens()
-            .iter()
-            .filter(|token| token.kind() == TokenKind::Comment);
-        for token in comments {
-            let text = source[token.range()].trim_start_matches('#').trim();
-            if text.contains("buswork:") || text.starts_with("wiring:") {
-                summary
-                    .comments
-                    .push((line(token.start()), text.to_owned()));
-            }
-        }
+        comments::read(source, parsed.tokens(), &mut line, &mut summary);
     }
     summary.lines = line_count(source);
     (summary, too_deep)
