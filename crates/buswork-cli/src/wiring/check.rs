@@ -63,16 +63,17 @@ fn markers(finding: &Finding) -> Vec<Marker> {
     if finding.severity < Severity::Warning {
         return Vec::new();
     }
-    let about = if finding.handlers.is_empty() {
-        &finding.events
+    let (about, beside) = if finding.handlers.is_empty() {
+        (&finding.events, &[][..])
     } else {
-        &finding.handlers
+        (&finding.handlers, finding.events.as_slice())
     };
     let text = format!("{} {}", finding.rule, finding.message);
     about
         .iter()
         .map(|id| Marker {
             id: id.clone(),
+            events: beside.to_vec(),
             text: text.clone(),
         })
         .collect()
