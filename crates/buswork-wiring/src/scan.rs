@@ -83,9 +83,9 @@ pub fn scan_with(root: &Path, paths: &[PathBuf], config: &Config, options: &Opti
     let cache = Cache::open(options.cache.as_deref());
     let read = read_all(root, &found.python, &cache, options);
     if let Some(remark) = options.remark {
-        unmet::folders_and_modules(root, config)
-            .iter()
-            .for_each(|text| remark(text));
+        for text in unmet::folders_and_modules(root, config) {
+            remark(&text);
+        }
     }
     problems.extend(read.problems);
     let shown: Vec<String> = paths
@@ -213,7 +213,7 @@ fn read_one(root: &Path, path: &Path, cache: &Cache) -> One {
     }
     let (text, is_utf8) = sources::text_of(bytes);
     let mut summary = python::glance(&text);
-    if !is_utf8 {
+    if !is_utf8 && !sources::declares_encoding(&text) {
         summary.problems.push((0, sources::LATIN.to_owned()));
     }
     let stored = Stored::File(path.to_path_buf());

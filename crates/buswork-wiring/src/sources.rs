@@ -77,8 +77,11 @@ pub(crate) fn find(root: &Path, paths: &[PathBuf], exclude: &[String]) -> Found 
             .follow_links(false);
         walk.filter_entry(move |entry| {
             let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            if is_folder && is_left_out(entry.path()) {
+                return false;
+            }
             let is_ignored = |rules: &Gitignore| rules.matched(entry.path(), is_folder).is_ignore();
-            !(is_folder && is_left_out(entry.path())) && !rules.iter().any(is_ignored)
+            !rules.iter().any(is_ignored)
         });
         for entry in walk.build() {
             match entry {
@@ -179,6 +182,17 @@ pub(crate) fn text_of(bytes: Vec<u8>) -> (String, bool) {
             false,
         ),
     }
+}
+
+/// Whether a file of Python says which encoding it is in, in a comment of its first two lines:
+/// `# -*- coding: latin-1 -*-`.
+pub(crate) fn declares_encoding(text: &str) -> bool {
+    let declares = |line: &str| {
+        let comment = line.trim_start().strip_prefix('#');
+        let after = comment.and_then(|comment| comment.split_once("coding"));
+        after.is_some_and(|(_, after)| after.starts_with([':', '=']))
+    };
+    text.lines().take(2).any(declares)
 }
 
 /// What is said of a file that is not UTF-8.

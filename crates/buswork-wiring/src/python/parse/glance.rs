@@ -13,6 +13,11 @@ use rustc_hash::{FxBuildHasher, FxHashSet};
 use super::super::facts::Summary;
 use super::{DEEPEST, comments, index, is_main_test};
 
+/// So many syntax errors of a file are told one by one,
+const TOLD: usize = 5;
+/// and of one with more than this, or with a NUL in it, only the first.
+const HARDLY_PYTHON: usize = 20;
+
 /// The summary of a file.
 pub(super) fn at<'a>(
     source: &'a str,
@@ -28,8 +33,14 @@ pub(super) fn at<'a>(
         let lines = lines.get_or_insert_with(|| LineIndex::from_source_text(source));
         index(lines.line_index(offset).get())
     };
-    for error in parsed.errors() {
-        let text = format!("{}; the rest of the file was read", error.error);
+    let errors = parsed.errors();
+    let is_hardly_python = errors.len() > HARDLY_PYTHON || source.contains('\0');
+    let told = if is_hardly_python { 1 } else { TOLD };
+    for (number, error) in errors.iter().take(told).enumerate() {
+        let mut text = format!("{}; the rest of the file was read", error.error);
+        if number + 1 == told && errors.len() > told {
+            text = format!("{text}, with {} more like it", errors.len() - told);
+        }
         summary.problems.push((line(error.location.start()), text));
     }
     if too_deep {
