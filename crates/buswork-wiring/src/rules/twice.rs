@@ -54,24 +54,24 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn finding(scene: &Scene<'_>, first: &Subscription, again: &Subscription) -> Finding {
+    let (severity, runs) = if is_sure(scene, first, again) {
+        (Severity::Warning, "runs")
+    } else {
+        (Severity::Info, "may run")
+    };
     let message = if first.event == again.event {
         format!(
-            "{} is subscribed to {} twice, and runs twice",
+            "{} is subscribed to {} twice, and {runs} twice",
             scene.handler_name(&first.handler),
             scene.event_name(&first.event),
         )
     } else {
         format!(
-            "{} is subscribed to {} and to {}, and runs twice for the former",
+            "{} is subscribed to {} and to {}, and {runs} twice for the former",
             scene.handler_name(&first.handler),
             scene.event_name(&first.event),
             scene.event_name(&again.event),
         )
-    };
-    let severity = if is_sure(scene, first, again) {
-        Severity::Warning
-    } else {
-        Severity::Info
     };
     let steps = [first, again].map(|subscription| Step {
         function: subscription.function.clone(),
