@@ -179,7 +179,7 @@ pub(crate) enum StatementKind {
         annotation: ExpressionId,
         value: Option<ExpressionId>,
     },
-    /// `target += value`.
+    /// `target += value`; with [`NOTHING`], `del target.part` and `del target[key]`.
     Augment {
         target: ExpressionId,
         value: ExpressionId,

@@ -126,7 +126,13 @@ impl Reader {
             }
             Stmt::Delete(node) => {
                 for target in &node.targets {
-                    self.evaluate(target);
+                    if let Expr::Attribute(_) | Expr::Subscript(_) = target {
+                        let target = self.expression(target);
+                        let value = NOTHING;
+                        self.say(StatementKind::Augment { target, value });
+                    } else {
+                        self.evaluate(target);
+                    }
                 }
             }
             Stmt::Import(node) => node.names.iter().for_each(|alias| self.import(alias)),

@@ -134,6 +134,7 @@ def hear(order):
     placed.number = 7
     setattr(order, 'number', 8)
     delattr(placed.lines, 'first')
+    del order.number, placed.lines['first']
     other = order
     other = other.copy()
     other.number = 9
@@ -141,7 +142,7 @@ def hear(order):
 ";
     let handler = handler_of(code);
     let lines: Vec<u32> = handler.mutates.iter().map(|place| place.line).collect();
-    assert_eq!(lines, [5, 6, 7]);
+    assert_eq!(lines, [5, 6, 7, 8, 8]);
 }
 
 #[test]
