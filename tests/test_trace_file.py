@@ -236,22 +236,43 @@ def test_what_cannot_be_opened_is_an_error_as_of_open(path: Path) -> None:
     assert not path.exists()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk")
-def test_a_full_disk_is_told_of_once_and_disturbs_no_publish(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    bus, calls = EventBus(), []
-    bus.subscribe(int, calls.append)
-    trace = bus.trace("/dev/full")
-    with caplog.at_level(logging.ERROR, "buswork"):
-        for number in range(2_000):
-            bus.publish(number)
-        trace.close()
-    assert calls == list(range(2_000))
-    assert trace.closed
-    (record,) = caplog.records
-    assert "/dev/full has ended, as it cannot be written" in record.getMessage()
-    assert Path("/dev/full").is_char_device()
+FULL = """
+import logging, resource, sys
+from buswork import EventBus
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+bus, calls = EventBus(), []
+bus.subscribe(int, calls.append)
+trace = bus.trace(sys.argv[1])
+for number in range(2_000):
+    bus.publish(number)
+trace.close()
+assert calls == list(range(2_000))
+assert trace.closed
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file may become as long as it likes")
+def test_a_full_disk_is_told_of_once_and_disturbs_no_publish(path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)],
+        check=True,
+        timeout=60,
+        capture_output=True,
+        text=True,
+    )
+    (told,) = ran.stdout.splitlines()
+    assert "trace.jsonl has ended, as it cannot be written" in told
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+def test_what_is_no_ordinary_file_is_refused_at_once(path: Path) -> None:
+    os.mkfifo(path)
+    bus = EventBus()
+    for other in (path, Path(os.devnull)):
+        with pytest.raises(OSError, match=f"{other} is no ordinary file"):
+            bus.trace(other)
+    bus.publish(1)
 
 
 def test_a_folder_that_goes_away_ends_the_trace(
@@ -336,10 +357,21 @@ def test_a_flush_writes_what_there_is(path: Path) -> None:
     trace = bus.trace(path)
     bus.publish(1)
     trace.flush()
-    assert [line["type"] for line in lines(path)] == ["trace", "event", "edges"]
+    assert [line["type"] for line in lines(path)] == ["trace", "event"]
     trace.flush()
-    assert len(lines(path)) == 3
+    assert len(lines(path)) == 2
     trace.close()
+    assert [line["type"] for line in lines(path)] == ["trace", "event", "edges"]
+
+
+def test_flushes_keep_to_the_bound(path: Path) -> None:
+    bus = EventBus()
+    with bus.trace(path, max_bytes=20_000, keep=1) as trace:
+        for number in range(100):
+            bus.publish(type(f"Event{number}", (), {})())
+            trace.flush()
+    # The header and the edges on top, at the beginning and at the end.
+    assert max(file.stat().st_size for file in path.parent.iterdir()) < 60_000
 
 
 def test_threads_write_whole_lines(path: Path) -> None:

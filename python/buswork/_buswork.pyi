@@ -709,7 +709,8 @@ class Bus:
         ----------
         path
             The file, which only its owner may read. One that is there already is kept as
-            `path.1`, as if it were a full one. Each process needs a file of its own.
+            `path.1`, as if it were a full one. Each process needs a file of its own. A pipe or
+            a terminal is refused.
         max_bytes
             How many bytes of records a file takes. When it is full, it is kept as `path.1`, and the
             one before as `path.2`. Each file begins with all edges that were seen until then, so
@@ -725,7 +726,8 @@ class Bus:
         Raises
         ------
         OSError
-            When the file cannot be opened. Later failures go to the log, once, and end the trace.
+            When the file cannot be opened, or something is there that is no ordinary file. Later
+            failures go to the log, once, and end the trace.
         ValueError
             For a `max_bytes` below 1, or a negative `keep`.
 
@@ -1621,7 +1623,7 @@ class Trace:
         """Whether it has ended."""
 
     def flush(self) -> None:
-        """Write what was recorded until now, and a summary of the edges."""
+        """Write what was recorded until now."""
 
     def close(self) -> None:
         """End the trace. Once is enough, but more does no harm."""

@@ -61,7 +61,7 @@ impl Terminal {
     /// Writes the answer. A reader that has seen enough and closed the pipe is no failure.
     pub(crate) fn write(&self, file: Option<&Path>, text: &str) -> Result<(), Failure> {
         if let Some(path) = file {
-            return fs::write(path, text)
+            return write_file(path, text)
                 .map_err(|error| Failure::of_file(path, "written", &error));
         }
         let choice = match self.colour.choice(&io::stdout()) {
@@ -91,6 +91,32 @@ impl Terminal {
     /// Says why the command failed.
     pub(crate) fn complain(&self, failure: &Failure) {
         let mut stream = AutoStream::new(io::stderr(), self.colour.choice(&io::stderr()));
-        let _ = writeln!(stream, "\x1b[1;31merror\x1b[0m: {}", printable(&failure.0));
+        let _ = writeln!(stream, "\x1b[1;31merror\x1b[0m: {}", failure.printable());
     }
+}
+
+/// Writes a file whole, or not at all: beside its place first, and renamed into it then. So a link
+/// that an untrusted checkout put there is replaced, and what it leads to is left alone. What is there
+/// and is no ordinary file, such as `/dev/stdout`, is written to.
+fn write_file(path: &Path, text: &str) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+        return fs::write(path, text);
+    }
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut beside = tempfile::Builder::new();
+    #[cfg(unix)]
+    beside.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut beside = beside.prefix(".buswork-").tempfile_in(folder)?;
+    beside.write_all(text.as_bytes())?;
+    // A file that is replaced keeps who may read it.
+    if let Ok(about) = fs::symlink_metadata(path)
+        && about.is_file()
+    {
+        fs::set_permissions(beside.path(), about.permissions())?;
+    }
+    beside.persist(path)?;
+    Ok(())
 }

@@ -78,7 +78,7 @@ fn set_finishing(is_finishing: bool) {
 pub(crate) fn finish_posts(py: Python<'_>) -> PyResult<()> {
     set_finishing(true);
     let finished = finish_all(py);
-    traces::flush_traces();
+    traces::flush_traces(py);
     HAS_FINISHED.store(true, Ordering::Release);
     set_finishing(false);
     finished

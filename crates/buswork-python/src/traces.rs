@@ -1,5 +1,6 @@
 //! The handles of traces: `bus.trace(path)` and `bus.tracing()`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -24,11 +25,9 @@ fn files() -> std::sync::MutexGuard<'static, Vec<Weak<TraceFile>>> {
 
 /// Writes what is in the buffers of all traces, at the end of the program.
 #[pyfunction]
-pub(crate) fn flush_traces() {
+pub(crate) fn flush_traces(py: Python<'_>) {
     let all: Vec<_> = files().iter().filter_map(Weak::upgrade).collect();
-    for file in all {
-        file.flush();
-    }
+    py.detach(|| all.iter().for_each(|file| file.finish()));
 }
 
 /// Ends all traces in a forked child: they are the parent's.
@@ -62,7 +61,8 @@ impl Tie {
         if let Some(bus) = bus.and_then(|bus| bus.cast_into::<Bus>().ok()) {
             bus.get().remove_trace(&self.sink);
         }
-        self.sink.close();
+        // A disk may be slow: others run meanwhile.
+        py.detach(|| self.sink.close());
     }
 }
 
@@ -86,7 +86,8 @@ impl Trace {
         let keep = u32::try_from(keep)
             .map_err(|_| PyValueError::new_err("keep must be at least 0, and less than 2**32"))?;
         let limits = Limits { max_bytes, keep };
-        let file = TraceFile::open(path, limits, tell).map_err(|error| failure(&error, path))?;
+        let file = bus.py().detach(|| TraceFile::open(path, limits, tell));
+        let file = file.map_err(|error| failure(&error, path))?;
         let file = Arc::new(file);
         let tie = Tie::new(bus, Sink::File(Arc::clone(&file)))?;
         let mut all = files();
@@ -97,9 +98,16 @@ impl Trace {
     }
 }
 
+/// `errno.EISDIR`, wherever there is a Python.
+const IS_A_FOLDER: i32 = 21;
+
 /// The exception that Python's own `open` would raise.
 fn failure(error: &std::io::Error, path: &Path) -> PyErr {
-    match error.raw_os_error() {
+    let is_folder = error.kind() == ErrorKind::IsADirectory;
+    let number = error
+        .raw_os_error()
+        .or_else(|| is_folder.then_some(IS_A_FOLDER));
+    match number {
         Some(number) => {
             let text = error.to_string();
             let text = text.split(" (os error").next().unwrap_or(&text).to_owned();
@@ -130,8 +138,8 @@ impl Trace {
         self.file.is_closed()
     }
 
-    fn flush(&self) {
-        self.file.flush();
+    fn flush(&self, py: Python<'_>) {
+        py.detach(|| self.file.flush());
     }
 
     fn close(&self, py: Python<'_>) {
@@ -198,9 +206,8 @@ impl Tracing {
         clippy::needless_pass_by_value,
         reason = "PyO3 makes it of what is given"
     )]
-    fn save(&self, path: PathBuf) -> PyResult<()> {
-        self.memory
-            .save(&path)
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        py.detach(|| self.memory.save(&path))
             .map_err(|error| failure(&error, &path))
     }
 

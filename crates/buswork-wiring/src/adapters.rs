@@ -98,7 +98,11 @@ pub struct Verb {
 
 /// A place in a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a place in a call is the index of an argument, from 0, or one of \"all\", \
+                 \"receiver\", \"decorated\", \"annotation\" and \"method\""
+)]
 pub enum Place {
     /// The argument of this index, from 0.
     Argument(usize),

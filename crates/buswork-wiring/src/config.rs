@@ -23,7 +23,7 @@
 mod error;
 mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::error::ConfigError;
 use crate::adapters::Adapter;
-use crate::graph::{Event, Location};
+use crate::graph::{Event, Location, Wiring};
 use crate::pattern::matches;
 
 /// What a project says about its wiring. The default says nothing.
@@ -160,15 +160,48 @@ impl Config {
             .max_by_key(|&(reach, _)| reach)
             .map(|(_, name): (_, &String)| name.as_str())
     }
+
+    /// The patterns of contexts that hold no module with an event, a handler or a site in it, each
+    /// behind the name of its context: mistyped, or of code that was not read.
+    pub fn unmet(&self, wiring: &Wiring) -> Vec<(&str, &str)> {
+        let of_events = wiring.events.iter().map(|event| event.module.as_str());
+        let of_handlers = wiring
+            .handlers
+            .iter()
+            .map(|handler| handler.module.as_str());
+        let of_sites = wiring
+            .publishes
+            .iter()
+            .map(|publish| publish.module.as_str());
+        let others = wiring.modules.iter().map(|module| module.name.as_str());
+        let modules: BTreeSet<&str> = of_events
+            .chain(of_handlers)
+            .chain(of_sites)
+            .chain(others)
+            .collect();
+        let mut unmet = Vec::new();
+        for (name, boundary) in &self.boundaries {
+            for pattern in &boundary.modules {
+                if !modules.iter().any(|module| holds(pattern, module)) {
+                    unmet.push((name.as_str(), pattern.as_str()));
+                }
+            }
+        }
+        unmet
+    }
+}
+
+/// Whether a pattern holds a module; `shop.billing.*` holds `shop.billing` itself too.
+fn holds(pattern: &str, module: &str) -> bool {
+    matches(pattern, module) || pattern.strip_suffix(".*").is_some_and(|own| own == module)
 }
 
 impl Boundary {
     /// The length of the longest pattern that holds this module.
     fn reach(&self, module: &str) -> Option<usize> {
-        let holds = |pattern: &&String| {
-            matches(pattern, module) || pattern.strip_suffix(".*").is_some_and(|own| own == module)
-        };
-        self.modules.iter().filter(holds).map(String::len).max()
+        let patterns = self.modules.iter();
+        let held = patterns.filter(|pattern| holds(pattern, module));
+        held.map(String::len).max()
     }
 }
 

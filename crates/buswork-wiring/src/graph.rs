@@ -213,8 +213,8 @@ pub struct Handler {
     /// What is wrong with its parameters, if it cannot take one event: "takes no argument".
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub misfit: String,
-    /// Ids of the events that it declares to publish (`@handles(A, publishes=[B])`,
-    /// `# wiring: publishes B`); none without a declaration.
+    /// Ids of the events that it declares to publish: `@handles(A, publishes=[B])`; none without a
+    /// declaration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declares: Option<Vec<String>>,
     /// Where it changes the event that it got.
@@ -256,6 +256,10 @@ pub struct Subscription {
     /// Why this subscription never comes about: "`CrashWatchdog` is never built"; empty if it does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub never: String,
+    /// What keeps it apart from others that the same function makes: "branch 2", "on `audit_bus`". Two
+    /// of them that say the same come about together; empty for most.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub apart: String,
 }
 
 /// A handler that publishes an event in turn.
@@ -332,6 +336,23 @@ pub struct IgnoreComment {
     pub codes: Vec<String>,
     /// The reason given; empty without one.
     pub reason: String,
+    /// The code that it speaks of; none where only its own place is known: it speaks of that line, or
+    /// of the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
+}
+
+/// The code that a comment speaks of, in lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// That which it stands behind, or the first below it and below other comments.
+    pub line: u32,
+    /// The first of the statement; of a function or a class, its first decorator.
+    pub first: u32,
+    /// The last of the statement; of a function or a class, that with the colon.
+    pub last: u32,
+    /// That of `def` or `class`; 0 for another statement.
+    pub definition: u32,
 }
 
 /// How many sites were found, and how they were resolved: the share of the truth that is shown.

@@ -1,5 +1,7 @@
 //! Reads all files below some paths, and links them into one graph.
 
+mod unmet;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -80,6 +82,11 @@ pub fn scan_with(root: &Path, paths: &[PathBuf], config: &Config, options: &Opti
     let mut problems = found.problems;
     let cache = Cache::open(options.cache.as_deref());
     let read = read_all(root, &found.python, &cache, options);
+    if let Some(remark) = options.remark {
+        for text in unmet::folders_and_modules(root, config) {
+            remark(&text);
+        }
+    }
     problems.extend(read.problems);
     let shown: Vec<String> = paths
         .iter()
@@ -206,7 +213,7 @@ fn read_one(root: &Path, path: &Path, cache: &Cache) -> One {
     }
     let (text, is_utf8) = sources::text_of(bytes);
     let mut summary = python::glance(&text);
-    if !is_utf8 {
+    if !is_utf8 && !sources::declares_encoding(&text) {
         summary.problems.push((0, sources::LATIN.to_owned()));
     }
     let stored = Stored::File(path.to_path_buf());

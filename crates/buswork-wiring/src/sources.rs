@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
+use ignore::gitignore::Gitignore;
 
 use crate::graph::Problem;
 
@@ -61,14 +62,26 @@ pub(crate) fn find(root: &Path, paths: &[PathBuf], exclude: &[String]) -> Found 
             found.problems.push(problem(&relative(root, &path), text));
             continue;
         }
+        let is_repository = path.ancestors().any(|above| above.join(".git").exists());
+        let rules = if is_repository {
+            Vec::new()
+        } else {
+            rules_between(root, &path)
+        };
         let mut walk = WalkBuilder::new(&path);
+        // A repository looks for ignore files up to its top. Where there is none, those above the root
+        // are of somebody's home, and mean other things.
         walk.overrides(overrides.clone())
-            .require_git(false)
-            .follow_links(false)
-            .parents(true);
-        walk.filter_entry(|entry| {
+            .require_git(is_repository)
+            .parents(is_repository)
+            .follow_links(false);
+        walk.filter_entry(move |entry| {
             let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-            !is_folder || !is_left_out(entry.path())
+            if is_folder && is_left_out(entry.path()) {
+                return false;
+            }
+            let is_ignored = |rules: &Gitignore| rules.matched(entry.path(), is_folder).is_ignore();
+            !rules.iter().any(is_ignored)
         });
         for entry in walk.build() {
             match entry {
@@ -88,6 +101,16 @@ pub(crate) fn find(root: &Path, paths: &[PathBuf], exclude: &[String]) -> Found 
         list.dedup();
     }
     found
+}
+
+/// What the ignore files say from the root down to the folder of a path. Those below it are found on
+/// the way.
+fn rules_between(root: &Path, path: &Path) -> Vec<Gitignore> {
+    let above = path.ancestors().skip(1);
+    let folders = above.take_while(|folder| folder.starts_with(root));
+    let files = folders.flat_map(|folder| [".gitignore", ".ignore"].map(|name| folder.join(name)));
+    let files = files.filter(|file| file.is_file());
+    files.map(|file| Gitignore::new(file).0).collect()
 }
 
 /// Whether a path below the root is really elsewhere. One that is asked for outside of it is no trap.
@@ -159,6 +182,17 @@ pub(crate) fn text_of(bytes: Vec<u8>) -> (String, bool) {
             false,
         ),
     }
+}
+
+/// Whether a file of Python says which encoding it is in, in a comment of its first two lines:
+/// `# -*- coding: latin-1 -*-`.
+pub(crate) fn declares_encoding(text: &str) -> bool {
+    let declares = |line: &str| {
+        let comment = line.trim_start().strip_prefix('#');
+        let after = comment.and_then(|comment| comment.split_once("coding"));
+        after.is_some_and(|(_, after)| after.starts_with([':', '=']))
+    };
+    text.lines().take(2).any(declares)
 }
 
 /// What is said of a file that is not UTF-8.

@@ -11,6 +11,7 @@ use super::arguments::{Checking, Common};
 use super::lock;
 use super::read::Reading;
 use crate::failure::Failure;
+use crate::output::Terminal;
 
 /// What was found, and the two forms that it is drawn in.
 #[derive(Debug, Default)]
@@ -47,22 +48,32 @@ pub(super) fn findings(
     })
 }
 
+/// Says which contexts are bounded by nothing: mistyped, they are never crossed.
+pub(super) fn tell_of_unmet(reading: &Reading, terminal: &Terminal) {
+    for (context, pattern) in reading.config.unmet(&reading.wiring) {
+        terminal.remark(&format!(
+            "the context `{context}` names `{pattern}`, but nothing that was read is in such a module"
+        ));
+    }
+}
+
 /// A finding is told beside the handlers that it is about, or else beside the events; what is no
 /// more than worth a look would make a tree hard to read.
 fn markers(finding: &Finding) -> Vec<Marker> {
     if finding.severity < Severity::Warning {
         return Vec::new();
     }
-    let about = if finding.handlers.is_empty() {
-        &finding.events
+    let (about, beside) = if finding.handlers.is_empty() {
+        (&finding.events, &[][..])
     } else {
-        &finding.handlers
+        (&finding.handlers, finding.events.as_slice())
     };
     let text = format!("{} {}", finding.rule, finding.message);
     about
         .iter()
         .map(|id| Marker {
             id: id.clone(),
+            events: beside.to_vec(),
             text: text.clone(),
         })
         .collect()

@@ -48,8 +48,13 @@ fn all_files(named: &[PathBuf], terminal: &Terminal) -> Result<Vec<PathBuf>, Fai
                 path.display()
             )));
         }
-        if !path.is_file() {
+        if path.is_dir() {
             return Err(Failure::new(format!("{} is no file", path.display())));
+        }
+        if !path.is_file() {
+            // A pipe: it can be read once, and has nothing beside it.
+            all.push(path.clone());
+            continue;
         }
         let ours = files_of_one_trace(path);
         let others = files(path).len() - ours.len();

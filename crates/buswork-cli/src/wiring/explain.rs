@@ -21,7 +21,7 @@ pub(super) fn run(
     let explanation = explain(&reading.wiring, &asked.event, &asked.handler);
     let text = explanation.to_string();
     if explanation.verdict == Verdict::Unknown {
-        return Err(Failure::new(text.trim_end()));
+        return Err(Failure::of_lines(text.trim_end()));
     }
     let shown = coverage(&reading.wiring).join("\n");
     terminal.write(None, &format!("{text}\n{shown}\n"))?;

@@ -10,8 +10,9 @@ use tempfile::TempDir;
 
 use crate::failure::Failure;
 
-/// What a graph is read from; the rest of a revision stays in the repository.
-const READ: [&str; 4] = ["*.py", "*.pyi", "*.rs", "*.toml"];
+/// What a graph is read from, and what says what is left out; the rest of a revision stays in the
+/// repository.
+const READ: [&str; 6] = ["*.py", "*.pyi", "*.rs", "*.toml", ".gitignore", ".ignore"];
 
 /// The code of one revision. The folder is gone when this is dropped.
 #[derive(Debug)]
@@ -32,24 +33,20 @@ impl Revision {
         let git = Git { root };
         let commit = format!("{name}^{{commit}}");
         let commit = git
-            .run(
-                &[
-                    "rev-parse",
-                    "--verify",
-                    "--quiet",
-                    "--end-of-options",
-                    &commit,
-                ],
-                None,
-                &[],
-            )
+            .line(&[
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                "--end-of-options",
+                &commit,
+            ])
             .map_err(|_| unknown(name))?;
-        let prefix = git.run(&["rev-parse", "--show-prefix"], None, &[])?;
+        let prefix = git.line(&["rev-parse", "--show-prefix"])?;
         let folder = TempDir::with_prefix("buswork-")?;
-        git.write_files(commit.trim(), folder.path())?;
+        git.write_files(&commit, folder.path())?;
         let revision = Self {
             folder,
-            prefix: PathBuf::from(prefix.trim_end_matches('\n')),
+            prefix: PathBuf::from(prefix),
         };
         // A revision may have nothing to read at the root.
         std::fs::create_dir_all(revision.root())?;
@@ -79,6 +76,8 @@ impl Git<'_> {
         let index = folder.join("index");
         let code = folder.join("code");
         std::fs::create_dir(&code)?;
+        // It is the top of a repository: what is ignored is not looked for above it.
+        std::fs::create_dir(code.join(".git"))?;
         let environment = [("GIT_INDEX_FILE", index.as_os_str())];
         self.run(&["read-tree", commit], None, &environment)?;
         let mut list = vec!["ls-files", "-z", "--full-name", "--"];
@@ -95,21 +94,29 @@ impl Git<'_> {
             "--force",
             &prefix,
         ];
-        let top = self.run(&["rev-parse", "--show-toplevel"], None, &[])?;
+        let top = self.line(&["rev-parse", "--show-toplevel"])?;
         let git = Git {
-            root: Path::new(top.trim_end_matches('\n')),
+            root: Path::new(&top),
         };
         git.run(&write, Some(&files), &environment)?;
         Ok(())
     }
 
-    /// Runs git, and gives what it says.
+    /// The one line that git says.
+    fn line(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let said = self.run(arguments, None, &[])?;
+        let line = String::from_utf8(said);
+        line.map(|line| line.trim_end_matches('\n').to_owned())
+            .map_err(|_| Failure::new("the repository lies in a folder whose name is not UTF-8"))
+    }
+
+    /// Runs git, and gives what it says. Names of files may be any bytes.
     fn run(
         &self,
         arguments: &[&str],
-        input: Option<&str>,
+        input: Option<&[u8]>,
         environment: &[(&str, &OsStr)],
-    ) -> Result<String, Failure> {
+    ) -> Result<Vec<u8>, Failure> {
         let mut git = Command::new("git");
         git.arg("-C").arg(self.root).args(arguments);
         // A hook of git sets these, and they would speak louder than the folder.
@@ -129,7 +136,7 @@ impl Git<'_> {
             ))
         })?;
         if let (Some(mut stream), Some(text)) = (child.stdin.take(), input) {
-            stream.write_all(text.as_bytes())?;
+            stream.write_all(text)?;
         }
         let output = child.wait_with_output()?;
         if !output.status.success() {
@@ -141,7 +148,6 @@ impl Git<'_> {
                 .to_owned();
             return Err(Failure::new(format!("git {} failed: {said}", arguments[0])));
         }
-        String::from_utf8(output.stdout)
-            .map_err(|_| Failure::new("the repository has file names that are not UTF-8"))
+        Ok(output.stdout)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,7 +35,7 @@ pub(super) fn run(
     }
     let path = place(common, &reading);
     let text = write(&reading.wiring);
-    if fs::read_to_string(&path).is_ok_and(|old| old == text) {
+    if content(&path).is_ok_and(|old| old == text) {
         terminal.remark(&format!("{} is up to date", from_here(&path).display()));
         return Ok(ExitCode::SUCCESS);
     }
@@ -53,10 +54,19 @@ fn from_here(path: &Path) -> &Path {
 /// What changed since the file was written.
 pub(super) fn changes(common: &Common, reading: &Reading) -> Result<Vec<Change>, Failure> {
     let path = place(common, reading);
-    let text = fs::read_to_string(&path).map_err(|error| unread(&path, &error))?;
+    let text = content(&path).map_err(|error| unread(&path, &error))?;
     let lock =
         parse(&text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     Ok(compare(&lock, &reading.wiring))
+}
+
+/// What the file says. Something else in its place, such as a pipe, might be waited for without end.
+fn content(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.is_file() {
+        fs::read_to_string(path)
+    } else {
+        Err(io::Error::other("it is no ordinary file"))
+    }
 }
 
 /// Where the file is: in the root, unless something else is said.
@@ -85,9 +95,9 @@ pub(super) fn text() -> RuleText {
     }
 }
 
-fn unread(path: &Path, error: &std::io::Error) -> Failure {
+fn unread(path: &Path, error: &io::Error) -> Failure {
     match error.kind() {
-        std::io::ErrorKind::NotFound => Failure::new(format!(
+        io::ErrorKind::NotFound => Failure::new(format!(
             "there is no {}: write it with `buswork wiring lock`, and commit it",
             path.display()
         )),

@@ -63,7 +63,8 @@ pub(crate) fn read(
             .map(|path| path.display().to_string())
             .collect();
         return Err(Failure::new(format!(
-            "there is no file of Python or Rust at {}: give the folder that the code is in",
+            "there is no file of Python or Rust at {}, or version control ignores it: give the \
+             folder that the code is in",
             paths.join(", ")
         )));
     }

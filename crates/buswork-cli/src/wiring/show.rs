@@ -31,6 +31,9 @@ pub(super) fn run(show: &Show, common: &Common, terminal: &Terminal) -> Result<E
     } else {
         Found::default()
     };
+    if show.checking.check {
+        check::tell_of_unmet(&reading, terminal);
+    }
     let confirmation = confirm::held(&show.confirming, wiring, terminal)?;
     let confirmed = confirmation.as_ref();
     let mut text = match show.format {

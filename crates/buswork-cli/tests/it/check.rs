@@ -164,3 +164,27 @@ fn options_of_the_map_do_not_go_before_a_subcommand() {
     assert_eq!(answer.code, Some(2));
     assert!(answer.err.contains("subcommand"), "{}", answer.err);
 }
+
+#[test]
+fn what_the_configuration_names_and_is_not_there_is_remarked_on() {
+    let place = Workplace::new();
+    place.file("src/shop/main.py", "class OrderPlaced: ...\n");
+    place.file(
+        "src/shop/orders.py",
+        "from buswork import EventBus\nclass Placed: ...\nEventBus().publish(Placed())\n",
+    );
+    place.file(
+        "buswork.toml",
+        "external = ['*']\nsource-roots = ['src', 'scr']\n\
+         entry-points = ['shop.main', 'shop.man:run', 'src/shop/main.py']\n\
+         [boundaries.ordering]\nmodules = ['shop.orders', 'shop.order.*']\n",
+    );
+    let answer = place.run(&["wiring", ".", "--check"]);
+    assert_eq!(answer.code, Some(0), "{}", answer.out);
+    insta::assert_snapshot!(answer.err, @r"
+    `source-roots` names `scr`, which is no folder
+    `entry-points` names `shop.man:run`, which is no module and no file here
+    the context `ordering` names `shop.order.*`, but nothing that was read is in such a module
+    ");
+    assert_eq!(place.run(&["wiring", ".", "--check", "--quiet"]).err, "");
+}

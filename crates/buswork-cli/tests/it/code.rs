@@ -126,3 +126,60 @@ fn what_was_read_is_remembered_elsewhere_or_not_at_all() {
     fs::remove_file(place.caches()).unwrap();
     fs::create_dir(place.caches()).unwrap();
 }
+
+#[test]
+fn an_ignore_file_above_the_root_hides_nothing() {
+    for is_repository in [false, true] {
+        let place = Workplace::new();
+        place.file("home/.gitignore", "*\n");
+        place.file("home/project/src/shop.py", SHOP);
+        place.file("home/project/src/made/shop.py", SHOP);
+        place.file("home/project/.gitignore", "made/\n");
+        if is_repository {
+            place.file("home/project/.git/HEAD", "ref: refs/heads/main\n");
+        }
+        for path in [".", "src"] {
+            let mut command = place.command(&["wiring", path, "--format", "json"]);
+            let inside = command.current_dir(place.path().join("home/project"));
+            let answer = Answer::of(&inside.output().unwrap());
+            assert_eq!(answer.code, Some(0), "{}", answer.err);
+            assert!(
+                answer.out.contains("\"python_files\": 1,"),
+                "what the project itself ignores is left out: {}",
+                answer.out
+            );
+        }
+    }
+}
+
+#[test]
+fn the_caches_of_scans_long_ago_are_let_go() {
+    let place = Workplace::new();
+    place.file("src/shop.py", SHOP);
+    let caches = place.caches().join("buswork");
+    for number in 0..40 {
+        let folder = caches.join(format!("{number:016x}"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("wiring-0.1.0.bin"), "").unwrap();
+    }
+    fs::create_dir_all(caches.join("something else")).unwrap();
+    place.run(&["wiring", "src"]);
+    assert_eq!(fs::read_dir(&caches).unwrap().count(), 32 + 1);
+    assert!(caches.join("something else").is_dir());
+}
+
+#[test]
+#[cfg(unix)]
+fn what_is_written_takes_the_place_of_a_link() {
+    let place = Workplace::new();
+    place.file("src/shop.py", SHOP);
+    let elsewhere = place.file("elsewhere", "as it was");
+    let link = place.path().join("wiring.lock.json");
+    std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+    let answer = place.run(&["wiring", "lock", "src"]);
+    assert_eq!(answer.code, Some(0), "{}", answer.err);
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "as it was");
+    assert!(fs::symlink_metadata(&link).unwrap().is_file());
+    let tree = place.run(&["wiring", "src", "-o", "/dev/stdout"]);
+    assert!(tree.out.contains("send_receipt"), "{}", tree.err);
+}

@@ -53,29 +53,109 @@ fn what_is_no_revision_is_said_to_be_none() {
     );
 }
 
+/// What git says in the folder `shop`.
+fn git(place: &Workplace, arguments: &[&str]) -> String {
+    let identity = [
+        "-c",
+        "user.name=Somebody",
+        "-c",
+        "user.email=somebody@example.com",
+    ];
+    let mut git = Command::new("git");
+    git.arg("-C")
+        .arg(place.path().join("shop"))
+        .args(identity)
+        .args(arguments);
+    let output = git
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_INDEX_FILE")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A repository `shop` with one commit, of what `src` holds by then.
+fn repository() -> Workplace {
+    let place = Workplace::new();
+    place.file("shop/src/orders.py", ORDERS);
+    git(&place, &["init", "--quiet"]);
+    place
+}
+
+fn commit(place: &Workplace) {
+    git(place, &["add", "--force", "."]);
+    git(place, &["commit", "--quiet", "--message", "one"]);
+}
+
+/// What changed between these two, in the folder `shop`.
+fn compared(place: &Workplace, arguments: &[&str]) -> Answer {
+    let arguments = [&["wiring", "diff"], arguments].concat();
+    let mut command = place.command(&arguments);
+    command
+        .current_dir(place.path().join("shop"))
+        .env("TMPDIR", place.path());
+    Answer::of(&command.output().unwrap())
+}
+
+#[test]
+fn what_is_ignored_is_left_out_on_both_sides() {
+    let place = repository();
+    place.file(".gitignore", "*\n");
+    place.file("shop/.gitignore", "made/\n");
+    place.file("shop/src/made/more.py", &ORDERS.replace("Placed", "Made"));
+    commit(&place);
+    let answer = compared(&place, &["HEAD", "."]);
+    assert!(
+        answer.out.starts_with("the wiring is the same\n"),
+        "{}",
+        answer.out
+    );
+    assert!(
+        answer.out.contains("HEAD: publish sites 1"),
+        "{}",
+        answer.out
+    );
+}
+
+#[test]
+fn a_path_that_neither_side_has_is_a_mistake() {
+    let place = repository();
+    place.file("shop/docs/readme.md", "");
+    commit(&place);
+    place.file("shop/later/stock.py", "class StockLow: ...\n");
+    for path in ["scr", "docs"] {
+        let answer = compared(&place, &["HEAD", ".", path]);
+        assert_eq!((answer.code, answer.out.as_str()), (Some(2), ""), "{path}");
+        assert!(answer.err.contains(path), "{}", answer.err);
+    }
+    for path in ["later", "src"] {
+        assert_eq!(compared(&place, &["HEAD", ".", path]).code, Some(0));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_name_that_is_not_utf_8_is_no_reason_to_fail() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let place = repository();
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.py");
+    std::fs::write(place.path().join("shop/src").join(name), ORDERS).unwrap();
+    commit(&place);
+    let answer = compared(&place, &["HEAD", "."]);
+    assert_eq!(answer.code, Some(0), "{}", answer.err);
+    assert!(
+        answer.out.contains("HEAD: publish sites 2"),
+        "{}",
+        answer.out
+    );
+}
+
 #[test]
 fn two_revisions_are_compared_and_the_work_tree_is_left_alone() {
     let place = Workplace::new();
-    let git = |arguments: &[&str]| {
-        let identity = [
-            "-c",
-            "user.name=Somebody",
-            "-c",
-            "user.email=somebody@example.com",
-        ];
-        let mut git = Command::new("git");
-        git.arg("-C")
-            .arg(place.path().join("shop"))
-            .args(identity)
-            .args(arguments);
-        let output = git
-            .env_remove("GIT_DIR")
-            .env_remove("GIT_INDEX_FILE")
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    };
+    let git = |arguments: &[&str]| git(&place, arguments);
     place.file("shop/src/orders.py", ORDERS);
     git(&["init", "--quiet"]);
     git(&["add", "."]);
@@ -220,7 +300,22 @@ fn it_tells_why_a_handler_gets_an_event_or_why_not() {
     assert_eq!(misses.code, Some(1));
     let unknown = place.run(&["wiring", "explain", "OrderPalced1", "charge0", "map.json"]);
     assert_eq!((unknown.code, unknown.out.as_str()), (Some(2), ""));
-    assert!(unknown.err.contains("OrderPlaced1"), "{}", unknown.err);
+    let lines: Vec<&str> = unknown.err.lines().collect();
+    assert!(lines.contains(&"  shop.events.OrderPlaced1"), "{lines:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_no_lock_file() {
+    let place = Workplace::new();
+    place.file("map.json", &map(1));
+    let made = Command::new("mkfifo")
+        .arg(place.path().join("wiring.lock.json"))
+        .status();
+    assert!(made.unwrap().success());
+    let answer = place.run(&["wiring", "map.json", "--check", "--locked"]);
+    assert_eq!(answer.code, Some(2));
+    assert!(answer.err.contains("no ordinary file"), "{}", answer.err);
 }
 
 #[test]

@@ -190,3 +190,21 @@ fn what_is_no_trace_is_2_and_half_a_line_is_a_remark() {
         half.err
     );
 }
+
+#[test]
+#[cfg(unix)]
+fn a_trace_may_come_through_a_pipe() {
+    let place = confirmed();
+    let mut command = place.command(&["wiring", "map.json", "--confirm", "/dev/stdin"]);
+    command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut pipe, trace(1, &[0]).as_bytes()).unwrap();
+    drop(pipe);
+    let answer = crate::workplace::Answer::of(&child.wait_with_output().unwrap());
+    assert_eq!((answer.code, answer.err.as_str()), (Some(0), ""));
+    assert!(answer.out.contains("recall"), "{}", answer.out);
+}

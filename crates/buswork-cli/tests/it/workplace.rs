@@ -150,6 +150,7 @@ pub(crate) fn map_with(events: usize, change: impl FnOnce(&mut Wiring)) -> Strin
             options: Vec::new(),
             exact: false,
             never: String::new(),
+            apart: String::new(),
         });
         wiring.subscribe_coverage.count(Some(Grade::Certain));
     }

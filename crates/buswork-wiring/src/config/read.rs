@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::error::{ConfigError, line_of, suggestion};
 use super::{Boundary, Config, Ignore, Level};
-use crate::adapters::Adapter;
+use crate::adapters::{Adapter, presets};
 use crate::graph::Location;
 use crate::rules;
 
@@ -34,7 +34,7 @@ type Boundaries = BTreeMap<Spanned<String>, Boundary>;
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct Section {
     adapter: Vec<Adapter>,
-    presets: Option<Vec<String>>,
+    presets: Option<Vec<Spanned<String>>>,
     external: Vec<String>,
     library: bool,
     entry_points: Vec<String>,
@@ -95,7 +95,7 @@ impl Source<'_> {
         Ok(Config {
             file: self.file.to_owned(),
             adapters: section.adapter,
-            presets: section.presets,
+            presets: self.presets(section.presets)?,
             external: section.external,
             library: section.library,
             entry_points: section.entry_points,
@@ -111,6 +111,24 @@ impl Source<'_> {
                 .collect::<Result<_, _>>()?,
             boundaries: self.boundaries(boundaries)?,
         })
+    }
+
+    fn presets(
+        &self,
+        written: Option<Vec<Spanned<String>>>,
+    ) -> Result<Option<Vec<String>>, ConfigError> {
+        let known: Vec<String> = presets().into_iter().map(|preset| preset.name).collect();
+        let is_known = |name: &Spanned<String>| known.contains(name.as_ref());
+        let written = written.map(|names| {
+            if let Some(stranger) = names.iter().find(|name| !is_known(name)) {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                let name = stranger.as_ref();
+                let message = format!("there is no preset `{name}`{}", suggestion(name, &known));
+                return Err(self.wrong(stranger, &message));
+            }
+            Ok(names.into_iter().map(Spanned::into_inner).collect())
+        });
+        written.transpose()
     }
 
     fn severities(
@@ -166,6 +184,7 @@ impl Source<'_> {
 
     fn boundaries(&self, written: Boundaries) -> Result<BTreeMap<String, Boundary>, ConfigError> {
         let names: Vec<&str> = written.keys().map(|name| name.as_ref().as_str()).collect();
+        let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
         for (name, boundary) in &written {
             if boundary.modules.is_empty() {
                 let message = format!(
@@ -173,6 +192,15 @@ impl Source<'_> {
                     name.as_ref()
                 );
                 return Err(self.wrong(name, &message));
+            }
+            for pattern in &boundary.modules {
+                if let Some(other) = owners.insert(pattern, name.as_ref()) {
+                    let message = format!(
+                        "`{pattern}` belongs to `{other}` and to `{}`; a module is in one context",
+                        name.as_ref()
+                    );
+                    return Err(self.wrong(name, &message));
+                }
             }
             for heard in &boundary.hears {
                 if heard != "*" && !names.contains(&heard.as_str()) {

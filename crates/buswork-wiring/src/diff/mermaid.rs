@@ -27,7 +27,7 @@ impl Diff {
 struct Drawing {
     nodes: BTreeMap<(bool, String), usize>,
     boxes: String,
-    lines: String,
+    lines: Vec<String>,
 }
 
 impl Drawing {
@@ -47,11 +47,18 @@ impl Drawing {
         };
         if let Some(label) = added {
             let (from, to) = self.ends(edge.kind, &edge.event, &edge.function);
-            let _ = writeln!(self.lines, "  {from} ==>|\"{}\"| {to}", escaped(&label));
+            self.line(format!("  {from} ==>|\"{}\"| {to}", escaped(&label)));
         }
         if let Some((event, function)) = removed {
             let (from, to) = self.ends(edge.kind, event, function);
-            let _ = writeln!(self.lines, "  {from} -.->|gone| {to}");
+            self.line(format!("  {from} -.->|gone| {to}"));
+        }
+    }
+
+    /// A handler that publishes does so by a publish and by a cascade: one line for both.
+    fn line(&mut self, line: String) {
+        if !self.lines.contains(&line) {
+            self.lines.push(line);
         }
     }
 
@@ -77,7 +84,11 @@ impl Drawing {
     }
 
     fn text(self, left_out: usize) -> String {
-        let mut text = format!("flowchart LR\n{}{}", self.boxes, self.lines);
+        let mut text = format!("flowchart LR\n{}", self.boxes);
+        for line in self.lines {
+            text.push_str(&line);
+            text.push('\n');
+        }
         if left_out > 0 {
             let _ = writeln!(text, "  more[\"and {left_out} more edges\"]");
         }

@@ -1,12 +1,16 @@
 //! Puts what was found together into the graph.
 
+mod apart;
+mod claims;
 mod details;
+mod mutations;
 mod names;
 
 use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use self::apart::Apart;
 use super::constructed;
 use super::evaluate::{Ancestor, Evaluator};
 use super::flow::Flow;
@@ -35,6 +39,7 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: &Sites, reach: &Reach) 
     assembly.constructed(sites);
     assembly.family();
     assembly.unresolved(sites);
+    assembly.claims(sites);
     assembly.cascades(sites);
     assembly.finish()
 }
@@ -147,6 +152,7 @@ impl Assembly<'_, '_> {
     fn subscriptions(&mut self, sites: &Sites) {
         // One mark subscribes once for each class whose objects are included.
         let mut told = FxHashSet::default();
+        let apart = Apart::of_all(self.evaluator, sites);
         for found in &sites.subscriptions {
             let event = self.event(&found.event);
             let classes = self.handlers.entry(found.handler.clone()).or_default();
@@ -188,6 +194,7 @@ impl Assembly<'_, '_> {
                 options,
                 exact: exact || is_exact,
                 never,
+                apart: apart.of(&found.site),
             });
         }
     }

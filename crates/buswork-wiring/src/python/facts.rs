@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::words::Words;
+use crate::graph::About;
 
 /// An index into [`Facts::names`].
 pub(crate) type Name = u32;
@@ -63,8 +64,10 @@ pub(crate) struct Summary {
     pub(crate) is_program: bool,
     /// Syntax errors and the like, with their lines.
     pub(crate) problems: Vec<(u32, String)>,
-    /// Comments with a meaning: line, and the text behind `#`.
+    /// Comments that say what is published: line, and the text behind `#`.
     pub(crate) comments: Vec<(u32, String)>,
+    /// Comments that ask to overlook something: line, text, and the code that they speak of.
+    pub(crate) ignores: Vec<(u32, String, About)>,
 }
 
 /// A module, class, function or lambda.
@@ -176,7 +179,7 @@ pub(crate) enum StatementKind {
         annotation: ExpressionId,
         value: Option<ExpressionId>,
     },
-    /// `target += value`.
+    /// `target += value`; with [`NOTHING`], `del target.part` and `del target[key]`.
     Augment {
         target: ExpressionId,
         value: ExpressionId,
@@ -186,7 +189,7 @@ pub(crate) enum StatementKind {
         target: ExpressionId,
         iterable: ExpressionId,
     },
-    /// `with value as target`.
+    /// `with value as target`; [`NOTHING`] without a target.
     Enter {
         target: ExpressionId,
         value: ExpressionId,

@@ -110,30 +110,34 @@ pub(crate) fn link(
 
 /// `buswork: ignore[BW001, BW003] reason`.
 fn ignore_comments(file: &ReadFile) -> impl Iterator<Item = IgnoreComment> {
-    file.summary.comments.iter().filter_map(|(line, text)| {
-        let rest = text
-            .strip_prefix("buswork:")?
-            .trim_start()
-            .strip_prefix("ignore")?;
-        let (codes, reason) = match rest.trim_start().strip_prefix('[') {
-            Some(rest) => rest.split_once(']')?,
-            None => ("", rest),
-        };
-        let codes = codes
-            .split(',')
-            .map(str::trim)
-            .filter(|code| !code.is_empty());
-        Some(IgnoreComment {
-            location: Location {
-                file: file.path.clone(),
-                line: *line,
-            },
-            codes: codes.map(str::to_owned).collect(),
-            reason: reason
-                .trim()
-                .trim_start_matches([':', '-'])
-                .trim()
-                .to_owned(),
+    file.summary
+        .ignores
+        .iter()
+        .filter_map(|(line, text, about)| {
+            let rest = text
+                .strip_prefix("buswork:")?
+                .trim_start()
+                .strip_prefix("ignore")?;
+            let (codes, reason) = match rest.trim_start().strip_prefix('[') {
+                Some(rest) => rest.split_once(']')?,
+                None => ("", rest),
+            };
+            let codes = codes
+                .split(',')
+                .map(str::trim)
+                .filter(|code| !code.is_empty());
+            Some(IgnoreComment {
+                location: Location {
+                    file: file.path.clone(),
+                    line: *line,
+                },
+                codes: codes.map(str::to_owned).collect(),
+                reason: reason
+                    .trim()
+                    .trim_start_matches([':', '-'])
+                    .trim()
+                    .to_owned(),
+                about: Some(*about),
+            })
         })
-    })
 }

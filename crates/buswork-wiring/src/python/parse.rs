@@ -1,6 +1,7 @@
 //! Turns Python source into [`Facts`]. The only place that knows the parser: `ruff_python_parser`
 //! is stable in nothing, so it is met here and nowhere else.
 
+mod comments;
 mod expressions;
 mod glance;
 mod statements;

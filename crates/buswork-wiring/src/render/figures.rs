@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::paint::Role;
 use super::text::{Cell, count, write_aligned};
-use crate::graph::{Coverage, Event, SiteKind, Wiring};
+use crate::graph::{Coverage, Event, Problem, SiteKind, Wiring};
 use crate::routes::never;
 
 /// What can be counted in a graph.
@@ -133,11 +133,19 @@ fn write_unresolved(out: &mut String, wiring: &Wiring, colour: bool) {
 }
 
 fn write_problems(out: &mut String, wiring: &Wiring, colour: bool) {
-    if wiring.problems.is_empty() {
-        return;
+    let problems = || wiring.problems.iter();
+    let lost: Vec<&Problem> = problems().filter(|problem| problem.is_loss()).collect();
+    let others: Vec<&Problem> = problems().filter(|problem| !problem.is_loss()).collect();
+    for (heading, some) in [("not read:", lost), ("read all the same:", others)] {
+        if !some.is_empty() {
+            write_list(out, heading, &some, colour);
+        }
     }
-    let mut lines = vec![vec![Cell::new("not read:", Role::Heading)]];
-    lines.extend(wiring.problems.iter().map(|problem| {
+}
+
+fn write_list(out: &mut String, heading: &str, problems: &[&Problem], colour: bool) {
+    let mut lines = vec![vec![Cell::new(heading, Role::Heading)]];
+    lines.extend(problems.iter().map(|problem| {
         let place = match problem.line {
             0 => problem.file.clone(),
             line => format!("{}:{line}", problem.file),

@@ -8,7 +8,7 @@ use crate::graph::Wiring;
 use crate::text::printable;
 
 /// One command a finding, `::error file=shop/orders.py,line=12,title=BW001 unhandled::message`, one
-/// for each file that was not read, and one with the coverage.
+/// for each file that could not be read, or not well, and one with the coverage.
 pub fn github(wiring: &Wiring, rules: &[RuleText], notes: &[Note]) -> String {
     let mut out = String::new();
     for note in notes {
@@ -24,13 +24,12 @@ pub fn github(wiring: &Wiring, rules: &[RuleText], notes: &[Note]) -> String {
     }
     for problem in &wiring.problems {
         let place = (problem.file.as_str(), problem.line);
-        command(
-            &mut out,
-            Severity::Error,
-            Some(place),
-            "not read",
-            &problem.message,
-        );
+        let (severity, title) = if problem.is_loss() {
+            (Severity::Error, "not read")
+        } else {
+            (Severity::Info, "read all the same")
+        };
+        command(&mut out, severity, Some(place), title, &problem.message);
     }
     let shown = coverage(wiring).join("\n");
     command(&mut out, Severity::Info, None, "wiring coverage", &shown);

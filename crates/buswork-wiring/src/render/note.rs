@@ -42,6 +42,8 @@ pub struct RuleText {
 pub struct Marker {
     /// Id of the event or handler.
     pub id: String,
+    /// Of a handler: ids of the events beside which it is said; none for all that it gets.
+    pub events: Vec<String>,
     /// What to say.
     pub text: String,
 }

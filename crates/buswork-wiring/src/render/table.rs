@@ -27,7 +27,11 @@ pub fn table(wiring: &Wiring, whole: Option<&Wiring>, colour: bool) -> String {
     ];
     let routes = Routes::of(wiring);
     for (index, event) in wiring.events.iter().enumerate() {
-        lines.extend(rows(wiring, &names, event, routes.to(index)));
+        let mut rows = rows(wiring, &names, event, routes.to(index));
+        if let Some(known) = whole.and_then(|whole| whole.event(&event.id)) {
+            say_what_is_elsewhere(&mut rows[0], event, known);
+        }
+        lines.extend(rows);
     }
     let mut out = String::new();
     write_aligned(&mut out, &lines, colour);
@@ -64,6 +68,19 @@ fn rows<'a>(
             cells
         })
         .collect()
+}
+
+/// A cell that is empty in a part of the map only says so.
+fn say_what_is_elsewhere(row: &mut [Cell], event: &Event, known: &Event) {
+    let columns = [
+        (1, event.published_by.len(), known.published_by.len()),
+        (3, event.handled_by.len(), known.handled_by.len()),
+    ];
+    for (column, here, all) in columns {
+        if here == 0 && all > 0 {
+            row[column] = Cell::new(format!("{all}, not shown"), Role::Faint);
+        }
+    }
 }
 
 fn publisher(publish: Option<&Publish>) -> [Cell; 2] {

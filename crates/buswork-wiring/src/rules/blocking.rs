@@ -3,7 +3,7 @@
 use super::finding::{Finding, Severity};
 use super::scene::Scene;
 use super::{Example, Rule};
-use crate::text::printable;
+use crate::text::{counted, printable};
 
 pub(super) static BLOCKING: Rule = Rule {
     code: "BW201",
@@ -34,10 +34,9 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
             let Some(call) = blocking.path.last() else {
                 continue;
             };
-            let through = if blocking.path.len() > 1 {
-                format!(", {} calls away", blocking.path.len() - 1)
-            } else {
-                String::new()
+            let through = match blocking.path.len() - 1 {
+                0 => String::new(),
+                calls => format!(", {} away", counted(calls, "call", "calls")),
             };
             let message = format!(
                 "async handler {} blocks its loop in `{}`{through}",

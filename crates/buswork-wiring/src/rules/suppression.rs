@@ -104,8 +104,8 @@ fn is_code(written: &str, code: &str) -> bool {
     super::rule(written).is_some_and(|rule| rule.code == code)
 }
 
-/// Where the code has something to find. A comment behind such a line speaks of that line; one on a
-/// line of its own speaks of the next.
+/// Where the code has something to find. A comment behind such a line speaks of that line, one on a
+/// line of its own of the next code; if there is nothing to find, of the whole statement.
 struct Comments<'a>(FxHashSet<(&'a str, u32)>);
 
 impl<'a> Comments<'a> {
@@ -152,12 +152,26 @@ impl<'a> Comments<'a> {
 
     fn reach(&self, comment: &IgnoreComment, finding: &Finding) -> bool {
         let Location { file, line } = &comment.location;
-        let line = if self.0.contains(&(file.as_str(), *line)) {
-            *line
-        } else {
-            line + 1
+        let is_on =
+            |line: u32| places(finding).any(|place| place.file == *file && place.line == line);
+        let has_something = |line: u32| self.0.contains(&(file.as_str(), line));
+        let Some(about) = &comment.about else {
+            return is_on(if has_something(*line) {
+                *line
+            } else {
+                line + 1
+            });
         };
-        places(finding).any(|place| place.file == *file && place.line == line)
+        if is_on(about.line) {
+            return true;
+        }
+        let mut lines = about.first..=about.last;
+        if about.definition > 0 {
+            // At one of several decorators: what is said of another is not meant.
+            return is_on(about.definition)
+                && !lines.any(|line| line != about.definition && is_on(line));
+        }
+        !has_something(about.line) && lines.any(is_on)
     }
 }
 
@@ -208,7 +222,7 @@ fn is_named(pattern: &str, id: &str, name: Option<&str>) -> bool {
 }
 
 fn without_reason(comment: &IgnoreComment) -> Option<Finding> {
-    if !comment.reason.trim().is_empty() {
+    if comment.codes.is_empty() || !comment.reason.trim().is_empty() {
         return None;
     }
     let codes = comment.codes.join(", ");
@@ -230,6 +244,11 @@ fn stale_codes(comment: &IgnoreComment, used: &[&str]) -> Vec<Finding> {
         let location = comment.location.clone();
         Finding::new(&STALE, Severity::Error, location, message).mark(code)
     };
+    if comment.codes.is_empty() {
+        let message = "this comment names no rule, and overlooks nothing".to_owned();
+        let location = comment.location.clone();
+        return vec![Finding::new(&STALE, Severity::Error, location, message)];
+    }
     comment.codes.iter().filter(stale).map(finding).collect()
 }
 

@@ -13,8 +13,8 @@ pub(super) static TWICE: Rule = Rule {
     explanation: "\
 A handler that is subscribed twice runs twice: two receipts, two charges. It comes about when a \
 decorator and a composition root both register it, or when a handler of a base class is subscribed \
-to a subclass too. Where the two lines may be of different objects or of programs that never run \
-together, it is told as information.",
+to a subclass too. Where the two lines may be of different objects, on different buses, or in \
+branches or programs that never run together, it is told as information.",
     fix: "keep one of the two",
     example: Example {
         bad: "\
@@ -54,24 +54,24 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn finding(scene: &Scene<'_>, first: &Subscription, again: &Subscription) -> Finding {
+    let (severity, runs) = if is_sure(scene, first, again) {
+        (Severity::Warning, "runs")
+    } else {
+        (Severity::Info, "may run")
+    };
     let message = if first.event == again.event {
         format!(
-            "{} is subscribed to {} twice, and runs twice",
+            "{} is subscribed to {} twice, and {runs} twice",
             scene.handler_name(&first.handler),
             scene.event_name(&first.event),
         )
     } else {
         format!(
-            "{} is subscribed to {} and to {}, and runs twice for the former",
+            "{} is subscribed to {} and to {}, and {runs} twice for the former",
             scene.handler_name(&first.handler),
             scene.event_name(&first.event),
             scene.event_name(&again.event),
         )
-    };
-    let severity = if is_sure(scene, first, again) {
-        Severity::Warning
-    } else {
-        Severity::Info
     };
     let steps = [first, again].map(|subscription| Step {
         function: subscription.function.clone(),
@@ -85,8 +85,8 @@ fn finding(scene: &Scene<'_>, first: &Subscription, again: &Subscription) -> Fin
         .anchor(scene.handler_location(&first.handler))
 }
 
-/// Whether both run in one program, on one handler: the same function subscribes both, and the
-/// handler is not one of several objects.
+/// Whether both run in one program, on one handler: the same function subscribes both, in the same
+/// branch and on the same bus, and the handler is not one of several objects.
 fn is_sure(scene: &Scene<'_>, first: &Subscription, again: &Subscription) -> bool {
     let kind = scene
         .wiring
@@ -94,6 +94,8 @@ fn is_sure(scene: &Scene<'_>, first: &Subscription, again: &Subscription) -> boo
         .map(|handler| handler.kind);
     let is_one = matches!(kind, Some(HandlerKind::Function | HandlerKind::Nested));
     let are_certain = first.grade == Grade::Certain && again.grade == Grade::Certain;
-    let run_together = first.function == again.function && first.adapter == again.adapter;
+    let run_together = first.function == again.function
+        && first.adapter == again.adapter
+        && first.apart == again.apart;
     is_one && are_certain && run_together
 }

@@ -1,5 +1,7 @@
 //! Sites that could not be resolved.
 
+use std::path::Path;
+
 use super::finding::{Finding, Severity};
 use super::scene::Scene;
 use super::{Example, Rule};
@@ -36,8 +38,16 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
             printable(&site.verb),
             printable(&site.reason)
         );
+        let extension = Path::new(&site.location.file).extension();
+        let is_rust = extension.is_some_and(|extension| extension == "rs");
+        let fix = match site.site {
+            SiteKind::Subscribe => "name the event and the handler where they are subscribed",
+            SiteKind::Publish if is_rust => "name the event where it is published",
+            SiteKind::Publish => UNRESOLVED.fix,
+        };
         let finding = Finding::new(&UNRESOLVED, Severity::Info, site.location.clone(), message)
             .function(&site.function)
+            .fix(fix.to_owned())
             .mark(&site.verb);
         findings.push(finding);
     }

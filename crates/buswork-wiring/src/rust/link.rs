@@ -203,6 +203,7 @@ impl Linking<'_, '_> {
                 options: options.given.clone(),
                 exact: false,
                 never,
+                apart: String::new(),
             });
         }
     }
@@ -257,6 +258,7 @@ impl Linking<'_, '_> {
                 options: Vec::new(),
                 exact: false,
                 never: format!("no `{name}` is ever subscribed"),
+                apart: String::new(),
             });
         }
     }

@@ -147,3 +147,23 @@ fn a_context_names_its_modules_and_hears_contexts_that_there_are() {
     let hears = "[tool.buswork.boundaries.billing]\nmodules = ['a']\nhears = ['biling']\n";
     assert_snapshot!(refused(hears), @"pyproject.toml:1: `billing` hears `biling`, which is no context; did you mean `billing`?");
 }
+
+#[test]
+fn an_unknown_preset_is_refused_with_the_one_that_was_meant() {
+    assert_snapshot!(refused("[tool.buswork.wiring]\npresets = ['buswork',\n  'djngo']\n"), @"pyproject.toml:3: there is no preset `djngo`; did you mean `django`?");
+    assert_snapshot!(refused("[tool.buswork.wiring]\npresets = ['Buswork']\n"), @"pyproject.toml:2: there is no preset `Buswork`; did you mean `buswork`?");
+}
+
+#[test]
+fn a_pattern_of_modules_belongs_to_one_context() {
+    let text = "[boundaries.a]\nmodules = ['shop.*']\n[boundaries.b]\nmodules = ['x', 'shop.*']\n";
+    let error = Config::parse("buswork.toml", text).unwrap_err();
+    assert_snapshot!(error, @"buswork.toml:3: `shop.*` belongs to `a` and to `b`; a module is in one context");
+}
+
+#[test]
+fn a_place_in_a_call_that_cannot_be_is_refused_in_plain_words() {
+    let text = "[[adapter]]\nname = 'own'\npublish = [{ call = 'send', event = -1 }]\n";
+    let error = Config::parse("buswork.toml", text).unwrap_err();
+    assert_snapshot!(error, @r#"buswork.toml:3: a place in a call is the index of an argument, from 0, or one of "all", "receiver", "decorated", "annotation" and "method""#);
+}

@@ -118,3 +118,17 @@ fn it_is_json_too() {
     let edge = serde_json::to_string(&changed.edges[0]).unwrap();
     assert_snapshot!(edge, @r#"{"kind":"publish","event":"shop.events.Refunded","function":"shop.refunds:refund","change":"added","grade":"certain"}"#);
 }
+
+#[test]
+fn an_edge_that_is_a_publish_and_a_cascade_is_drawn_once() {
+    let publishes = || {
+        Wired::new()
+            .event("shop.Paid", &[])
+            .handler("shop.post:bill")
+            .publish("shop.Paid", "shop.post:bill", 4)
+            .cascade("shop.post:bill", "shop.Paid", 4)
+    };
+    let gone = diff(&publishes().graph(), &Wired::new().graph());
+    assert_eq!(gone.edges.len(), 2);
+    assert_eq!(gone.mermaid().matches("gone").count(), 1);
+}

@@ -102,6 +102,7 @@ impl Draft {
             options: Vec::new(),
             exact: false,
             never: String::new(),
+            apart: String::new(),
         });
         self.0.subscribe_coverage.count(Some(grade));
         self

@@ -104,6 +104,38 @@ fn bytes_that_are_no_text_are_read_as_latin() {
     assert_eq!(wiring.publishes.len(), 2);
     assert_eq!(problems(&wiring), [format!("old.py:0 {READ_AS_LATIN}")]);
     assert!(!wiring.problems[0].is_loss());
+    let shown = buswork_wiring::render::github::github(&wiring, &[], &[]);
+    assert!(
+        shown.contains("::notice file=old.py,line=1,title=read all the same::"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn an_encoding_that_is_declared_is_no_problem() {
+    let project = Project::new();
+    for (name, first) in [("a.py", ""), ("b.py", "#!/usr/bin/python\n")] {
+        let mut bytes = format!("{first}# -*- coding: latin-1 -*-\n# ").into_bytes();
+        bytes.extend(b"caf\xe9\nclass Ping: ...\n");
+        project.file(name, bytes);
+    }
+    assert!(project.scan().problems.is_empty());
+}
+
+#[test]
+fn a_file_that_is_hardly_python_is_told_of_in_one_line() {
+    let project = Project::new();
+    project.file("hardly.py", "def (:\n".repeat(300));
+    project.file("binary.py", "x = \0 )\n)\n)\n");
+    project.file("broken.py", "def (:\n".repeat(4));
+    let wiring = project.scan();
+    let of = |file: &str| {
+        let problems = wiring.problems.iter();
+        problems.filter(|problem| problem.file == file).count()
+    };
+    assert_eq!((of("hardly.py"), of("binary.py")), (1, 1));
+    assert!((2..=5).contains(&of("broken.py")));
+    assert_shop_is_read(&wiring);
 }
 
 #[test]
@@ -138,6 +170,38 @@ fn a_function_of_ten_thousand_lines_is_read() {
     let wiring = project.scan();
     assert_eq!(wiring.publishes.len(), 2, "{:?}", problems(&wiring));
     assert_eq!(wiring.publishes[0].function, "long:long");
+}
+
+#[test]
+fn a_chain_as_long_as_its_file_is_told() {
+    // More than a stack had room for when each level took one more frame.
+    const LONG: usize = 500_000;
+    for (name, code) in [
+        ("attributes.py", format!("x = a{}", ".b".repeat(LONG))),
+        ("sum.py", format!("x = a{}", "+a".repeat(LONG))),
+        ("entries.py", format!("x = a{}", "[b]".repeat(LONG))),
+        ("calls.py", format!("x = a{}", ".b()".repeat(LONG))),
+        (
+            "handed.py",
+            format!("import buswork\nf(a{})", ".b".repeat(LONG)),
+        ),
+        ("walked.py", format!("for x in a{}: x()", ".b".repeat(LONG))),
+        (
+            "pattern.py",
+            format!(
+                "match x:\n  case {}{}: pass",
+                "[".repeat(LONG / 2),
+                "]".repeat(LONG / 2)
+            ),
+        ),
+        ("target.py", format!("a{} = {{}}", "[b]".repeat(LONG))),
+    ] {
+        let project = Project::new();
+        project.file(name, code);
+        let wiring = project.scan();
+        assert_shop_is_read(&wiring);
+        assert_eq!(wiring.problems.len(), 1, "{name}: {:?}", wiring.problems);
+    }
 }
 
 #[test]

@@ -120,6 +120,7 @@ impl Wired {
             options: Vec::new(),
             exact: false,
             never: String::new(),
+            apart: String::new(),
         });
         self
     }
@@ -157,6 +158,7 @@ impl Wired {
             location: at(file, line),
             codes: vec![code.to_owned()],
             reason: reason.to_owned(),
+            about: None,
         });
         self
     }

@@ -1,6 +1,7 @@
 //! A trace that is written to a file: bounded, rotated, and never in the way of a publish.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -11,7 +12,7 @@ use super::dispatch::{Delivery, Dispatch};
 use super::edges::Edges;
 use super::id::{Id, generation};
 use super::lines;
-use super::rotation::{self, Opened};
+use super::rotation;
 use super::tracers::now;
 
 /// So many bytes are written at a time,
@@ -58,9 +59,9 @@ struct State {
 }
 
 struct Output {
-    opened: Opened,
+    file: File,
     buffer: Vec<u8>,
-    /// Bytes of records in this file, those in the buffer among them.
+    /// Bytes of records in this file, those in the buffer among them, and of summaries behind them.
     records: u64,
     /// Whether there are records behind the last summary.
     is_news: bool,
@@ -77,7 +78,8 @@ impl TraceFile {
     /// ended then.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// When it cannot be opened, or something is there that is no ordinary file: a pipe would have each
+    /// publish wait for its reader.
     pub fn open(
         path: impl Into<PathBuf>,
         limits: Limits,
@@ -85,9 +87,9 @@ impl TraceFile {
     ) -> io::Result<Self> {
         let path = path.into();
         let id = Id::next();
-        let opened = rotation::open(&path, limits.keep)?;
+        let file = rotation::open(&path, limits.keep)?;
         let edges = Edges::default();
-        let output = Output::new(opened, id, &edges);
+        let output = Output::new(file, id, &edges);
         Ok(Self {
             path,
             limits,
@@ -112,14 +114,22 @@ impl TraceFile {
         !self.is_live() || self.state().output.is_none()
     }
 
-    /// Writes what is in the buffer, and a summary of the edges. The trace goes on.
+    /// Writes what is in the buffer. The trace goes on.
+    ///
+    /// It may be called as often as one likes: nothing is added that is not recorded anyway.
     pub fn flush(&self) {
+        self.change(|output, _, _| output.flush(Instant::now()));
+    }
+
+    /// Writes what is in the buffer, and a summary of the edges, for a program that is about to end. The
+    /// trace goes on.
+    pub fn finish(&self) {
         self.change(|output, edges, _| output.finish(edges));
     }
 
     /// Ends the trace, with a summary of the edges.
     pub fn close(&self) {
-        self.flush();
+        self.finish();
         if self.is_live() {
             let output = self.state().output.take();
             drop(output);
@@ -146,7 +156,7 @@ impl TraceFile {
             write(edges, &mut output.buffer);
             output.records += (output.buffer.len() - before) as u64;
             output.is_news = true;
-            if output.opened.rotates && output.records > this.limits.max_bytes {
+            if output.records > this.limits.max_bytes {
                 return output.rotate(this, edges);
             }
             let is_due = now.saturating_duration_since(output.flushed) >= EVERY;
@@ -200,12 +210,12 @@ impl fmt::Debug for TraceFile {
 
 impl Output {
     /// A file begins with a header, and with the edges of those before it.
-    fn new(opened: Opened, trace: Id, edges: &Edges) -> Self {
+    fn new(file: File, trace: Id, edges: &Edges) -> Self {
         let mut buffer = Vec::with_capacity(BUFFER + BUFFER / 4);
         lines::header(&mut buffer, trace.as_u128(), now());
         edges.write(&mut buffer);
         Self {
-            opened,
+            file,
             buffer,
             records: 0,
             is_news: false,
@@ -217,7 +227,7 @@ impl Output {
     fn flush(&mut self, now: Instant) -> io::Result<()> {
         self.flushed = now;
         if self.process == process::id() {
-            self.opened.file.write_all(&self.buffer)?;
+            self.file.write_all(&self.buffer)?;
         }
         self.buffer.clear();
         self.buffer.shrink_to(2 * BUFFER);
@@ -226,7 +236,9 @@ impl Output {
 
     fn finish(&mut self, edges: &Edges) -> io::Result<()> {
         if std::mem::take(&mut self.is_news) {
+            let before = self.buffer.len();
             edges.write(&mut self.buffer);
+            self.records += (self.buffer.len() - before) as u64;
         }
         self.flush(Instant::now())
     }
@@ -237,8 +249,8 @@ impl Output {
         if self.process != process::id() {
             return Ok(());
         }
-        let opened = rotation::open(&trace.path, trace.limits.keep)?;
-        *self = Self::new(opened, trace.id, edges);
+        let file = rotation::open(&trace.path, trace.limits.keep)?;
+        *self = Self::new(file, trace.id, edges);
         Ok(())
     }
 }

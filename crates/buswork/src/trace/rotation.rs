@@ -2,28 +2,19 @@
 //! that are full.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where a trace is written to.
-pub(super) struct Opened {
-    pub(super) file: File,
-    /// Whether it can be renamed when it is full. A pipe or a terminal cannot.
-    pub(super) rotates: bool,
-}
-
 /// Opens a new file for its owner alone. One that is there already is kept, as a full one is.
-pub(super) fn open(path: &Path, keep: u32) -> io::Result<Opened> {
-    let target = fs::metadata(path);
-    if let Ok(target) = &target
+///
+/// Nothing that is there is ever opened, so that nothing is waited for: a pipe that nobody reads, or a
+/// terminal, is refused.
+pub(super) fn open(path: &Path, keep: u32) -> io::Result<File> {
+    if let Ok(target) = fs::metadata(path)
         && !target.is_file()
     {
-        let file = OpenOptions::new().write(true).open(path)?;
-        return Ok(Opened {
-            file,
-            rotates: false,
-        });
+        return Err(refusal(path, &target));
     }
     if fs::symlink_metadata(path).is_ok() {
         shift(path, keep)?;
@@ -33,10 +24,20 @@ pub(super) fn open(path: &Path, keep: u32) -> io::Result<Opened> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    Ok(Opened {
-        file: options.open(path)?,
-        rotates: true,
-    })
+    options.open(path)
+}
+
+fn refusal(path: &Path, target: &Metadata) -> io::Error {
+    if target.is_dir() {
+        return io::ErrorKind::IsADirectory.into();
+    }
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!(
+            "{} is no ordinary file: a trace is written to one, which is renamed when it is full",
+            path.display()
+        ),
+    )
 }
 
 /// Makes the name free: each full file gets the next number, and the last is gone.

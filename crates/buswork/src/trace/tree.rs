@@ -101,7 +101,7 @@ impl<'a> Drawing<'a> {
     fn line(&mut self, before: &str, text: &str) {
         self.text.push_str(before);
         for one in text.chars() {
-            if one.is_control() {
+            if is_obeyed(one) {
                 self.text.extend(one.escape_default());
             } else {
                 self.text.push(one);
@@ -109,6 +109,13 @@ impl<'a> Drawing<'a> {
         }
         self.text.push('\n');
     }
+}
+
+/// Control characters, ends of lines, and marks that turn the direction of writing or cannot be seen.
+fn is_obeyed(one: char) -> bool {
+    one.is_control()
+        || matches!(one,
+            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn branches(is_last: bool) -> (&'static str, &'static str) {

@@ -359,15 +359,55 @@ fn only_its_owner_can_read_a_trace() {
     assert!(bus.tracing().save(&saved).is_err());
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 #[test]
-fn a_full_disk_ends_the_trace_and_disturbs_no_publish() {
+fn a_folder_that_goes_away_ends_the_trace_and_disturbs_no_publish() {
+    let folder = tempdir().unwrap();
+    let within = folder.path().join("within");
+    fs::create_dir(&within).unwrap();
     let bus = EventBus::new();
-    let trace = bus.trace("/dev/full").unwrap();
-    for number in 0..2_000 {
+    let limits = Limits {
+        max_bytes: 1_000,
+        keep: 1,
+    };
+    let trace = bus
+        .trace_within(within.join("trace.jsonl"), limits)
+        .unwrap();
+    fs::remove_dir_all(&within).unwrap();
+    for number in 0..100 {
         bus.publish(&order(number)).unwrap();
     }
     assert!(trace.is_closed());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_ordinary_file_is_refused_at_once() {
+    let folder = tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let bus = EventBus::new();
+    for path in [pipe.as_path(), "/dev/null".as_ref(), folder.path()] {
+        assert!(bus.trace(path).is_err(), "{path:?}");
+    }
+}
+
+#[test]
+fn a_flush_adds_nothing_to_what_is_recorded() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("trace.jsonl");
+    let bus = EventBus::new();
+    let limits = Limits {
+        max_bytes: 2_000,
+        keep: 1,
+    };
+    let trace = bus.trace_within(&path, limits).unwrap();
+    for number in 0..100 {
+        bus.publish(&order(number)).unwrap();
+        trace.flush();
+        assert!(fs::metadata(&path).unwrap().len() < 3_000);
+    }
 }
 
 #[cfg(unix)]
@@ -414,4 +454,15 @@ async fn pause() {
         Poll::Pending
     })
     .await;
+}
+
+#[test]
+fn a_name_cannot_turn_the_direction_of_writing() {
+    let bus = EventBus::new();
+    let tracing = bus.tracing();
+    let named = bus.on::<OrderPlaced>().named("pay\u{202e}liam\u{2066}");
+    named.subscribe(|_: &OrderPlaced| {});
+    bus.publish(&order(1)).unwrap();
+    let tree = tracing.tree();
+    assert!(tree.contains("pay\\u{202e}liam\\u{2066}"), "{tree}");
 }

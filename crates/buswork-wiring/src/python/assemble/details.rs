@@ -262,7 +262,7 @@ impl Assembly<'_, '_> {
         if is_whole { accepted } else { Vec::new() }
     }
 
-    /// What a handler says that it publishes.
+    /// What the decorators of a handler say that it publishes.
     fn declared(&self, function: ScopeRef) -> Option<Vec<String>> {
         let facts = self.evaluator.project.facts(function.file);
         let scope = facts.scope(function.id);
@@ -283,20 +283,6 @@ impl Assembly<'_, '_> {
                 _ => None,
             }));
         }
-        let comments = &self.evaluator.project.file(function.file).summary.comments;
-        for (line, text) in comments {
-            if !(scope.line..=scope.end).contains(line) {
-                continue;
-            }
-            if let Some(given) = declared_names(text) {
-                let names = declared.get_or_insert_default();
-                names.extend(
-                    given
-                        .iter()
-                        .map(|name| self.event_named(function.file, name)),
-                );
-            }
-        }
         declared
     }
 
@@ -308,57 +294,6 @@ impl Assembly<'_, '_> {
             _ => None,
         });
         class.unwrap_or_else(|| EventId::Name(name.into()))
-    }
-
-    fn event_named(&self, file: u32, name: &str) -> String {
-        let found = self.evaluator.member_of_module(file, name);
-        let class = found.iter().find_map(|fact| match fact.value {
-            Value::Class(class) => Some(self.evaluator.dotted_path_of(class)),
-            _ => None,
-        });
-        class.unwrap_or_else(|| name.to_owned())
-    }
-
-    /// Where a function changes what its parameter holds.
-    fn mutations(&self, function: ScopeRef, parameter: u32) -> Vec<Location> {
-        let facts = self.evaluator.project.facts(function.file);
-        let scope = facts.scope(function.id);
-        let is_rebound = scope
-            .statements
-            .iter()
-            .any(|statement| match statement.kind {
-                StatementKind::Bind { target, .. } => {
-                    matches!(facts.kind(target), ExpressionKind::Name(name) if *name == parameter)
-                }
-                _ => false,
-            });
-        if is_rebound {
-            return Vec::new();
-        }
-        let is_part = |id: u32| {
-            let mut at = id;
-            loop {
-                match facts.kind(at) {
-                    ExpressionKind::Attribute(of, _) | ExpressionKind::Subscript(of, _) => at = *of,
-                    ExpressionKind::Name(name) => return *name == parameter && at != id,
-                    _ => return false,
-                }
-            }
-        };
-        let assigned = scope
-            .statements
-            .iter()
-            .filter_map(|statement| match statement.kind {
-                StatementKind::Bind { target, .. } | StatementKind::Augment { target, .. } => {
-                    is_part(target).then_some(target)
-                }
-                _ => None,
-            });
-        let places = assigned.map(|id| ExpressionRef {
-            file: function.file,
-            id,
-        });
-        places.map(|at| self.location(at)).collect()
     }
 
     fn blocking(&self, reached: &[Reached], flow: &Flow<'_, '_>) -> Vec<Blocking> {

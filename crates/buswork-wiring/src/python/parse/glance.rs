@@ -3,16 +3,20 @@
 
 use std::hash::Hash;
 
-use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Comprehension, Decorator, Expr, ExprCall, ModModule, Stmt};
+use ruff_python_ast::{Comprehension, Decorator, Expr, ExprCall, ModModule, Pattern, Stmt};
 use ruff_python_parser::Parsed;
 use ruff_source_file::LineIndex;
-use ruff_text_size::{Ranged, TextSize};
+use ruff_text_size::TextSize;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::super::facts::{Summary, is_runner};
-use super::{DEEPEST, index, is_main_test};
+use super::{DEEPEST, comments, index, is_main_test};
+
+/// So many syntax errors of a file are told one by one,
+const TOLD: usize = 5;
+/// and of one with more than this, or with a NUL in it, only the first.
+const HARDLY_PYTHON: usize = 20;
 
 /// The summary of a file.
 pub(super) fn at<'a>(
@@ -29,8 +33,14 @@ pub(super) fn at<'a>(
         let lines = lines.get_or_insert_with(|| LineIndex::from_source_text(source));
         index(lines.line_index(offset).get())
     };
-    for error in parsed.errors() {
-        let text = format!("{}; the rest of the file was read", error.error);
+    let errors = parsed.errors();
+    let is_hardly_python = errors.len() > HARDLY_PYTHON || source.contains('\0');
+    let told = if is_hardly_python { 1 } else { TOLD };
+    for (number, error) in errors.iter().take(told).enumerate() {
+        let mut text = format!("{}; the rest of the file was read", error.error);
+        if number + 1 == told && errors.len() > told {
+            text = format!("{text}, with {} more like it", errors.len() - told);
+        }
         summary.problems.push((line(error.location.start()), text));
     }
     if too_deep {
@@ -38,18 +48,7 @@ pub(super) fn at<'a>(
         summary.problems.push((0, text));
     }
     if source.contains("buswork:") || source.contains("wiring:") {
-        let comments = parsed
-            .tokens()
-            .iter()
-            .filter(|token| token.kind() == TokenKind::Comment);
-        for token in comments {
-            let text = source[token.range()].trim_start_matches('#').trim();
-            if text.contains("buswork:") || text.starts_with("wiring:") {
-                summary
-                    .comments
-                    .push((line(token.start()), text.to_owned()));
-            }
-        }
+        comments::read(source, parsed.tokens(), &mut line, &mut summary);
     }
     summary.lines = line_count(source);
     (summary, too_deep)
@@ -288,20 +287,29 @@ impl<'a> Glance<'a> {
 
     /// The last name of a table that more than one function can get at: an attribute, or a name of
     /// the module.
-    fn table(&self, table: &'a Expr) -> Option<&'a str> {
-        match table {
-            Expr::Name(name) => {
-                let name = name.id.as_str();
-                self.global.contains(name).then_some(name)
+    fn table(&self, mut table: &'a Expr) -> Option<&'a str> {
+        loop {
+            match table {
+                Expr::Name(name) => {
+                    let name = name.id.as_str();
+                    return self.global.contains(name).then_some(name);
+                }
+                Expr::Attribute(attribute) => return Some(attribute.attr.as_str()),
+                Expr::Subscript(subscript) => table = &subscript.value,
+                _ => return None,
             }
-            Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
-            Expr::Subscript(subscript) => self.table(&subscript.value),
-            _ => None,
         }
     }
 
     /// The table that is looked up, by a name or a type, in what is called, gone through or bound.
     fn looked_up(&self, expression: &'a Expr) -> Option<Look<'a>> {
+        self.looked_up_within(expression, DEEPEST)
+    }
+
+    /// The same, so many levels deep.
+    fn looked_up_within(&self, expression: &'a Expr, levels: u32) -> Option<Look<'a>> {
+        let levels = levels.checked_sub(1)?;
+        let within = |part: &'a Expr| self.looked_up_within(part, levels);
         let look = |of: &'a Expr, key: &'a Expr| {
             let by_type = is_type(key)
                 || matches!(key, Expr::Name(name) if self.types.contains(name.id.as_str()));
@@ -318,23 +326,19 @@ impl<'a> Glance<'a> {
                         Some(key) if attribute.attr.as_str() == "get" && is_key(key) => {
                             look(&attribute.value, key)
                         }
-                        _ => self.looked_up(&attribute.value),
+                        _ => within(&attribute.value),
                     };
                 }
-                first.and_then(|first| self.looked_up(first))
+                first.and_then(within)
             }
-            Expr::Attribute(attribute) => self.looked_up(&attribute.value),
-            Expr::Await(node) => self.looked_up(&node.value),
-            Expr::Starred(node) => self.looked_up(&node.value),
-            Expr::If(node) => self
-                .looked_up(&node.body)
-                .or_else(|| self.looked_up(&node.orelse)),
-            Expr::BoolOp(node) => node.values.iter().find_map(|value| self.looked_up(value)),
-            Expr::BinOp(node) => self
-                .looked_up(&node.left)
-                .or_else(|| self.looked_up(&node.right)),
-            Expr::List(node) => node.elts.iter().find_map(|value| self.looked_up(value)),
-            Expr::Tuple(node) => node.elts.iter().find_map(|value| self.looked_up(value)),
+            Expr::Attribute(attribute) => within(&attribute.value),
+            Expr::Await(node) => within(&node.value),
+            Expr::Starred(node) => within(&node.value),
+            Expr::If(node) => within(&node.body).or_else(|| within(&node.orelse)),
+            Expr::BoolOp(node) => node.values.iter().find_map(within),
+            Expr::BinOp(node) => within(&node.left).or_else(|| within(&node.right)),
+            Expr::List(node) => node.elts.iter().find_map(within),
+            Expr::Tuple(node) => node.elts.iter().find_map(within),
             _ => None,
         }
     }
@@ -410,6 +414,10 @@ impl<'a> Visitor<'a> for Glance<'a> {
         visitor::walk_decorator(self, decorator);
     }
 
+    fn visit_pattern(&mut self, pattern: &'a Pattern) {
+        self.deeper(|glance| visitor::walk_pattern(glance, pattern));
+    }
+
     fn visit_comprehension(&mut self, comprehension: &'a Comprehension) {
         self.iterated(&comprehension.target, &comprehension.iter);
         visitor::walk_comprehension(self, comprehension);
@@ -442,13 +450,17 @@ fn distinct<T: Copy + Eq + Hash>(words: Vec<T>) -> Vec<T> {
 }
 
 /// The last name of a chain: `publish` of `self.bus.publish`.
-fn last_name(expression: &Expr) -> Option<&str> {
-    match expression {
-        Expr::Name(name) => Some(name.id.as_str()),
-        Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
-        Expr::Subscript(subscript) => last_name(&subscript.value),
-        Expr::Call(call) => last_name(&call.func),
-        _ => None,
+///
+/// Here and below, a chain is gone along by a loop: it may be as long as the file.
+fn last_name(mut expression: &Expr) -> Option<&str> {
+    loop {
+        match expression {
+            Expr::Name(name) => return Some(name.id.as_str()),
+            Expr::Attribute(attribute) => return Some(attribute.attr.as_str()),
+            Expr::Subscript(subscript) => expression = &subscript.value,
+            Expr::Call(call) => expression = &call.func,
+            _ => return None,
+        }
     }
 }
 
@@ -489,40 +501,45 @@ fn is_handler_type(expression: &Expr) -> bool {
 }
 
 /// Whether this is `type(x)`, `x.__class__` or the like.
-fn is_type(expression: &Expr) -> bool {
-    match expression {
-        Expr::Call(call) => match &*call.func {
-            Expr::Name(name) => name.id.as_str() == "type",
-            Expr::Attribute(attribute) => is_type(&attribute.value),
-            _ => false,
-        },
-        Expr::Attribute(attribute) => {
-            attribute.attr.as_str() == "__class__" || is_type(&attribute.value)
+fn is_type(mut expression: &Expr) -> bool {
+    loop {
+        expression = match expression {
+            Expr::Call(call) => match &*call.func {
+                Expr::Name(name) => return name.id.as_str() == "type",
+                Expr::Attribute(attribute) => &attribute.value,
+                _ => return false,
+            },
+            Expr::Attribute(attribute) if attribute.attr.as_str() == "__class__" => return true,
+            Expr::Attribute(attribute) => &attribute.value,
+            Expr::Subscript(subscript) => &subscript.value,
+            _ => return false,
         }
-        Expr::Subscript(subscript) => is_type(&subscript.value),
-        _ => false,
     }
 }
 
 /// The variable that is gone through: itself, or `list(variable)`, `variable.copy()`.
-fn variable(expression: &Expr) -> Option<&str> {
-    match expression {
-        Expr::Name(name) => Some(name.id.as_str()),
-        Expr::Call(call) => match (&*call.func, call.arguments.args.first()) {
-            (Expr::Name(_), Some(first)) => variable(first),
-            (Expr::Attribute(attribute), None) => variable(&attribute.value),
-            _ => None,
-        },
-        _ => None,
+fn variable(mut expression: &Expr) -> Option<&str> {
+    loop {
+        expression = match expression {
+            Expr::Name(name) => return Some(name.id.as_str()),
+            Expr::Call(call) => match (&*call.func, call.arguments.args.first()) {
+                (Expr::Name(_), Some(first)) => first,
+                (Expr::Attribute(attribute), None) => &attribute.value,
+                _ => return None,
+            },
+            _ => return None,
+        }
     }
 }
 
-fn is_key(expression: &Expr) -> bool {
-    match expression {
-        Expr::Name(_) => true,
-        Expr::Attribute(attribute) => is_key(&attribute.value),
-        Expr::Call(call) => call.arguments.args.len() <= 1,
-        _ => false,
+fn is_key(mut expression: &Expr) -> bool {
+    loop {
+        match expression {
+            Expr::Name(_) => return true,
+            Expr::Attribute(attribute) => expression = &attribute.value,
+            Expr::Call(call) => return call.arguments.args.len() <= 1,
+            _ => return false,
+        }
     }
 }
 

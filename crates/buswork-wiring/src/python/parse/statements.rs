@@ -83,13 +83,11 @@ impl Reader {
             Stmt::With(node) => {
                 for item in &node.items {
                     let value = self.expression(&item.context_expr);
-                    match &item.optional_vars {
-                        Some(target) => {
-                            let target = self.expression(target);
-                            self.say(StatementKind::Enter { target, value });
-                        }
-                        None => self.say(StatementKind::Evaluate(value)),
-                    }
+                    let target = match &item.optional_vars {
+                        Some(target) => self.expression(target),
+                        None => NOTHING,
+                    };
+                    self.say(StatementKind::Enter { target, value });
                 }
                 self.suite(&node.body);
             }
@@ -128,7 +126,13 @@ impl Reader {
             }
             Stmt::Delete(node) => {
                 for target in &node.targets {
-                    self.evaluate(target);
+                    if let Expr::Attribute(_) | Expr::Subscript(_) = target {
+                        let target = self.expression(target);
+                        let value = NOTHING;
+                        self.say(StatementKind::Augment { target, value });
+                    } else {
+                        self.evaluate(target);
+                    }
                 }
             }
             Stmt::Import(node) => node.names.iter().for_each(|alias| self.import(alias)),

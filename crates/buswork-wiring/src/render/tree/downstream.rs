@@ -63,7 +63,7 @@ impl<'a> Drawing<'a> {
                 .and(" ─▶ ", Role::Faint)
                 .and(events.join(", "), Role::Event);
         }
-        let remarks = self.remarks(id);
+        let remarks = self.remarks(id, &[&event.id, &subscription.event]);
         let mut how = with_doubt(
             Cell::new(self.how(event, subscription, known), Role::Faint),
             route.grade,
@@ -117,7 +117,7 @@ impl<'a> Drawing<'a> {
             name,
             Cell::new(place(at), Role::Faint),
             Cell::default(),
-            how.and(self.remarks(&cascade.event), Role::Wrong),
+            how.and(self.remarks(&cascade.event, &[]), Role::Wrong),
         ]);
         if let Branch::Drawn = branch {
             if let Some(event) = branches {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{DEEPEST, TreeOptions};
 use crate::graph::{Cascade, Event, Location, Subscription, Wiring};
+use crate::render::Marker;
 use crate::render::names::Names;
 use crate::render::paint::Role;
 use crate::render::text::{Cell, count, write_aligned};
@@ -21,7 +22,7 @@ pub(super) struct Drawing<'a> {
     pub(super) causes: BTreeMap<&'a str, Vec<&'a Cascade>>,
     /// The events that a handler gets, each with the subscription by which it does.
     pub(super) triggers: BTreeMap<&'a str, Vec<(&'a Event, &'a Subscription)>>,
-    markers: BTreeMap<&'a str, Vec<&'a str>>,
+    markers: BTreeMap<&'a str, Vec<&'a Marker>>,
     /// Events whose branches were drawn.
     drawn: BTreeSet<&'a str>,
     /// Events on the way from the root to here.
@@ -55,9 +56,9 @@ impl<'a> Drawing<'a> {
                     .push((event, subscription));
             }
         }
-        let mut markers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut markers: BTreeMap<&str, Vec<&Marker>> = BTreeMap::new();
         for marker in options.markers {
-            markers.entry(&marker.id).or_default().push(&marker.text);
+            markers.entry(&marker.id).or_default().push(marker);
         }
         Self {
             wiring,
@@ -115,7 +116,7 @@ impl<'a> Drawing<'a> {
                 self.sites(self.whole.event(id).unwrap_or(event)),
                 Role::Plain,
             )
-            .and(self.remarks(id), Role::Wrong),
+            .and(self.remarks(id, &[]), Role::Wrong),
         ];
         write_aligned(&mut self.out, &[head], self.options.colour);
         self.drawn.insert(id);
@@ -164,10 +165,24 @@ impl<'a> Drawing<'a> {
             .is_some_and(|event| !event.handled_by.is_empty())
     }
 
-    /// What is wrong with an event or handler, to stand at the end of its line.
-    pub(super) fn remarks(&self, id: &str) -> String {
+    /// What is wrong with an event or handler, to stand at the end of its line. With `beside`, only
+    /// what concerns one of these events.
+    pub(super) fn remarks(&self, id: &str, beside: &[&str]) -> String {
+        let concerns = |marker: &&&Marker| {
+            beside.is_empty()
+                || marker.events.is_empty()
+                || marker
+                    .events
+                    .iter()
+                    .any(|event| beside.contains(&event.as_str()))
+        };
         let remarks = self.markers.get(id).into_iter().flatten();
-        remarks.fold(String::new(), |all, text| all + "   ! " + text)
+        let texts: BTreeSet<&str> = remarks
+            .filter(concerns)
+            .map(|marker| marker.text.as_str())
+            .collect();
+        let all = texts.into_iter();
+        all.fold(String::new(), |all, text| all + "   ! " + text)
     }
 
     pub(super) fn line(&mut self, cells: Vec<Cell>) {

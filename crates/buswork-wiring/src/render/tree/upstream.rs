@@ -65,7 +65,7 @@ impl<'a> Drawing<'a> {
                 grade(cascade.grade).and(through(cascade), Role::Faint),
                 cascade,
             )
-            .and(self.remarks(id), Role::Wrong),
+            .and(self.remarks(id, &[]), Role::Wrong),
         ]);
         if self.is_too_deep(away) {
             return;
@@ -100,7 +100,7 @@ impl<'a> Drawing<'a> {
             name,
             Cell::new(place(event.location.as_ref()), Role::Faint),
             Cell::default(),
-            how.and(self.remarks(id), Role::Wrong),
+            how.and(self.remarks(id, &[]), Role::Wrong),
         ]);
         if let Branch::Drawn = branch {
             self.causes_of(event, below, away);

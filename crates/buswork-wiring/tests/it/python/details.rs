@@ -125,6 +125,45 @@ def hear(order):
 }
 
 #[test]
+fn so_are_those_by_another_name_and_by_name_of_the_attribute() {
+    let code = "
+@bus.on(OrderPlaced)
+def hear(order):
+    placed = order
+    placed.number = 7
+    setattr(order, 'number', 8)
+    delattr(placed.lines, 'first')
+    del order.number, placed.lines['first']
+    other = order
+    other = other.copy()
+    other.number = 9
+    setattr(other, 'number', 9)
+";
+    let handler = handler_of(code);
+    let lines: Vec<u32> = handler.mutates.iter().map(|place| place.line).collect();
+    assert_eq!(lines, [5, 6, 7, 8, 8]);
+}
+
+#[test]
+fn a_name_that_is_given_to_something_else_is_not_the_event() {
+    for other in [
+        "for event in event.lines:\n        event.done = True",
+        "with open('x') as event:\n        event.x = 1",
+        "try: send()\n    except Problem as event:\n        event.x = 1",
+        "import event\n    event.x = 1",
+        "import event.part\n    event.x = 1",
+        "from parts import event\n    event.x = 1",
+        "def event(): ...\n    event.x = 1",
+        "match event.lines:\n        case [event]:\n            event.x = 3",
+        "if (event := event.copy()):\n        event.x = 3",
+        "event, other = event.copy(), 1\n    event.x = 3",
+    ] {
+        let code = format!("\n@bus.on(OrderPlaced)\ndef hear(event):\n    {other}\n");
+        assert!(handler_of(&code).mutates.is_empty(), "{other}");
+    }
+}
+
+#[test]
 fn a_copy_may_be_changed() {
     let code = "
 from copy import copy
@@ -286,12 +325,6 @@ class Billing:
 
 bus.include(Billing())
 ";
-    let by_comment = "
-@bus.on(OrderPlaced)
-def charge(order):
-    # wiring: publishes InvoicePaid, MailSent
-    print(order)
-";
     let none = "
 @bus.on(OrderPlaced)
 def charge(order): ...
@@ -301,7 +334,6 @@ def charge(order): ...
         "events.MailSent".to_owned(),
     ]);
     assert_eq!(handler_of(by_decorator).declares, declared);
-    assert_eq!(handler_of(by_comment).declares, declared);
     assert_eq!(handler_of(none).declares, None);
 }
 
@@ -315,6 +347,28 @@ class Billing:
 bus.include(Billing())
 ";
     assert_eq!(handler_of(code).declares, Some(Vec::new()));
+}
+
+#[test]
+fn what_a_comment_says_is_published_is_an_edge_where_no_publish_is_seen() {
+    let code = "
+@bus.on(OrderPlaced)
+def charge(order):
+    # wiring: publishes InvoicePaid
+    getattr(bus, 'publish')(InvoicePaid)
+    bus.publish(MailSent())  # noqa: E501 # wiring: publishes MailSent
+";
+    assert_eq!(handler_of(code).declares, None);
+    super::assert_lines(
+        &super::shop(code),
+        &[
+            "cascade shop:charge to events.InvoicePaid inferred at shop:charge:5",
+            "cascade shop:charge to events.MailSent certain at shop:charge:6",
+            "handle events.OrderPlaced by shop:charge certain",
+            "publish events.InvoicePaid by shop:charge inferred",
+            "publish events.MailSent by shop:charge certain",
+        ],
+    );
 }
 
 /// The comments that ask to overlook a rule: line, codes, reason.
@@ -343,6 +397,68 @@ print('# buswork: ignore[BW002] a text')
     assert_eq!(
         ignores(&wiring),
         ["2 BW001 heard elsewhere", "3 BW001+BW005 both", "4  "]
+    );
+}
+
+#[test]
+fn a_comment_that_asks_to_overlook_may_stand_behind_another() {
+    let wiring = read(&[(
+        "shop.py",
+        "
+import this  # noqa: E501 # buswork: ignore[BW001] see #7
+import that  # type: ignore[attr] # why # buswork: ignore[BW002] as well
+",
+    )]);
+    assert_eq!(ignores(&wiring), ["2 BW001 see #7", "3 BW002 as well"]);
+}
+
+#[test]
+fn it_speaks_of_a_statement_with_its_lines_and_decorators() {
+    let wiring = read(&[(
+        "shop.py",
+        "
+# buswork: ignore[BW001] stacked
+# buswork: ignore[BW002] stacked
+# and something else
+send(
+    OrderPlaced(),  # buswork: ignore[BW003] within
+    # buswork: ignore[BW004] within, alone
+    True,
+)
+
+# buswork: ignore[BW005] of nothing
+
+@on(A)  # buswork: ignore[BW301] at a decorator
+@on(
+    B,
+)
+async def hear(
+    event,  # buswork: ignore[BW302] in a head
+):
+    pass  # buswork: ignore[BW303] in a body
+",
+    )]);
+    let about = wiring.ignores.iter().map(|ignore| {
+        let about = ignore.about.unwrap();
+        let (line, first, last, definition) =
+            (about.line, about.first, about.last, about.definition);
+        format!(
+            "{} of {line}, {first} to {last}, {definition}",
+            ignore.codes[0]
+        )
+    });
+    assert_eq!(
+        about.collect::<Vec<_>>(),
+        [
+            "BW001 of 5, 5 to 9, 0",
+            "BW002 of 5, 5 to 9, 0",
+            "BW003 of 6, 5 to 9, 0",
+            "BW004 of 8, 5 to 9, 0",
+            "BW005 of 11, 11 to 11, 0",
+            "BW301 of 13, 13 to 19, 17",
+            "BW302 of 17, 13 to 19, 17",
+            "BW303 of 20, 20 to 20, 0",
+        ]
     );
 }
 

@@ -431,3 +431,55 @@ def take():
         &["publish events.OrderPlaced by shop:take certain"],
     );
 }
+
+#[test]
+fn registrations_that_need_not_meet_are_told_apart() {
+    let code = "
+import sys
+
+def hear(order): ...
+
+def branches():
+    if sys.platform == 'win32':
+        bus.subscribe(OrderPlaced, hear)
+    else:
+        bus.subscribe(OrderPlaced, hear)
+
+def ends():
+    bus.subscribe(OrderPlaced, hear)
+    bus.unsubscribe(OrderPlaced, hear)
+    bus.subscribe(OrderPlaced, hear)
+
+def enters():
+    with bus.subscribe(OrderPlaced, hear):
+        pass
+    with bus.subscribe(OrderPlaced, hear) as again:
+        pass
+
+def tries():
+    try:
+        bus.subscribe(OrderPlaced, hear)
+    except ImportError:
+        bus.subscribe(OrderPlaced, hear)
+
+def several(first: EventBus, second: EventBus):
+    first.subscribe(OrderPlaced, hear)
+    second.subscribe(OrderPlaced, hear)
+
+def twice():
+    bus.subscribe(OrderPlaced, hear)
+    bus.subscribe(OrderPlaced, hear)
+";
+    let wiring = super::read_shop(code);
+    let apart = |function: &str| -> Vec<&str> {
+        let all = wiring.subscriptions.iter();
+        let own = all.filter(|one| one.function == format!("shop:{function}"));
+        own.map(|one| one.apart.as_str()).collect()
+    };
+    assert_eq!(apart("branches"), ["branch 1", "branch 2"]);
+    assert_eq!(apart("ends"), ["", "after 1 ended"]);
+    assert_eq!(apart("enters"), ["with, line 18", "with, line 20"]);
+    assert_eq!(apart("tries"), ["", "branch 1"]);
+    assert_eq!(apart("several"), ["on `first`", "on `second`"]);
+    assert_eq!(apart("twice"), ["", ""]);
+}

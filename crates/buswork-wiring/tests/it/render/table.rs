@@ -1,4 +1,5 @@
 use buswork_wiring::graph::Grade;
+use buswork_wiring::query::{Direction, Focus, select};
 use buswork_wiring::render::table::table;
 
 use super::is_harmless;
@@ -38,4 +39,21 @@ fn functions_of_rust_are_called_by_their_names_too() {
     let text = table(&wiring, None, false);
     assert!(text.contains(" Desk::place    src/orders.rs:5"), "{text}");
     assert!(text.contains(" shop           src/main.rs:9"), "{text}");
+}
+
+#[test]
+fn what_a_part_leaves_out_is_said_to_be_there() {
+    let wiring = shop();
+    let events = wiring.events.iter();
+    let event = events
+        .max_by_key(|event| event.published_by.len().min(event.handled_by.len()))
+        .unwrap();
+    let focus = Focus {
+        events: vec![event.id.clone()],
+        direction: Direction::Upstream,
+        ..Focus::default()
+    };
+    let text = table(&select(&wiring, &focus).unwrap(), Some(&wiring), false);
+    let told = format!("{}, not shown", event.handled_by.len());
+    assert!(text.contains(&told), "{text}");
 }

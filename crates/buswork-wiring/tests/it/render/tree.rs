@@ -80,10 +80,12 @@ fn cycles_repeats_remarks_and_odd_names() {
     let markers = [
         Marker {
             id: "ring:on_ping".to_owned(),
+            events: Vec::new(),
             text: "BW101 leads back to itself".to_owned(),
         },
         Marker {
             id: "注文".to_owned(),
+            events: Vec::new(),
             text: "BW002 nobody publishes it\u{1b}[0m".to_owned(),
         },
     ];
@@ -150,4 +152,31 @@ fn colours_are_only_there_when_asked_for() {
         stripped.replace_range(start..=end, "");
     }
     assert_eq!(stripped, plain);
+}
+
+#[test]
+fn a_remark_stands_beside_the_event_that_it_is_about_and_once() {
+    let wiring = shop();
+    let entries = wiring.subscriptions.iter();
+    let (handler, event) = entries
+        .map(|one| (&one.handler, &one.event))
+        .next()
+        .unwrap();
+    let drawn = |events: &[&str]| {
+        let marker = Marker {
+            id: handler.clone(),
+            events: events.iter().map(|&event| event.to_owned()).collect(),
+            text: "BW305 runs twice".to_owned(),
+        };
+        let markers = [marker.clone(), marker];
+        let options = TreeOptions {
+            markers: &markers,
+            ..TreeOptions::default()
+        };
+        tree(&wiring, &options).matches("BW305").count()
+    };
+    let all = drawn(&[]);
+    assert!(all >= 1);
+    assert_eq!(drawn(&["shop.events.Other"]), 0);
+    assert!((1..=all).contains(&drawn(&[event])));
 }

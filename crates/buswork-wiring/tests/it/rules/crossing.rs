@@ -43,3 +43,18 @@ fn a_wildcard_hears_every_context() {
     let all = CONTEXTS.replace("['shop.post']", "['shop.post']\nhears = ['*']");
     assert_eq!(found_with("BW306", wired(), &config(&all)), "");
 }
+
+#[test]
+fn a_base_class_brings_the_events_of_others_along() {
+    let wired = |base: &str| {
+        Wired::new()
+            .event(base, &[])
+            .event("shop.orders.Placed", &[base])
+            .publish("shop.orders.Placed", "shop.orders:place", 4)
+            .subscribe(base, "shop.post:log")
+    };
+    assert_snapshot!(found_with("BW306", wired("shared.Event"), &config(CONTEXTS)), @"shop/post.py:29 error BW306 log in `mailing` hears Placed of `ordering`, as Event");
+    assert_snapshot!(found_with("BW306", wired("shop.orders.Event"), &config(CONTEXTS)), @"shop/post.py:29 error BW306 log in `mailing` hears Event of `ordering`");
+    let exact = wired("shared.Event").subscription_with(|entry| entry.exact = true);
+    assert_eq!(found_with("BW306", exact, &config(CONTEXTS)), "");
+}

@@ -21,6 +21,10 @@ fn a_blocking_call_some_calls_away_is_found_with_its_way() {
             ],
         }];
     });
+    let mut near = Wired(wired.0.clone());
+    let last = near.0.handlers.last_mut().unwrap();
+    last.blocking[0].path.truncate(2);
+    assert!(found("BW201", near).ends_with(", 1 call away"));
     assert_snapshot!(found("BW201", wired), @"shop/mail.py:14 warning BW201 async handler notify blocks its loop in `time.sleep`, 2 calls away");
 }
 

@@ -1,4 +1,6 @@
+use buswork_wiring::config::Config;
 use buswork_wiring::graph::{Grade, HandlerKind, SiteKind};
+use buswork_wiring::rules::check;
 use insta::assert_snapshot;
 
 use super::{config, found, found_with};
@@ -27,6 +29,27 @@ fn a_site_that_could_not_be_resolved_is_listed() {
     assert_snapshot!(found("BW005", Wired(wired.0.clone())), @"shop/replay.py:8 info BW005 cannot tell what is published here by `publish`: the event is a parameter that nobody passes");
     let strict = config("severity = { BW005 = 'error' }");
     assert!(found_with("BW005", wired, &strict).contains(" error "));
+}
+
+#[test]
+fn what_is_advised_for_it_can_be_done() {
+    let fix = |kind, function: &str, file: &str| {
+        let mut wired = shop().unresolved(kind, function, 8);
+        wired.0.unresolved[0].location.file = file.to_owned();
+        let findings = check(&wired.graph(), &Config::default());
+        let finding = findings.into_iter().find(|one| one.rule == "BW005");
+        finding.unwrap().fix
+    };
+    let publish = |file| fix(SiteKind::Publish, "shop.replay:replay", file);
+    assert!(publish("shop/replay.py").contains("# wiring: publishes"));
+    assert_eq!(
+        publish("src/replay.rs"),
+        "name the event where it is published"
+    );
+    assert_eq!(
+        fix(SiteKind::Subscribe, "shop.replay:replay", "shop/replay.py"),
+        "name the event and the handler where they are subscribed"
+    );
 }
 
 #[test]
@@ -65,6 +88,14 @@ fn what_may_be_two_objects_or_two_programs_is_information() {
             entry.function = "shop.worker:main".to_owned();
         });
     assert!(found("BW305", programs).contains(" info "));
+
+    let branches = shop()
+        .subscribe("shop.events.OrderPlaced", "shop.post:confirm")
+        .subscription_with(|entry| {
+            entry.location.line = 40;
+            entry.apart = "branch 1".to_owned();
+        });
+    assert!(found("BW305", branches).ends_with(" and may run twice"));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 use buswork_wiring::config::Config;
+use buswork_wiring::graph::About;
 use buswork_wiring::rules::check;
 use insta::assert_snapshot;
 
 use super::{config, lines};
-use crate::wired::{Wired, shop};
+use crate::wired::{Wired, at, shop};
 
 fn archived() -> Wired {
     shop()
@@ -39,6 +40,68 @@ fn a_comment_behind_other_code_speaks_of_that_code_only() {
         .publish("shop.events.OrderShelved", "shop.archive:archive", 6)
         .ignore("shop/archive.py", 5, "BW001", "read elsewhere");
     assert_snapshot!(all(two), @"shop/archive.py:6 warning BW001 OrderShelved is published, but nobody handles it");
+}
+
+/// A comment at this line that speaks of line 5, or of lines 4 to 8.
+fn commented(line: u32, about: About) -> Wired {
+    let mut wired = archived().ignore("shop/archive.py", line, "BW001", "read elsewhere");
+    wired.0.ignores[0].about = Some(about);
+    wired
+}
+
+#[test]
+fn a_comment_speaks_of_a_whole_statement_if_its_line_has_nothing_to_find() {
+    let about = |line, first| About {
+        line,
+        first,
+        last: 8,
+        definition: 0,
+    };
+    assert_eq!(all(commented(1, about(5, 5))), "");
+    assert_eq!(all(commented(7, about(7, 4))), "");
+    assert!(all(commented(7, about(7, 6))).contains("BW001"));
+    let other = commented(6, about(6, 5))
+        .event("shop.events.OrderShelved", &[])
+        .publish("shop.events.OrderShelved", "shop.archive:archive", 6);
+    assert!(all(other).contains("OrderArchived"));
+}
+
+#[test]
+fn a_comment_at_a_decorator_speaks_of_the_function_but_of_no_other_decorator() {
+    let about = |line| About {
+        line,
+        first: 27,
+        last: 30,
+        definition: 30,
+    };
+    let wired = |code: &str, line| {
+        let mut wired = shop()
+            .event("shop.events.OrderArchived", &[])
+            .subscribe("shop.events.OrderArchived", "shop.archive:note")
+            .handler_with(|handler| handler.mutates = vec![at("shop/archive.py", 33)])
+            .ignore("shop/archive.py", line, code, "as it should be");
+        wired.0.ignores[0].about = Some(about(line));
+        all(wired)
+    };
+    assert!(
+        !wired("BW303", 27).contains("BW303 note"),
+        "of the function"
+    );
+    assert!(
+        !wired("BW002", 29).contains("BW002 note"),
+        "of this decorator"
+    );
+    assert!(
+        wired("BW002", 27).contains("BW002 note"),
+        "of another decorator"
+    );
+}
+
+#[test]
+fn a_comment_without_a_rule_overlooks_nothing() {
+    let mut wired = shop().ignore("shop/orders.py", 13, "BW1", "");
+    wired.0.ignores[0].codes.clear();
+    assert_snapshot!(all(wired), @"shop/orders.py:13 error BW007 this comment names no rule, and overlooks nothing");
 }
 
 #[test]
