@@ -184,10 +184,7 @@ impl Finder<'_, '_> {
     }
 
     fn unknown_subscription(&self, at: ExpressionRef, protocol: &Rc<Protocol>) -> Option<Site> {
-        let name = self.unknown_method(at)?;
-        if !only_subscribes(name) {
-            return None;
-        }
+        let name = self.unknown_method(at, only_subscribes)?;
         let arguments = self.evaluator.arguments(at);
         let (event, handler) = (arguments.positional(0)?, arguments.positional(1)?);
         let handlers = self.evaluator.evaluate(handler, &Context::default());
@@ -221,13 +218,17 @@ impl Finder<'_, '_> {
     }
 
     /// The name of the method that is called on something of which nothing is known, or that comes
-    /// from a package that no adapter knows.
-    fn unknown_method(&self, at: ExpressionRef) -> Option<&str> {
+    /// from a package that no adapter knows; if the name is one that is wanted, which is asked first.
+    fn unknown_method(&self, at: ExpressionRef, is_wanted: fn(&str) -> bool) -> Option<&str> {
         let callee = self.evaluator.callee(at)?;
         let facts = self.evaluator.project.facts(callee.file);
         let ExpressionKind::Attribute(_, name) = facts.kind(callee.id) else {
             return None;
         };
+        let name = facts.text(*name);
+        if !is_wanted(name) {
+            return None;
+        }
         let found = self.evaluator.evaluate(callee, &Context::default());
         let is_ours = found.iter().any(|fact| {
             matches!(
@@ -235,7 +236,7 @@ impl Finder<'_, '_> {
                 Value::Function { .. } | Value::Class(_) | Value::Object(_)
             )
         });
-        (!is_ours).then(|| facts.text(*name))
+        (!is_ours).then_some(name)
     }
 
     /// Calls on something unknown that look like publishing an event that somebody subscribes to.
@@ -277,10 +278,7 @@ impl Finder<'_, '_> {
         known: &BTreeSet<EventId>,
         protocol: &Rc<Protocol>,
     ) -> Option<Site> {
-        let name = self.unknown_method(at)?;
-        if says(name) != Some(Says::Publishes) {
-            return None;
-        }
+        let name = self.unknown_method(at, |name| says(name) == Some(Says::Publishes))?;
         let event = self.evaluator.arguments(at).positional(0)?;
         let found = self.evaluator.evaluate(event, &Context::default());
         let is_known = |fact: &Fact| {
