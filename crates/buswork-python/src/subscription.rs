@@ -159,6 +159,10 @@ impl Subscription {
             text.push_str(" at ");
             text.push_str(place);
         }
+        let policed = self.entry.handler().policed.as_ref();
+        if let Some(policed) = policed.filter(|policed| !policed.is_figures_alone) {
+            text.push_str(&format!(", policy: {}", policed.regulator.policy()));
+        }
         text.push_str(match () {
             () if self.entry.is_ended() => ", ended>",
             () if !self.entry.is_active() => ", paused>",
