@@ -18,6 +18,7 @@ use crate::context;
 use crate::failure::{FailedAttempt, Kept};
 use crate::imports;
 use crate::policed::{Failed, now};
+use crate::policy::Policy;
 use crate::posted::Posted;
 
 /// The deadline of one attempt on a worker thread.
@@ -32,6 +33,7 @@ pub(crate) struct Deadline {
 /// What it takes to end a delivery from outside.
 struct Armed {
     trial: Trial,
+    policy: Option<Py<Policy>>,
     posted: Posted,
     attempts: Vec<FailedAttempt>,
 }
@@ -42,12 +44,14 @@ impl Deadline {
         py: Python<'py>,
         posting: &Posting<'_>,
         trial: Trial,
+        policy: Option<Py<Policy>>,
         kept: &Kept<'_>,
         seconds: f64,
     ) -> PyResult<Bound<'py, Self>> {
         let posted = posting.posted;
         let armed = Armed {
             trial,
+            policy,
             // The stuck thread stays in the context that it has entered.
             posted: posted.another(py, &context::copy(posted.context.bind(py))?),
             attempts: kept.attempts().to_vec(),
@@ -79,6 +83,7 @@ impl Deadline {
     fn time_out(&self, py: Python<'_>, armed: Armed) -> PyResult<()> {
         let Armed {
             mut trial,
+            policy,
             mut posted,
             attempts,
         } = armed;
@@ -90,9 +95,15 @@ impl Deadline {
         let error = policed.timed_out(py, &subscriber.name);
         let mut kept = Kept::after(py, &entry, attempts);
         kept.note_attempt(py, &error);
-        let failed = policed.failed(py, &mut trial, &subscriber.name, &error, now())?;
+        let name = &subscriber.name;
+        let failed = policed.failed(py, policy.as_ref(), &mut trial, name, &error, now())?;
         if let Failed::Again(after) = failed {
-            posted.try_later(Again { trial, after }, kept.fault(error));
+            let again = Again {
+                trial,
+                policy,
+                after,
+            };
+            posted.try_later(again, kept.fault(error));
             let mut state = self.background.state();
             let given_up = state.backlog.rest(self.ticket, posted, now() + after);
             drop(state);

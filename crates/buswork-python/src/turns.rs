@@ -21,6 +21,7 @@ use crate::exception;
 use crate::failure::FailedAttempt;
 use crate::imports;
 use crate::policed::{Answer, Failed, Policed, loop_time, moment, refuse};
+use crate::policy::Policy;
 use crate::subscriber::Entry;
 
 /// A delivery to a handler with a policy.
@@ -28,6 +29,8 @@ use crate::subscriber::Entry;
 pub(crate) struct Turn {
     entry: Arc<Entry>,
     is_posted: bool,
+    /// Taken before the first call, which may end the subscription.
+    policy: Option<Py<Policy>>,
     state: Mutex<State>,
 }
 
@@ -70,12 +73,13 @@ impl Turn {
         is_posted: bool,
     ) -> PyResult<Option<Bound<'py, Self>>> {
         let policed = entry.handler().policed.as_ref();
-        if policed.is_none_or(|policed| policed.is_figures_alone) {
+        let Some(policed) = policed.filter(|policed| !policed.is_figures_alone) else {
             return Ok(None);
-        }
+        };
         let turn = Self {
             entry: Arc::clone(entry),
             is_posted,
+            policy: policed.policy(py).map(Bound::unbind),
             state: Mutex::default(),
         };
         Bound::new(py, turn).map(Some)
@@ -198,9 +202,13 @@ impl Turn {
         let name = &self.entry.handler().name;
         if !is_live {
             trial.fail(now);
-        } else if let Failed::Again(after) = policed.failed(py, &mut trial, name, error, now)? {
-            self.state().trial = Some(trial);
-            return Ok(Some(after.as_secs_f64()));
+        } else {
+            let policy = self.policy.as_ref();
+            let failed = policed.failed(py, policy, &mut trial, name, error, now)?;
+            if let Failed::Again(after) = failed {
+                self.state().trial = Some(trial);
+                return Ok(Some(after.as_secs_f64()));
+            }
         }
         drop(trial);
         policed.wake_next(py);
@@ -344,8 +352,8 @@ impl Turn {
         ),))
     }
 
-    fn __traverse__(&self, _visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        Ok(())
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.policy)
     }
 }
 
