@@ -148,14 +148,15 @@ impl<'py> Walk<'_, 'py> {
             self.event,
             self.dispatch,
             goes_on,
-            |place, entry, ended| {
-                if let Some(delivery) = report.as_mut().and_then(|report| report.get_mut(place)) {
+            |ended| {
+                let report = report.as_mut();
+                if let Some(delivery) = report.and_then(|report| report.get_mut(ended.place)) {
                     delivery.tried_again(py, &ended);
                 }
                 self.publication.verdict(self.publishing, &mut isolation)?;
-                match ended {
+                match ended.delivered {
                     Ok(_) => Ok(ControlFlow::Continue(())),
-                    Err(fault) => self.publication.judge(entry, fault, &mut isolation),
+                    Err(fault) => self.publication.judge(ended.entry, fault, &mut isolation),
                 }
             },
         )?;

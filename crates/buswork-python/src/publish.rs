@@ -344,19 +344,13 @@ fn recover<'py>(
             .err()
             .map(|fault| *fault);
     }
-    rounds.run(
-        publishing.bus,
-        event,
-        None,
-        goes_on,
-        |_, entry, delivered| {
-            publication.verdict(publishing, &mut isolation)?;
-            match delivered {
-                Ok(_) => Ok(ControlFlow::Continue(())),
-                Err(fault) => publication.judge(entry, fault, &mut isolation),
-            }
-        },
-    )?;
+    rounds.run(publishing.bus, event, None, goes_on, |ended| {
+        publication.verdict(publishing, &mut isolation)?;
+        match ended.delivered {
+            Ok(_) => Ok(ControlFlow::Continue(())),
+            Err(fault) => publication.judge(ended.entry, fault, &mut isolation),
+        }
+    })?;
     publication.verdict(publishing, &mut isolation)?;
     outcome(py, isolation, class, origin.topic, entries.len())
 }

@@ -5,8 +5,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use crate::admission::Delivered;
 use crate::failure::{event_name, group};
+use crate::rounds::Ended;
 
 /// What came of one `deliver`: each delivery, in call order.
 #[pyclass(frozen, module = "buswork")]
@@ -113,8 +113,9 @@ impl Delivery {
     }
 
     /// Notes how another attempt has ended.
-    pub(crate) fn tried_again(&mut self, py: Python<'_>, ended: &Delivered<'_>) {
-        match ended {
+    pub(crate) fn tried_again(&mut self, py: Python<'_>, ended: &Ended<'_, '_>) {
+        self.attempts = ended.failed_before + 1;
+        match &ended.delivered {
             Ok(Ok(result)) => {
                 (self.status, self.error) = ("ok", None);
                 self.result = Some(result.clone().unbind());
@@ -123,10 +124,8 @@ impl Delivery {
             Err(fault) => {
                 self.error = Some(fault.error.value(py).clone().into_any().unbind());
                 self.attempts = fault.count();
-                return;
             }
         }
-        self.attempts += 1;
     }
 
     pub(crate) fn ok(

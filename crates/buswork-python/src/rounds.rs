@@ -10,8 +10,11 @@ use pyo3::prelude::*;
 use crate::admission::Delivered;
 use crate::attempts::{Attempts, Tried, give_up};
 use crate::bus::Bus;
-use crate::failure::Fault;
+use crate::exception;
+use crate::failure::{self, Fault};
 use crate::subscriber::Entry;
+
+const INTERRUPTED: &str = "a handler failed, and its publish was interrupted";
 
 /// The deliveries of a publish that are to be tried again, in call order.
 #[derive(Default)]
@@ -24,6 +27,30 @@ struct Waiting<'py> {
     place: usize,
     entry: Arc<Entry>,
     fault: Fault<'py>,
+}
+
+/// The end of a delivery that was tried again.
+pub(crate) struct Ended<'a, 'py> {
+    /// Its place in the call order.
+    pub(crate) place: usize,
+    pub(crate) entry: &'a Arc<Entry>,
+    pub(crate) delivered: Delivered<'py>,
+    /// How many attempts had failed before the last one.
+    pub(crate) failed_before: u32,
+}
+
+/// Whoever waits still, when something has gone straight through, has failed, and nobody else tells.
+impl Drop for Rounds<'_> {
+    fn drop(&mut self) {
+        for Waiting { mut fault, .. } in std::mem::take(&mut self.waiting) {
+            fault.again.take().into_iter().for_each(|it| give_up(*it));
+            Python::attach(|py| {
+                exception::attach_traceback(py, &fault.error);
+                // One interrupt is on its way already.
+                let _ = failure::log(py, INTERRUPTED, &fault.error);
+            });
+        }
+    }
 }
 
 impl<'py> Rounds<'py> {
@@ -54,17 +81,19 @@ impl<'py> Rounds<'py> {
         event: &Bound<'py, PyAny>,
         dispatch: Option<&Arc<Dispatch>>,
         goes_on: ControlFlow<()>,
-        mut ended: impl FnMut(usize, &Arc<Entry>, Delivered<'py>) -> PyResult<ControlFlow<()>>,
+        mut ended: impl FnMut(Ended<'_, 'py>) -> PyResult<ControlFlow<()>>,
     ) -> PyResult<()> {
         let mut goes_on = goes_on;
         while !self.waiting.is_empty() {
-            for waiting in std::mem::take(&mut self.waiting) {
+            let mut round = std::mem::take(&mut self.waiting).into_iter();
+            while let Some(waiting) = round.next() {
                 let Waiting {
                     place,
                     entry,
                     mut fault,
                 } = waiting;
                 let again = fault.again.take();
+                let failed_before = fault.count();
                 let delivered = match (Attempts::of(bus, &entry, dispatch), again) {
                     (Some(attempts), Some(again)) if goes_on.is_continue() => {
                         match attempts.again(event, *again, fault) {
@@ -84,8 +113,19 @@ impl<'py> Rounds<'py> {
                     },
                     delivered => delivered,
                 };
-                if ended(place, &entry, delivered)?.is_break() {
-                    goes_on = ControlFlow::Break(());
+                let end = Ended {
+                    place,
+                    entry: &entry,
+                    delivered,
+                    failed_before,
+                };
+                match ended(end) {
+                    Ok(ControlFlow::Continue(())) => {}
+                    Ok(ControlFlow::Break(())) => goes_on = ControlFlow::Break(()),
+                    Err(straight) => {
+                        self.waiting.extend(round);
+                        return Err(straight);
+                    }
                 }
             }
         }
