@@ -105,7 +105,7 @@ impl Deadline {
             };
             posted.try_later(again, kept.fault(error));
             let mut state = self.background.state();
-            let given_up = state.backlog.rest(self.ticket, posted, now() + after);
+            let given_up = state.backlog.rest(self.ticket, posted, now().saturating_add(after));
             drop(state);
             drop(given_up);
             self.background.replace_lost(py);
