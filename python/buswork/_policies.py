@@ -6,7 +6,7 @@ in the task of its handler.
 
 from __future__ import annotations
 
-from asyncio import get_running_loop, sleep, timeout
+from asyncio import get_running_loop, sleep, timeout, wait
 from contextvars import ContextVar
 
 from buswork._buswork import is_awaitable
@@ -109,12 +109,11 @@ async def _begin(turn: Turn) -> bool:
             seconds = turn.begin(loop.time())
             if seconds is None:
                 return True
-            try:
-                async with timeout(seconds if seconds >= 0 else None):
-                    is_dropped = await woken
-            except TimeoutError:
+            # Not within a timeout, which would cancel what wakes.
+            await wait((woken,), timeout=seconds if seconds >= 0 else None)
+            if not woken.done():
                 continue
-            if is_dropped:
+            if woken.result():
                 return False
             woken = loop.create_future()
             turn.wait(wake, False)  # noqa: FBT003
