@@ -103,15 +103,17 @@ async def _begin(turn: Turn) -> bool:
         loop.call_soon_threadsafe(_resolve, woken, is_dropped)
 
     turn.wait(wake, True)  # noqa: FBT003
+    is_woken = False
     try:
         while True:
             # Nobody wakes for a slot that has become free before this waited.
-            seconds = turn.begin(loop.time())
+            seconds = turn.begin(loop.time(), wake, is_woken)
             if seconds is None:
                 return True
             # Not within a timeout, which would cancel what wakes.
             await wait((woken,), timeout=seconds if seconds >= 0 else None)
-            if not woken.done():
+            is_woken = woken.done()
+            if not is_woken:
                 continue
             if woken.result():
                 return False

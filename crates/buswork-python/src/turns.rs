@@ -55,6 +55,13 @@ impl Waiting {
     pub(crate) fn count(&self) -> usize {
         self.count
     }
+
+    /// Whether nobody is before the one that `wake` wakes: it is the first of those that wait, and nobody
+    /// was woken who has not come.
+    fn is_next(&self, wake: &Bound<'_, PyAny>) -> bool {
+        let is_first = self.wakes.front().is_some_and(|first| first.is(wake));
+        is_first && self.count == self.wakes.len()
+    }
 }
 
 /// How a delivery begins.
@@ -276,17 +283,29 @@ impl Turn {
         }
     }
 
-    /// Tries to begin, at this moment. Returns `None` when it has begun; else for how many seconds to wait
-    /// for the breaker, or `-1` for whoever wakes.
-    fn begin(&self, py: Python<'_>, now: f64) -> PyResult<Option<f64>> {
+    /// Tries to begin, at this moment, for the one that `wake` wakes, or has woken just now. Returns `None`
+    /// when it has begun; else for how many seconds to wait for the breaker, or `-1` for whoever wakes.
+    fn begin(
+        &self,
+        py: Python<'_>,
+        now: f64,
+        wake: &Bound<'_, PyAny>,
+        is_woken: bool,
+    ) -> PyResult<Option<f64>> {
         let Some(policed) = self.policed() else {
             return Ok(None);
         };
         let now = moment(now);
         let refusal = match policed.regulator.begin(now) {
-            Ok(trial) => {
+            Ok(trial) if is_woken || policed.waiting().is_next(wake) => {
                 self.start(trial, policed);
                 return Ok(None);
+            }
+            // Others came before this one.
+            Ok(trial) => {
+                drop(trial);
+                policed.wake_next(py);
+                return Ok(Some(-1.0));
             }
             Err(refusal) => refusal,
         };
