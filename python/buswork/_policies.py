@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 
     from buswork._buswork import Turn
 
-#: The deliveries that are in progress in a context, outermost first: one that is nested in another of
-#: the same handler must not wait for it.
+#: The deliveries that are in progress in a context, outermost first: one that is nested in another
+#: of the same handler must not wait for it.
 _HELD: ContextVar[tuple[Turn, ...]] = ContextVar("buswork turns", default=())
 
 
-class Dropped:
-    """What a delivery returns that was dropped while it waited."""
+class NotCalled:
+    """What a delivery returns whose handler was not called, and why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
 
 
 async def in_turn(turn: Turn, handler: Callable[[Any], Any], event: object) -> Any:
@@ -34,7 +37,10 @@ async def in_turn(turn: Turn, handler: Callable[[Any], Any], event: object) -> A
     if not turn.is_posted and any(turn.is_held_by(other) for other in held):
         raise turn.nested()
     if not await _begin(turn):
-        return Dropped
+        return NotCalled("limit")
+    reason = turn.skip()
+    if reason is not None:
+        return NotCalled(reason)
     return await first(turn, handler, event, _attempt(handler, event))
 
 
@@ -48,7 +54,11 @@ async def again(
         turn.abandon()
         straight.__context__ = error
         raise
-    turn.begin_again()
+    if not turn.begin_again():
+        try:
+            raise error
+        finally:
+            del error  # as in `first`
     return await first(turn, handler, event, _attempt(handler, event))
 
 
@@ -57,6 +67,7 @@ async def first(
 ) -> Any:
     """Await the first attempt of a delivery, and make others while they are needed."""
     _HELD.set((*_HELD.get(), turn))
+    failure: Exception | None = None
     try:
         while True:
             try:
@@ -65,13 +76,17 @@ async def first(
                 pause = turn.failed(error)
                 if pause is None:
                     raise
+                failure = error
             else:
                 turn.succeeded()
                 return result
             await sleep(pause)
-            turn.begin_again()
+            if not turn.begin_again():
+                raise failure
             awaitable = _attempt(handler, event)
     finally:
+        # No exception may refer to itself, by way of its traceback and the frame of this.
+        failure = None
         turn.abandon()
 
 

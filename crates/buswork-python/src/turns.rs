@@ -204,10 +204,9 @@ impl Turn {
         }
         let attempt = FailedAttempt::new(py, error);
         self.state().attempts.push(attempt);
-        let is_live = self.entry.is_once() || self.entry.check().is_ok();
         let now = loop_time(py)?;
         let name = &self.entry.handler().name;
-        if !is_live {
+        if self.why_not().is_some() {
             trial.fail(now);
         } else {
             let policy = self.policy.as_ref();
@@ -220,6 +219,15 @@ impl Turn {
         drop(trial);
         policed.wake_next(py);
         Ok(None)
+    }
+
+    /// Why the handler is not to be called any more, if it was cancelled or paused meanwhile.
+    fn why_not(&self) -> Option<SkipReason> {
+        if self.entry.is_once() {
+            return None;
+        }
+        let reason = self.entry.check().err()?;
+        Some(self.entry.handler().reason(reason))
     }
 
     /// Ends an attempt, and takes its trial out.
@@ -325,12 +333,31 @@ impl Turn {
         }
     }
 
-    /// Begins another attempt.
-    fn begin_again(&self) {
-        if let Some(policed) = self.policed() {
+    /// Begins another attempt; not, and `False`, if the handler was cancelled or paused meanwhile. The
+    /// delivery has failed then.
+    fn begin_again(&self, py: Python<'_>) -> PyResult<bool> {
+        let Some(policed) = self.policed() else {
+            return Ok(false);
+        };
+        if self.why_not().is_none() {
             let measures = policed.regulator.figures().measures_latency();
             self.state().started = measures.then(Instant::now);
+            return Ok(true);
         }
+        if let Some(mut trial) = self.end_attempt() {
+            trial.fail(loop_time(py)?);
+            policed.wake_next(py);
+        }
+        Ok(false)
+    }
+
+    /// Why a delivery whose turn has come is not made, which is counted: its handler was cancelled or
+    /// paused while it waited. `None` if it is.
+    fn skip(&self, py: Python<'_>) -> Option<&'static str> {
+        let reason = self.why_not()?;
+        self.abandon(py);
+        self.policed()?.regulator.figures().note_skipped();
+        Some(reason.as_str())
     }
 
     /// Notes a failed attempt. Returns after how many seconds to try again, if that is to be done.
