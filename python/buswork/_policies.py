@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: The deliveries that are in progress in a context, outermost first: one that is nested in another
 #: of the same handler must not wait for it.
-_HELD: ContextVar[tuple[Turn, ...]] = ContextVar("buswork turns", default=())
+HELD: ContextVar[tuple[Turn, ...]] = ContextVar("buswork turns", default=())
 
 
 class NotCalled:
@@ -33,7 +33,7 @@ class NotCalled:
 
 async def in_turn(turn: Turn, handler: Callable[[Any], Any], event: object) -> Any:
     """Wait for the turn of a delivery, and make it."""
-    held = _HELD.get()
+    held = HELD.get()
     if not turn.is_posted and any(turn.is_held_by(other) for other in held):
         raise turn.nested()
     if not await _begin(turn):
@@ -66,7 +66,7 @@ async def first(
     turn: Turn, handler: Callable[[Any], Any], event: object, awaitable: Awaitable[Any]
 ) -> Any:
     """Await the first attempt of a delivery, and make others while they are needed."""
-    _HELD.set((*_HELD.get(), turn))
+    HELD.set((*HELD.get(), turn))
     failure: Exception | None = None
     try:
         while True:
