@@ -39,6 +39,7 @@ struct State {
     trial: Option<Trial>,
     started: Option<Instant>,
     attempts: Vec<FailedAttempt>,
+    is_abandoned: bool,
 }
 
 /// Those who wait for a slot of a handler's limit, in order.
@@ -221,6 +222,14 @@ impl Turn {
         Ok(None)
     }
 
+    /// Counts it as failed, if nobody has: a handler that was cancelled has failed, unless its publisher was.
+    pub(crate) fn count_failed(&self) {
+        let is_abandoned = std::mem::take(&mut self.state().is_abandoned);
+        if let Some(policed) = self.policed().filter(|_| is_abandoned) {
+            policed.regulator.figures().note_failed();
+        }
+    }
+
     /// Why the handler is not to be called any more, if it was cancelled or paused meanwhile.
     fn why_not(&self) -> Option<SkipReason> {
         if self.entry.is_once() {
@@ -356,6 +365,7 @@ impl Turn {
     fn skip(&self, py: Python<'_>) -> Option<&'static str> {
         let reason = self.why_not()?;
         self.abandon(py);
+        self.state().is_abandoned = false;
         self.policed()?.regulator.figures().note_skipped();
         Some(reason.as_str())
     }
@@ -377,6 +387,7 @@ impl Turn {
     fn abandon(&self, py: Python<'_>) {
         if let (Some(policed), Some(trial)) = (self.policed(), self.end_attempt()) {
             drop(trial);
+            self.state().is_abandoned = true;
             policed.wake_next(py);
         }
     }
