@@ -19,7 +19,7 @@ use crate::failure::{FailedAttempt, Kept};
 use crate::imports;
 use crate::policed::{Failed, now};
 use crate::policy::Policy;
-use crate::posted::Posted;
+use crate::posted::{Delivering, Posted};
 
 /// The deadline of one attempt on a worker thread.
 #[pyclass(frozen, module = "buswork._buswork")]
@@ -92,11 +92,19 @@ impl Deadline {
         let Some(policed) = &subscriber.policed else {
             return Ok(());
         };
+        // What is asked and told here is part of the delivery, and must not wait for its bus.
+        let _delivering = Delivering::of(self.background.bus());
         let error = policed.timed_out(py, &subscriber.name);
         let mut kept = Kept::after(py, &entry, attempts);
         kept.note_attempt(py, &error);
         let name = &subscriber.name;
-        let failed = policed.failed(py, policy.as_ref(), &mut trial, name, &error, now())?;
+        let failed = policed.failed(py, policy.as_ref(), &mut trial, name, &error, now());
+        // An interrupt of a predicate has nobody to go to on this thread.
+        let failed = failed.unwrap_or_else(|straight| {
+            straight.write_unraisable(py, None);
+            trial.fail(now());
+            Failed::Finally
+        });
         if let Failed::Again(after) = failed {
             let again = Again {
                 trial,
@@ -105,7 +113,9 @@ impl Deadline {
             };
             posted.try_later(again, kept.fault(error));
             let mut state = self.background.state();
-            let given_up = state.backlog.rest(self.ticket, posted, now().saturating_add(after));
+            let given_up = state
+                .backlog
+                .rest(self.ticket, posted, now().saturating_add(after));
             drop(state);
             drop(given_up);
             self.background.replace_lost(py);
