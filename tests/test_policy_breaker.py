@@ -59,9 +59,7 @@ def test_so_many_failures_open_it_and_then_a_direct_delivery_fails_at_once() -> 
 
 def test_it_says_in_the_log_that_it_opened(caplog: pytest.LogCaptureFixture) -> None:
     bus = EventBus(on_error=lambda _: None)
-    bus.subscribe(
-        int, Handler().handle, policy=Policy(breaker=Breaker(2, pause=HOUR)), name="mail"
-    )
+    bus.subscribe(int, Handler().handle, policy=Policy(breaker=Breaker(2, pause=HOUR)), name="mail")
     for number in range(4):
         bus.publish(number)
     assert [record.getMessage() for record in caplog.records] == [
@@ -348,9 +346,7 @@ def test_posted_deliveries_whose_subscription_ends_while_they_wait_are_skipped()
 
 def test_the_window_and_the_pause_may_be_longer_than_time_itself() -> None:
     bus, handler = EventBus(on_error="log"), Handler()
-    bus.subscribe(
-        int, handler.handle, policy=Policy(breaker=Breaker(1, window=1e300, pause=1e300))
-    )
+    bus.subscribe(int, handler.handle, policy=Policy(breaker=Breaker(1, window=1e300, pause=1e300)))
     bus.publish(0)
     assert isinstance(bus.deliver(1).deliveries[0].error, BreakerOpen)
     bus.post(2)

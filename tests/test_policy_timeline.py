@@ -72,7 +72,9 @@ def test_the_timeline_of_a_direct_handler_that_is_down_for_an_hour() -> None:
     run(main)
 
 
-def test_the_timeline_of_posts_they_wait_and_none_becomes_a_dead_letter_but_those_that_ran() -> None:
+def test_the_timeline_of_posts_they_wait_and_none_becomes_a_dead_letter_but_those_that_ran() -> (
+    None
+):
     async def main() -> None:
         bus, service = AsyncEventBus(on_error=lambda _: None, max_pending=100_000), Service()
         siblings: list[tuple[int, float]] = []
