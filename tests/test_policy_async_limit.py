@@ -94,6 +94,27 @@ def test_a_new_delivery_never_overtakes_one_that_waits(run: Run) -> None:
     run(main)
 
 
+def test_nor_do_several_that_come_at_that_moment(run: Run) -> None:
+    async def main() -> None:
+        bus, slots = made(Limit(1))
+        tasks = await publish(bus, *range(6))
+        for number in range(6):
+            slots.let_go(number)
+            for _ in range(20):
+                if number in slots.ended:
+                    break
+                await asyncio.sleep(0)
+            more = range(10 * number + 10, 10 * number + 15)
+            tasks += [asyncio.create_task(bus.deliver(one)) for one in more]
+            await turns(10)
+        slots.let_go(*range(100))
+        await asyncio.gather(*tasks)
+        assert slots.begun == sorted(slots.begun)
+        assert len(slots.begun) == 36
+
+    run(main)
+
+
 def test_a_handler_that_publishes_to_itself_later_waits_behind_others(run: Run) -> None:
     async def main() -> None:
         bus = AsyncEventBus()

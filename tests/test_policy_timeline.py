@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from buswork import AsyncEventBus, Breaker, BreakerOpen, HandlerErrors, Policy, Retry
+from buswork import AsyncEventBus, Breaker, BreakerOpen, HandlerErrors, Limit, Policy, Retry
 from tests.async_programs import run_on
 from tests.virtual_loop import VirtualLoop
 
@@ -197,6 +197,34 @@ def test_one_probe_at_a_time_and_its_end_wakes_the_posted_ones() -> None:
     run(main)
 
 
+@pytest.mark.parametrize(("queue", "overflow"), [(0, "raise"), (1, "drop_old"), (1, "drop_new")])
+def test_a_direct_delivery_drops_no_posted_one_that_waits_for_the_breaker(
+    queue: int, overflow: Any
+) -> None:
+    async def main() -> None:
+        bus = AsyncEventBus(on_error=lambda _: None)
+        calls: list[int] = []
+        limit = Limit(1, queue=queue, overflow=overflow)
+
+        @bus.on(int, policy=Policy(breaker=Breaker(1, pause=30), limit=limit))
+        async def handle(number: int) -> None:
+            calls.append(number)
+            if number == 0:
+                raise Down
+
+        async with bus:
+            await bus.publish(0)
+            bus.post(1)
+            await asyncio.sleep(1)
+            (delivery,) = (await bus.deliver(2)).deliveries
+            assert isinstance(delivery.error, BreakerOpen)
+            await bus.drain()
+        assert calls == [0, 1]
+        assert bus.stats()[0].dropped == 0
+
+    run(main)
+
+
 def test_a_probe_that_is_cancelled_leaves_the_probing_to_the_next() -> None:
     async def main() -> None:
         bus = AsyncEventBus(on_error="log")
@@ -226,8 +254,6 @@ def test_a_probe_that_is_cancelled_leaves_the_probing_to_the_next() -> None:
 
 def test_a_wide_line_has_one_probe_and_is_wide_again_afterwards() -> None:
     async def main() -> None:
-        from buswork import Limit
-
         bus = AsyncEventBus(on_error=lambda _: None)
         now, most = 0, 0
         widths: list[tuple[float, int]] = []

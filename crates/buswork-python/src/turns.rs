@@ -40,13 +40,17 @@ struct State {
     started: Option<Instant>,
     attempts: Vec<FailedAttempt>,
     is_abandoned: bool,
+    /// When it came to those who wait.
+    came: u64,
 }
 
 /// Those who wait for a slot of a handler's limit, in order.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    /// What wakes each; called once.
-    wakes: VecDeque<Py<PyAny>>,
+    /// What wakes each, called once; and when it came, in numbers.
+    wakes: VecDeque<(u64, Py<PyAny>)>,
+    /// How many have come, ever.
+    came: u64,
     /// Those among them, and those that were woken and have not come yet. As long as there are any, a new
     /// delivery goes behind them.
     count: usize,
@@ -60,7 +64,7 @@ impl Waiting {
     /// Whether nobody is before the one that `wake` wakes: it is the first of those that wait, and nobody
     /// was woken who has not come.
     fn is_next(&self, wake: &Bound<'_, PyAny>) -> bool {
-        let is_first = self.wakes.front().is_some_and(|first| first.is(wake));
+        let is_first = self.wakes.front().is_some_and(|(_, first)| first.is(wake));
         is_first && self.count == self.wakes.len()
     }
 }
@@ -151,17 +155,18 @@ impl Turn {
             return Ok(Begin::Dropped);
         };
         let now = loop_time(py)?;
-        // Whoever waits already is before this one.
-        let refusal = if policed.waiting().count > 0 {
-            Refusal::Full
-        } else {
-            match policed.regulator.begin(now) {
-                Ok(trial) => {
-                    self.start(trial, policed);
-                    return Ok(Begin::Now);
-                }
-                Err(refusal) => refusal,
+        let refusal = match policed.regulator.begin(now) {
+            Ok(trial) if policed.waiting().count == 0 => {
+                self.start(trial, policed);
+                return Ok(Begin::Now);
             }
+            // Whoever waits already is before this one.
+            Ok(trial) => {
+                drop(trial);
+                policed.wake_next(py);
+                Refusal::Full
+            }
+            Err(refusal) => refusal,
         };
         if self.is_posted {
             return Ok(Begin::Later);
@@ -275,12 +280,16 @@ impl Turn {
     fn wait(&self, wake: Py<PyAny>, is_new: bool) {
         if let Some(policed) = self.policed() {
             let mut waiting = policed.waiting();
+            let mut state = self.state();
             if is_new {
                 waiting.count += 1;
-                waiting.wakes.push_back(wake);
-            } else {
-                waiting.wakes.push_front(wake);
+                waiting.came += 1;
+                state.came = waiting.came;
             }
+            // One that was woken in vain has its place again.
+            let came = state.came;
+            let place = waiting.wakes.partition_point(|(other, _)| *other < came);
+            waiting.wakes.insert(place, (came, wake));
         }
     }
 
@@ -291,7 +300,7 @@ impl Turn {
         };
         let mut waiting = policed.waiting();
         waiting.count = waiting.count.saturating_sub(1);
-        let place = waiting.wakes.iter().position(|one| one.is(wake));
+        let place = waiting.wakes.iter().position(|(_, one)| one.is(wake));
         let own = place.and_then(|place| waiting.wakes.remove(place));
         drop(waiting);
         drop(own);
@@ -458,7 +467,7 @@ impl Policed {
     pub(crate) fn wake_next(&self, py: Python<'_>) {
         loop {
             let next = self.waiting().wakes.pop_front();
-            let Some(wake) = next else { return };
+            let Some((_, wake)) = next else { return };
             match wake.bind(py).invoke0() {
                 Ok(_) => return,
                 // Its loop is closed, so it will never come.
@@ -474,7 +483,9 @@ impl Policed {
     /// Drops the one that waits longest. Says whether there was one.
     fn drop_oldest(&self, py: Python<'_>) -> bool {
         let oldest = self.waiting().wakes.pop_front();
-        let Some(wake) = oldest else { return false };
+        let Some((_, wake)) = oldest else {
+            return false;
+        };
         self.regulator.figures().note_dropped();
         let dropped = wake.bind(py).invoke1((true,));
         if let Err(error) = dropped {
