@@ -542,7 +542,7 @@ def test_a_bus_of_each_kind_has_limits_of_its_own() -> None:
     assert seen == [0, 1]
 
 
-def test_until_done_is_not_needed_for_a_slot_that_is_free(run: Run) -> None:
+def test_a_slot_that_is_free_takes_no_turn_of_the_loop(run: Run) -> None:
     async def main() -> None:
         bus = AsyncEventBus()
         seen: list[int] = []

@@ -385,7 +385,7 @@ def test_a_weak_handler_whose_object_dies_between_attempts_is_kept_for_them() ->
     bus.subscribe(int, owners[0].handle, policy=THRICE, weak=True)
     bus.subscribe(int, lambda _: owners.clear())
     bus.publish(1)
-    assert script.log in (["weak"], ["weak"] * 3)
+    assert script.log == ["weak"] * 3
 
 
 def test_one_exception_object_that_is_raised_at_each_attempt_has_one_note() -> None:
