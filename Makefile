@@ -21,7 +21,7 @@ bench: target ## Measure against the hand-written bus and the other libraries
 wiring-score: target ## Score the map against code labelled by hand: make wiring-score [CORPORA=folder]
 	@bench/wiring/score $(if $(CORPORA),"$(abspath $(CORPORA))")
 
-soak: target ## Run the long tests: memory over millions of events, thousands of random programs, damaged code
+soak: target ## Run the long tests: memory over millions of events, ledgers of unruly handlers, thousands of random programs, damaged code
 	@scripts/soak
 
 wheel: target ## Build a wheel for each Python found, into dist/

@@ -1367,11 +1367,14 @@ class Turn:
     def stop_waiting(self, wake: Callable[..., object]) -> None:
         """Leave those who wait, with a slot or without."""
 
-    def begin(self, now: float) -> float | None:
+    def begin(self, now: float, wake: Callable[..., object], is_woken: bool) -> float | None:
         """Begin, and return `None`; or return for how many seconds to wait, -1 for a wake."""
 
-    def begin_again(self) -> None:
-        """Begin another attempt."""
+    def begin_again(self) -> bool:
+        """Begin another attempt; not, and `False`, if the handler was cancelled or paused."""
+
+    def skip(self) -> str | None:
+        """Say why a delivery whose turn has come is not made, and count it; `None` if it is."""
 
     def failed(self, error: BaseException) -> float | None:
         """Note a failed attempt; return after how many seconds to try again, if at all."""

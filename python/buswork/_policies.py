@@ -6,7 +6,7 @@ in the task of its handler.
 
 from __future__ import annotations
 
-from asyncio import get_running_loop, sleep, timeout
+from asyncio import get_running_loop, sleep, timeout, wait
 from contextvars import ContextVar
 
 from buswork._buswork import is_awaitable
@@ -21,20 +21,26 @@ if TYPE_CHECKING:
 
 #: The deliveries that are in progress in a context, outermost first: one that is nested in another
 #: of the same handler must not wait for it.
-_HELD: ContextVar[tuple[Turn, ...]] = ContextVar("buswork turns", default=())
+HELD: ContextVar[tuple[Turn, ...]] = ContextVar("buswork turns", default=())
 
 
-class Dropped:
-    """What a delivery returns that was dropped while it waited."""
+class NotCalled:
+    """What a delivery returns whose handler was not called, and why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
 
 
 async def in_turn(turn: Turn, handler: Callable[[Any], Any], event: object) -> Any:
     """Wait for the turn of a delivery, and make it."""
-    held = _HELD.get()
+    held = HELD.get()
     if not turn.is_posted and any(turn.is_held_by(other) for other in held):
         raise turn.nested()
     if not await _begin(turn):
-        return Dropped
+        return NotCalled("limit")
+    reason = turn.skip()
+    if reason is not None:
+        return NotCalled(reason)
     return await first(turn, handler, event, _attempt(handler, event))
 
 
@@ -48,7 +54,11 @@ async def again(
         turn.abandon()
         straight.__context__ = error
         raise
-    turn.begin_again()
+    if not turn.begin_again():
+        try:
+            raise error
+        finally:
+            del error  # as in `first`
     return await first(turn, handler, event, _attempt(handler, event))
 
 
@@ -56,7 +66,8 @@ async def first(
     turn: Turn, handler: Callable[[Any], Any], event: object, awaitable: Awaitable[Any]
 ) -> Any:
     """Await the first attempt of a delivery, and make others while they are needed."""
-    _HELD.set((*_HELD.get(), turn))
+    HELD.set((*HELD.get(), turn))
+    failure: Exception | None = None
     try:
         while True:
             try:
@@ -65,13 +76,17 @@ async def first(
                 pause = turn.failed(error)
                 if pause is None:
                     raise
+                failure = error
             else:
                 turn.succeeded()
                 return result
             await sleep(pause)
-            turn.begin_again()
+            if not turn.begin_again():
+                raise failure
             awaitable = _attempt(handler, event)
     finally:
+        # No exception may refer to itself, by way of its traceback and the frame of this.
+        failure = None
         turn.abandon()
 
 
@@ -104,18 +119,19 @@ async def _begin(turn: Turn) -> bool:
         loop.call_soon_threadsafe(_resolve, woken, is_dropped)
 
     turn.wait(wake, True)  # noqa: FBT003
+    is_woken = False
     try:
         while True:
             # Nobody wakes for a slot that has become free before this waited.
-            seconds = turn.begin(loop.time())
+            seconds = turn.begin(loop.time(), wake, is_woken)
             if seconds is None:
                 return True
-            try:
-                async with timeout(seconds if seconds >= 0 else None):
-                    is_dropped = await woken
-            except TimeoutError:
+            # Not within a timeout, which would cancel what wakes.
+            await wait((woken,), timeout=seconds if seconds >= 0 else None)
+            is_woken = woken.done()
+            if not is_woken:
                 continue
-            if is_dropped:
+            if woken.result():
                 return False
             woken = loop.create_future()
             turn.wait(wake, False)  # noqa: FBT003

@@ -15,7 +15,7 @@ from buswork._buswork import AsyncBus, Gate
 from buswork._errors import HandlerCancelled, HandlerErrors, group
 from buswork._log import logger
 from buswork._place import place
-from buswork._policies import Dropped
+from buswork._policies import NotCalled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ class Round:
 
     def returned(self, attempt: Attempt, result: object) -> None:
         """Take note of a handler that has ended well, for a report."""
-        if result is Dropped:
-            self.skipped(attempt, "limit")
+        if isinstance(result, NotCalled):
+            self.skipped(attempt, result.reason)
         else:
             self._deliveries.append((attempt.place, attempt.ok(result)))
 

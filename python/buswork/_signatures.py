@@ -15,6 +15,8 @@ _EXPECTED = {
     "handler": "with one argument, the event: a handler takes the event",
     "when": "with one argument, the event: a predicate takes the event and says yes or no",
     "on_error": "with one argument, the Failure: on_error takes the failure",
+    "retry_on": "with one argument, the exception: it says whether to try again",
+    "give_up_on": "with one argument, the exception: it says whether to give up",
     "layer": "with two arguments, the event and call_next: layer(event, call_next)",
 }
 

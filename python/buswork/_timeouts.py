@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from heapq import heapify, heappop, heappush
 from itertools import count
-from threading import Condition, Thread
+from threading import TIMEOUT_MAX, Condition, Thread
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -55,8 +55,8 @@ class _Watch:
         while True:
             with self._changed:
                 while not self._deadlines or self._deadlines[0][0] > monotonic():
-                    due = self._deadlines[0][0] - monotonic() if self._deadlines else None
-                    self._changed.wait(due)
+                    due = self._deadlines[0][0] - monotonic() if self._deadlines else TIMEOUT_MAX
+                    self._changed.wait(min(due, TIMEOUT_MAX))
                 _, _, deadline = heappop(self._deadlines)
             deadline.pass_()
 

@@ -139,6 +139,9 @@ impl Attempt {
     ) -> PyResult<&'static str> {
         let py = event.py();
         policed::count(&self.entry, true, self.started);
+        if let Some(turn) = &self.turn {
+            turn.get().count_failed();
+        }
         let publication = Publication::at(bus.as_unbound(), event_type, event, topic, Some(site));
         let bound = |object: &Option<Py<PyAny>>| object.as_ref().map(|it| it.bind(py).clone());
         let fault = Fault {

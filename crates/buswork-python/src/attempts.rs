@@ -19,6 +19,7 @@ use crate::deadline::Deadline;
 use crate::exception;
 use crate::failure::{Fault, Kept};
 use crate::policed::{Answer, Failed, Policed, now, refuse, time_for};
+use crate::policy::Policy;
 use crate::posted::Posted;
 use crate::subscriber::Entry;
 use crate::tracing;
@@ -26,6 +27,7 @@ use crate::tracing;
 /// A delivery that is to be tried again, and after how long.
 pub(crate) struct Again {
     pub(crate) trial: Trial,
+    pub(crate) policy: Option<Py<Policy>>,
     pub(crate) after: Duration,
 }
 
@@ -113,10 +115,12 @@ impl<'a> Attempts<'a> {
             Ok(trial) => trial,
             Err(refusal) => return Tried::Refused(refusal),
         };
+        // Taken before `once` ends the subscription.
+        let policy = self.policed.policy(py).map(Bound::unbind);
         if let Err(reason) = claim(py, self.bus, self.entry) {
             return self.skipped(py, reason);
         }
-        self.attempt(event, trial, &handler, kept)
+        self.attempt(event, trial, policy, &handler, kept)
     }
 
     /// Another attempt, of a delivery that has failed with this.
@@ -132,7 +136,8 @@ impl<'a> Attempts<'a> {
             give_up(again);
             return Tried::Ended(Err(fault));
         };
-        self.attempt(event, again.trial, &handler, fault.into_kept())
+        let Again { trial, policy, .. } = again;
+        self.attempt(event, trial, policy, &handler, fault.into_kept())
     }
 
     /// The end of a delivery that was refused and must not wait.
@@ -158,11 +163,12 @@ impl<'a> Attempts<'a> {
         &self,
         event: &Bound<'py, PyAny>,
         trial: Trial,
+        policy: Option<Py<Policy>>,
         handler: &Bound<'py, PyAny>,
         mut kept: Kept<'py>,
     ) -> Tried<'py> {
         let py = event.py();
-        let watched = match self.watch(py, trial, &kept) {
+        let watched = match self.watch(py, trial, policy.as_ref(), &kept) {
             Ok(watched) => watched,
             Err(error) => return Tried::Ended(Err(kept.fault(error))),
         };
@@ -189,6 +195,7 @@ impl<'a> Attempts<'a> {
         let name = &self.entry.handler().name;
         let failed = match self.policed.failed(
             py,
+            policy.as_ref(),
             &mut trial,
             name,
             &error,
@@ -197,7 +204,11 @@ impl<'a> Attempts<'a> {
             Ok(Failed::Finally) => kept.fault(error),
             Ok(Failed::Again(after)) => {
                 let mut fault = kept.fault(error);
-                fault.again = Some(Box::new(Again { trial, after }));
+                fault.again = Some(Box::new(Again {
+                    trial,
+                    policy,
+                    after,
+                }));
                 fault
             }
             Err(straight) => kept.fault(straight),
@@ -206,12 +217,19 @@ impl<'a> Attempts<'a> {
     }
 
     /// Has an attempt watched, if it may not take longer than so long.
-    fn watch<'py>(&self, py: Python<'py>, trial: Trial, kept: &Kept<'_>) -> PyResult<Watched<'py>> {
+    fn watch<'py>(
+        &self,
+        py: Python<'py>,
+        trial: Trial,
+        policy: Option<&Py<Policy>>,
+        kept: &Kept<'_>,
+    ) -> PyResult<Watched<'py>> {
         let timeout = self.policed.regulator.policy().timeout_of_attempt();
         let (Some(timeout), Some(posting)) = (timeout, self.posting) else {
             return Ok(Watched::Not(trial));
         };
-        Deadline::begin(py, &posting, trial, kept, timeout.as_secs_f64()).map(Watched::By)
+        let policy = policy.map(|policy| policy.clone_ref(py));
+        Deadline::begin(py, &posting, trial, policy, kept, timeout.as_secs_f64()).map(Watched::By)
     }
 
     /// Calls the handler, and tells the traces and the figures.

@@ -229,7 +229,7 @@ impl Bus {
             };
         };
         if self.is_async {
-            imports::load_for_policies(py)?;
+            imports::prepare_for_policies(py)?;
         } else if policy.get().core.timeout_of_attempt().is_some() {
             imports::load_for_timeouts(py)?;
         }

@@ -18,7 +18,8 @@ use crate::context;
 use crate::failure::{FailedAttempt, Kept};
 use crate::imports;
 use crate::policed::{Failed, now};
-use crate::posted::Posted;
+use crate::policy::Policy;
+use crate::posted::{Delivering, Posted};
 
 /// The deadline of one attempt on a worker thread.
 #[pyclass(frozen, module = "buswork._buswork")]
@@ -32,6 +33,7 @@ pub(crate) struct Deadline {
 /// What it takes to end a delivery from outside.
 struct Armed {
     trial: Trial,
+    policy: Option<Py<Policy>>,
     posted: Posted,
     attempts: Vec<FailedAttempt>,
 }
@@ -42,12 +44,14 @@ impl Deadline {
         py: Python<'py>,
         posting: &Posting<'_>,
         trial: Trial,
+        policy: Option<Py<Policy>>,
         kept: &Kept<'_>,
         seconds: f64,
     ) -> PyResult<Bound<'py, Self>> {
         let posted = posting.posted;
         let armed = Armed {
             trial,
+            policy,
             // The stuck thread stays in the context that it has entered.
             posted: posted.another(py, &context::copy(posted.context.bind(py))?),
             attempts: kept.attempts().to_vec(),
@@ -79,6 +83,7 @@ impl Deadline {
     fn time_out(&self, py: Python<'_>, armed: Armed) -> PyResult<()> {
         let Armed {
             mut trial,
+            policy,
             mut posted,
             attempts,
         } = armed;
@@ -87,14 +92,30 @@ impl Deadline {
         let Some(policed) = &subscriber.policed else {
             return Ok(());
         };
+        // What is asked and told here is part of the delivery, and must not wait for its bus.
+        let _delivering = Delivering::of(self.background.bus());
         let error = policed.timed_out(py, &subscriber.name);
         let mut kept = Kept::after(py, &entry, attempts);
         kept.note_attempt(py, &error);
-        let failed = policed.failed(py, &mut trial, &subscriber.name, &error, now())?;
+        let name = &subscriber.name;
+        let failed = policed.failed(py, policy.as_ref(), &mut trial, name, &error, now());
+        // An interrupt of a predicate has nobody to go to on this thread.
+        let failed = failed.unwrap_or_else(|straight| {
+            straight.write_unraisable(py, None);
+            trial.fail(now());
+            Failed::Finally
+        });
         if let Failed::Again(after) = failed {
-            posted.try_later(Again { trial, after }, kept.fault(error));
+            let again = Again {
+                trial,
+                policy,
+                after,
+            };
+            posted.try_later(again, kept.fault(error));
             let mut state = self.background.state();
-            let given_up = state.backlog.rest(self.ticket, posted, now() + after);
+            let given_up = state
+                .backlog
+                .rest(self.ticket, posted, now().saturating_add(after));
             drop(state);
             drop(given_up);
             self.background.replace_lost(py);

@@ -221,6 +221,9 @@ impl Waiting {
             error
         };
         policed::count(&self.posted.entry, true, None);
+        if let Some(turn) = &self.kept.turn {
+            turn.get().count_failed();
+        }
         let fault = self.kept.fault(py, error);
         self.posted.judge(py, fault)?;
         Ok(Progress::Ended)

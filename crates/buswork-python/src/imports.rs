@@ -62,6 +62,8 @@ imported! {
     in_turn: "buswork._policies", "in_turn";
     again: "buswork._policies", "again";
     first: "buswork._policies", "first";
+    /// The context variable of the deliveries in progress that may have to be waited for.
+    held: "buswork._policies", "HELD";
 }
 
 imported! {
@@ -131,6 +133,23 @@ imported! {
 /// The context variable of the causal chain, if there ever was an async bus.
 pub(crate) fn known_chain(py: Python<'_>) -> Option<&Bound<'_, PyAny>> {
     HAS_ASYNC.load(Ordering::Relaxed).then(|| chain(py).ok())?
+}
+
+/// The context variable of the deliveries in progress, if an async bus ever had a policy.
+pub(crate) fn known_held(py: Python<'_>) -> Option<&Bound<'_, PyAny>> {
+    HAS_POLICIES
+        .load(Ordering::Relaxed)
+        .then(|| held(py).ok())?
+}
+
+/// Whether an async bus ever had a policy.
+static HAS_POLICIES: AtomicBool = AtomicBool::new(false);
+
+/// [`load_for_policies`], and notes it.
+pub(crate) fn prepare_for_policies(py: Python<'_>) -> PyResult<()> {
+    load_for_policies(py)?;
+    HAS_POLICIES.store(true, Ordering::Relaxed);
+    Ok(())
 }
 
 /// Whether there ever was an async bus.

@@ -68,16 +68,18 @@ impl Policed {
         policy.cast_into::<Policy>().ok()
     }
 
-    /// Notes a failed attempt, and says what follows. An error of this goes straight through.
+    /// Notes a failed attempt, and says what follows. The policy is taken before the first call, which may
+    /// end the subscription. An error of this goes straight through.
     pub(crate) fn failed(
         &self,
         py: Python<'_>,
+        policy: Option<&Py<Policy>>,
         trial: &mut Trial,
         name: &str,
         error: &PyErr,
         now: Duration,
     ) -> PyResult<Failed> {
-        let is_worth_retrying = match self.policy(py) {
+        let is_worth_retrying = match policy {
             Some(policy) => policy.get().is_worth_retrying(py, error)?,
             None => false,
         };

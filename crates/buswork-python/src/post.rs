@@ -7,6 +7,7 @@ use buswork::backlog::Overflow;
 use buswork::trace::{Dispatch, Verb};
 use pyo3::exceptions::{PyTimeoutError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::background::{Background, Room};
 use crate::bus::Bus;
@@ -289,6 +290,12 @@ fn begin_chain(context: &Bound<'_, PyAny>) -> PyResult<()> {
     let Some(chain) = imports::known_chain(py) else {
         return Ok(());
     };
+    // It is nested in nobody, so it may wait for whoever has posted it.
+    if let Some(held) = imports::known_held(py)
+        && context::get(held)?.is_some_and(|turns| turns.len().is_ok_and(|count| count > 0))
+    {
+        context::set_in(context, held, PyTuple::empty(py).as_any())?;
+    }
     match context::get(chain)? {
         Some(link) if !link.is_none() => context::set_in(context, chain, &py.None().into_bound(py)),
         _ => Ok(()),

@@ -117,15 +117,15 @@ impl<'py> Rounds<'py> {
                 };
                 let elapsed = elapsed + started.elapsed().as_secs_f64();
                 let delivered = match delivered {
-                    Err(fault) => match self.take(place, &entry, fault) {
-                        Some(fault) => Err(fault),
-                        None => {
+                    Err(fault) => {
+                        let Some(fault) = self.take(place, &entry, fault) else {
                             if let Some(waiting) = self.waiting.last_mut() {
                                 waiting.elapsed = elapsed;
                             }
                             continue;
-                        }
-                    },
+                        };
+                        Err(fault)
+                    }
                     delivered => delivered,
                 };
                 let end = Ended {

@@ -1,5 +1,6 @@
 //! `Subscription`: the handle of one subscription.
 
+use std::fmt::Write;
 use std::sync::{Arc, Weak};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -164,6 +165,10 @@ impl Subscription {
         if let Some(place) = self.location() {
             text.push_str(" at ");
             text.push_str(place);
+        }
+        let policed = self.entry.handler().policed.as_ref();
+        if let Some(policed) = policed.filter(|policed| !policed.is_figures_alone) {
+            let _ = write!(text, ", policy: {}", policed.regulator.policy());
         }
         text.push_str(match () {
             () if self.entry.is_ended() => ", ended>",

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use buswork::SkipReason;
 use buswork::policy::{Limit, Refusal, Trial, WhenFull};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::admission::admit;
@@ -20,6 +21,7 @@ use crate::exception;
 use crate::failure::FailedAttempt;
 use crate::imports;
 use crate::policed::{Answer, Failed, Policed, loop_time, moment, refuse};
+use crate::policy::Policy;
 use crate::subscriber::Entry;
 
 /// A delivery to a handler with a policy.
@@ -27,6 +29,8 @@ use crate::subscriber::Entry;
 pub(crate) struct Turn {
     entry: Arc<Entry>,
     is_posted: bool,
+    /// Taken before the first call, which may end the subscription.
+    policy: Option<Py<Policy>>,
     state: Mutex<State>,
 }
 
@@ -35,13 +39,18 @@ struct State {
     trial: Option<Trial>,
     started: Option<Instant>,
     attempts: Vec<FailedAttempt>,
+    is_abandoned: bool,
+    /// When it came to those who wait.
+    came: u64,
 }
 
 /// Those who wait for a slot of a handler's limit, in order.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    /// What wakes each; called once.
-    wakes: VecDeque<Py<PyAny>>,
+    /// What wakes each, called once; and when it came, in numbers.
+    wakes: VecDeque<(u64, Py<PyAny>)>,
+    /// How many have come, ever.
+    came: u64,
     /// Those among them, and those that were woken and have not come yet. As long as there are any, a new
     /// delivery goes behind them.
     count: usize,
@@ -50,6 +59,13 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(crate) fn count(&self) -> usize {
         self.count
+    }
+
+    /// Whether nobody is before the one that `wake` wakes: it is the first of those that wait, and nobody
+    /// was woken who has not come.
+    fn is_next(&self, wake: &Bound<'_, PyAny>) -> bool {
+        let is_first = self.wakes.front().is_some_and(|(_, first)| first.is(wake));
+        is_first && self.count == self.wakes.len()
     }
 }
 
@@ -69,12 +85,13 @@ impl Turn {
         is_posted: bool,
     ) -> PyResult<Option<Bound<'py, Self>>> {
         let policed = entry.handler().policed.as_ref();
-        if policed.is_none_or(|policed| policed.is_figures_alone) {
+        let Some(policed) = policed.filter(|policed| !policed.is_figures_alone) else {
             return Ok(None);
-        }
+        };
         let turn = Self {
             entry: Arc::clone(entry),
             is_posted,
+            policy: policed.policy(py).map(Bound::unbind),
             state: Mutex::default(),
         };
         Bound::new(py, turn).map(Some)
@@ -138,17 +155,18 @@ impl Turn {
             return Ok(Begin::Dropped);
         };
         let now = loop_time(py)?;
-        // Whoever waits already is before this one.
-        let refusal = if policed.waiting().count > 0 {
-            Refusal::Full
-        } else {
-            match policed.regulator.begin(now) {
-                Ok(trial) => {
-                    self.start(trial, policed);
-                    return Ok(Begin::Now);
-                }
-                Err(refusal) => refusal,
+        let refusal = match policed.regulator.begin(now) {
+            Ok(trial) if policed.waiting().count == 0 => {
+                self.start(trial, policed);
+                return Ok(Begin::Now);
             }
+            // Whoever waits already is before this one.
+            Ok(trial) => {
+                drop(trial);
+                policed.wake_next(py);
+                Refusal::Full
+            }
+            Err(refusal) => refusal,
         };
         if self.is_posted {
             return Ok(Begin::Later);
@@ -192,18 +210,38 @@ impl Turn {
         }
         let attempt = FailedAttempt::new(py, error);
         self.state().attempts.push(attempt);
-        let is_live = self.entry.is_once() || self.entry.check().is_ok();
         let now = loop_time(py)?;
         let name = &self.entry.handler().name;
-        if !is_live {
+        if self.why_not().is_some() {
             trial.fail(now);
-        } else if let Failed::Again(after) = policed.failed(py, &mut trial, name, error, now)? {
-            self.state().trial = Some(trial);
-            return Ok(Some(after.as_secs_f64()));
+        } else {
+            let policy = self.policy.as_ref();
+            let failed = policed.failed(py, policy, &mut trial, name, error, now)?;
+            if let Failed::Again(after) = failed {
+                self.state().trial = Some(trial);
+                return Ok(Some(after.as_secs_f64()));
+            }
         }
         drop(trial);
         policed.wake_next(py);
         Ok(None)
+    }
+
+    /// Counts it as failed, if nobody has: a handler that was cancelled has failed, unless its publisher was.
+    pub(crate) fn count_failed(&self) {
+        let is_abandoned = std::mem::take(&mut self.state().is_abandoned);
+        if let Some(policed) = self.policed().filter(|_| is_abandoned) {
+            policed.regulator.figures().note_failed();
+        }
+    }
+
+    /// Why the handler is not to be called any more, if it was cancelled or paused meanwhile.
+    fn why_not(&self) -> Option<SkipReason> {
+        if self.entry.is_once() {
+            return None;
+        }
+        let reason = self.entry.check().err()?;
+        Some(self.entry.handler().reason(reason))
     }
 
     /// Ends an attempt, and takes its trial out.
@@ -242,12 +280,16 @@ impl Turn {
     fn wait(&self, wake: Py<PyAny>, is_new: bool) {
         if let Some(policed) = self.policed() {
             let mut waiting = policed.waiting();
+            let mut state = self.state();
             if is_new {
                 waiting.count += 1;
-                waiting.wakes.push_back(wake);
-            } else {
-                waiting.wakes.push_front(wake);
+                waiting.came += 1;
+                state.came = waiting.came;
             }
+            // One that was woken in vain has its place again.
+            let came = state.came;
+            let place = waiting.wakes.partition_point(|(other, _)| *other < came);
+            waiting.wakes.insert(place, (came, wake));
         }
     }
 
@@ -258,7 +300,7 @@ impl Turn {
         };
         let mut waiting = policed.waiting();
         waiting.count = waiting.count.saturating_sub(1);
-        let place = waiting.wakes.iter().position(|one| one.is(wake));
+        let place = waiting.wakes.iter().position(|(_, one)| one.is(wake));
         let own = place.and_then(|place| waiting.wakes.remove(place));
         drop(waiting);
         drop(own);
@@ -267,17 +309,29 @@ impl Turn {
         }
     }
 
-    /// Tries to begin, at this moment. Returns `None` when it has begun; else for how many seconds to wait
-    /// for the breaker, or `-1` for whoever wakes.
-    fn begin(&self, py: Python<'_>, now: f64) -> PyResult<Option<f64>> {
+    /// Tries to begin, at this moment, for the one that `wake` wakes, or has woken just now. Returns `None`
+    /// when it has begun; else for how many seconds to wait for the breaker, or `-1` for whoever wakes.
+    fn begin(
+        &self,
+        py: Python<'_>,
+        now: f64,
+        wake: &Bound<'_, PyAny>,
+        is_woken: bool,
+    ) -> PyResult<Option<f64>> {
         let Some(policed) = self.policed() else {
             return Ok(None);
         };
         let now = moment(now);
         let refusal = match policed.regulator.begin(now) {
-            Ok(trial) => {
+            Ok(trial) if is_woken || policed.waiting().is_next(wake) => {
                 self.start(trial, policed);
                 return Ok(None);
+            }
+            // Others came before this one.
+            Ok(trial) => {
+                drop(trial);
+                policed.wake_next(py);
+                return Ok(Some(-1.0));
             }
             Err(refusal) => refusal,
         };
@@ -297,12 +351,32 @@ impl Turn {
         }
     }
 
-    /// Begins another attempt.
-    fn begin_again(&self) {
-        if let Some(policed) = self.policed() {
+    /// Begins another attempt; not, and `False`, if the handler was cancelled or paused meanwhile. The
+    /// delivery has failed then.
+    fn begin_again(&self, py: Python<'_>) -> PyResult<bool> {
+        let Some(policed) = self.policed() else {
+            return Ok(false);
+        };
+        if self.why_not().is_none() {
             let measures = policed.regulator.figures().measures_latency();
             self.state().started = measures.then(Instant::now);
+            return Ok(true);
         }
+        if let Some(mut trial) = self.end_attempt() {
+            trial.fail(loop_time(py)?);
+            policed.wake_next(py);
+        }
+        Ok(false)
+    }
+
+    /// Why a delivery whose turn has come is not made, which is counted: its handler was cancelled or
+    /// paused while it waited. `None` if it is.
+    fn skip(&self, py: Python<'_>) -> Option<&'static str> {
+        let reason = self.why_not()?;
+        self.abandon(py);
+        self.state().is_abandoned = false;
+        self.policed()?.regulator.figures().note_skipped();
+        Some(reason.as_str())
     }
 
     /// Notes a failed attempt. Returns after how many seconds to try again, if that is to be done.
@@ -322,6 +396,7 @@ impl Turn {
     fn abandon(&self, py: Python<'_>) {
         if let (Some(policed), Some(trial)) = (self.policed(), self.end_attempt()) {
             drop(trial);
+            self.state().is_abandoned = true;
             policed.wake_next(py);
         }
     }
@@ -341,6 +416,10 @@ impl Turn {
         imports::limit_full(py)?.invoke1((format!(
             "{name} has as many deliveries as its limit lets through, and this one is nested in one of them, which would wait for itself: post the event, or raise the limit"
         ),))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.policy)
     }
 }
 
@@ -388,7 +467,7 @@ impl Policed {
     pub(crate) fn wake_next(&self, py: Python<'_>) {
         loop {
             let next = self.waiting().wakes.pop_front();
-            let Some(wake) = next else { return };
+            let Some((_, wake)) = next else { return };
             match wake.bind(py).invoke0() {
                 Ok(_) => return,
                 // Its loop is closed, so it will never come.
@@ -404,7 +483,9 @@ impl Policed {
     /// Drops the one that waits longest. Says whether there was one.
     fn drop_oldest(&self, py: Python<'_>) -> bool {
         let oldest = self.waiting().wakes.pop_front();
-        let Some(wake) = oldest else { return false };
+        let Some((_, wake)) = oldest else {
+            return false;
+        };
         self.regulator.figures().note_dropped();
         let dropped = wake.bind(py).invoke1((true,));
         if let Err(error) = dropped {

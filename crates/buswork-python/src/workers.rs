@@ -304,9 +304,12 @@ impl State {
     fn put_back(&mut self, ticket: Ticket, next: Next, now: Duration) -> (bool, Option<Posted>) {
         match next {
             Next::Ended | Next::Late => (true, None),
-            Next::Rests(posted, after) => (false, self.backlog.rest(ticket, posted, now + after)),
+            Next::Rests(posted, after) => (
+                false,
+                self.backlog.rest(ticket, posted, now.saturating_add(after)),
+            ),
             Next::Waits(posted, wait) => {
-                let until = Some(now + wait);
+                let until = Some(now.saturating_add(wait));
                 (false, self.backlog.hold(ticket, posted, until))
             }
         }
