@@ -362,9 +362,6 @@ class TestFork:
         )
         assert printed == "1 0\n"
 
-    @pytest.mark.xfail(
-        reason="a slot that a thread of the parent's holds is never free in the child"
-    )
     def test_a_delivery_in_progress_in_the_parent_takes_no_slot_in_the_child(self) -> None:
         printed = self.run(
             """

@@ -244,9 +244,6 @@ def test_on_error_may_post_even_when_the_bus_is_full(hanging: Any) -> None:
     assert len(told) == 1
 
 
-@pytest.mark.xfail(
-    raises=TimeoutError, reason="on_error runs on the one thread that watches all timeouts"
-)
 def test_an_on_error_that_hangs_holds_up_no_other_timeout(hanging: Any) -> None:
     bus, handler = EventBus(), hanging(0, 1)
     entered, opened = threading.Event(), threading.Event()

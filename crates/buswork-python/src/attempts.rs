@@ -29,6 +29,8 @@ pub(crate) struct Again {
     pub(crate) trial: Trial,
     pub(crate) policy: Option<Py<Policy>>,
     pub(crate) after: Duration,
+    /// Whether nobody has asked yet if it is to be tried again: it took too long.
+    pub(crate) is_undecided: bool,
 }
 
 /// How an attempt went.
@@ -136,7 +138,16 @@ impl<'a> Attempts<'a> {
             give_up(again);
             return Tried::Ended(Err(fault));
         };
-        let Again { trial, policy, .. } = again;
+        let Again {
+            trial,
+            policy,
+            is_undecided,
+            ..
+        } = again;
+        if is_undecided {
+            let (error, kept) = fault.into_error_and_kept();
+            return Tried::Ended(Err(self.decide(event.py(), trial, policy, kept, error)));
+        }
         self.attempt(event, trial, policy, &handler, fault.into_kept())
     }
 
@@ -177,7 +188,7 @@ impl<'a> Attempts<'a> {
             Watched::Not(trial) => Some(trial),
             Watched::By(deadline) => deadline.get().end(),
         };
-        let Some(mut trial) = trial else {
+        let Some(trial) = trial else {
             return Tried::Late;
         };
         let error = match called {
@@ -192,15 +203,24 @@ impl<'a> Attempts<'a> {
         }
         kept.note_attempt(py, &error);
         kept.handler = Some(handler.clone());
+        Tried::Ended(Err(self.decide(py, trial, policy, kept, error)))
+    }
+
+    /// What follows from a failed attempt: the fault says whether there is another one.
+    fn decide<'py>(
+        &self,
+        py: Python<'py>,
+        mut trial: Trial,
+        policy: Option<Py<Policy>>,
+        kept: Kept<'py>,
+        error: PyErr,
+    ) -> Fault<'py> {
         let name = &self.entry.handler().name;
-        let failed = match self.policed.failed(
-            py,
-            policy.as_ref(),
-            &mut trial,
-            name,
-            &error,
-            time_for(&self.policed.regulator),
-        ) {
+        let now = time_for(&self.policed.regulator);
+        let next = self
+            .policed
+            .failed(py, policy.as_ref(), &mut trial, name, &error, now);
+        match next {
             Ok(Failed::Finally) => kept.fault(error),
             Ok(Failed::Again(after)) => {
                 let mut fault = kept.fault(error);
@@ -208,12 +228,12 @@ impl<'a> Attempts<'a> {
                     trial,
                     policy,
                     after,
+                    is_undecided: false,
                 }));
                 fault
             }
             Err(straight) => kept.fault(straight),
-        };
-        Tried::Ended(Err(failed))
+        }
     }
 
     /// Has an attempt watched, if it may not take longer than so long.

@@ -32,8 +32,6 @@ const NAMED: usize = 10;
 
 /// The runner that the threads of a sync bus are. An event loop is known by its address.
 pub(crate) const THREADS: usize = 0;
-/// Stands for whoever ends a delivery and takes no other.
-pub(crate) const NO_RUNNER: usize = 1;
 
 /// After how many seconds a post that waits for room looks again, whoever should have woken it. The
 /// handlers that make no room may wait for what it will do next.
@@ -477,6 +475,12 @@ impl Background {
     /// Forgets everything, in a forked child: its threads are not there, and what was posted is
     /// the parent's to deliver.
     pub(crate) fn forget(&self) {
+        let entries = self.table.upgrade().map(|table| table.entries());
+        for entry in entries.iter().flatten() {
+            if let Some(policed) = &entry.handler().policed {
+                policed.forget_those_in_progress();
+            }
+        }
         let mut state = self.state();
         let backlog = state.backlog.clear();
         let crew = state.crew.next_epoch();

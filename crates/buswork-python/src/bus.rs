@@ -16,6 +16,7 @@ use crate::background::{Background, Phase};
 use crate::calling::Invoke;
 use crate::collection;
 use crate::dead_letters::{DeadLetter, DeadLetters};
+use crate::ending;
 use crate::event_types::EventTypes;
 use crate::explain;
 use crate::imports;
@@ -238,6 +239,8 @@ impl Bus {
         if policy.get().core.is_empty() && kept == StatsKept::None {
             return Ok(None);
         }
+        // A forked child has to forget what its parent's threads have in progress.
+        ending::remember(py, &self.background)?;
         Policed::new(Some(policy), kept).map(Some)
     }
 

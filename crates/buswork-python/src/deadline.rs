@@ -6,20 +6,21 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use buswork::backlog::Ticket;
 use buswork::policy::Trial;
 use pyo3::prelude::*;
 
 use crate::attempts::{Again, Posting};
-use crate::background::{Background, NO_RUNNER, Wakes};
+use crate::background::Background;
 use crate::calling::Invoke;
 use crate::context;
 use crate::failure::{FailedAttempt, Kept};
 use crate::imports;
-use crate::policed::{Failed, now};
+use crate::policed::now;
 use crate::policy::Policy;
-use crate::posted::{Delivering, Posted};
+use crate::posted::Posted;
 
 /// The deadline of one attempt on a worker thread.
 #[pyclass(frozen, module = "buswork._buswork")]
@@ -80,9 +81,10 @@ impl Deadline {
         Some(trial)
     }
 
-    fn time_out(&self, py: Python<'_>, armed: Armed) -> PyResult<()> {
+    /// Ends the delivery, as far as the stuck thread is concerned.
+    fn time_out(&self, py: Python<'_>, armed: Armed) {
         let Armed {
-            mut trial,
+            trial,
             policy,
             mut posted,
             attempts,
@@ -90,45 +92,25 @@ impl Deadline {
         let entry = Arc::clone(&posted.entry);
         let subscriber = entry.handler();
         let Some(policed) = &subscriber.policed else {
-            return Ok(());
+            return;
         };
-        // What is asked and told here is part of the delivery, and must not wait for its bus.
-        let _delivering = Delivering::of(self.background.bus());
         let error = policed.timed_out(py, &subscriber.name);
         let mut kept = Kept::after(py, &entry, attempts);
         kept.note_attempt(py, &error);
-        let name = &subscriber.name;
-        let failed = policed.failed(py, policy.as_ref(), &mut trial, name, &error, now());
-        // An interrupt of a predicate has nobody to go to on this thread.
-        let failed = failed.unwrap_or_else(|straight| {
-            straight.write_unraisable(py, None);
-            trial.fail(now());
-            Failed::Finally
-        });
-        if let Failed::Again(after) = failed {
-            let again = Again {
-                trial,
-                policy,
-                after,
-            };
-            posted.try_later(again, kept.fault(error));
+        // What is asked and told of it is the user's, and may take its time: that is for a worker.
+        let again = Again {
+            trial,
+            policy,
+            after: Duration::ZERO,
+            is_undecided: true,
+        };
+        posted.try_later(again, kept.fault(error));
+        let given_up = {
             let mut state = self.background.state();
-            let given_up = state
-                .backlog
-                .rest(self.ticket, posted, now().saturating_add(after));
-            drop(state);
-            drop(given_up);
-            self.background.replace_lost(py);
-            return Ok(());
-        }
-        let judged = posted.judge(py, kept.fault(error));
-        let mut wakes = Wakes::default();
-        let mut state = self.background.state();
-        state.done(self.ticket, NO_RUNNER, &mut wakes);
-        drop(state);
-        self.background.wake(py, wakes);
+            state.backlog.rest(self.ticket, posted, now())
+        };
+        drop(given_up);
         self.background.replace_lost(py);
-        judged
     }
 }
 
@@ -143,11 +125,9 @@ impl Deadline {
     /// The time is up.
     fn pass_(&self, py: Python<'_>) {
         self.is_over.store(true, Ordering::Relaxed);
-        let Some(armed) = self.armed().take() else {
-            return;
-        };
-        if let Err(error) = self.time_out(py, armed) {
-            error.write_unraisable(py, None);
+        let armed = self.armed().take();
+        if let Some(armed) = armed {
+            self.time_out(py, armed);
         }
     }
 }

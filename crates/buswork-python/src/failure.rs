@@ -160,6 +160,16 @@ impl<'py> Fault<'py> {
         }
     }
 
+    /// The error, and what was kept.
+    pub(crate) fn into_error_and_kept(self) -> (PyErr, Kept<'py>) {
+        let kept = Kept {
+            handler: self.handler,
+            on_error: self.on_error,
+            attempts: self.attempts,
+        };
+        (self.error, kept)
+    }
+
     /// What was kept, for another attempt.
     pub(crate) fn into_kept(self) -> Kept<'py> {
         Kept {

@@ -57,6 +57,13 @@ impl Policed {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Forgets the deliveries in progress and those that wait, in a forked child.
+    pub(crate) fn forget_those_in_progress(&self) {
+        self.regulator.forget_those_in_progress();
+        let waiting = std::mem::take(&mut *self.waiting());
+        drop(waiting);
+    }
+
     /// Whether it is asked before and after each call, and not only told of the end.
     pub(crate) fn is_asked(&self) -> bool {
         !self.is_figures_alone || self.regulator.figures().measures_latency()

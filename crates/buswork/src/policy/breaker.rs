@@ -194,7 +194,14 @@ impl Machine {
     /// Takes back the right of a delivery of which nothing is known: it was cancelled, say. Another one
     /// may probe at once.
     pub(super) fn abandoned(&mut self, pass: Pass) {
-        if pass.period == self.period && matches!(self.state, State::HalfOpen) {
+        if pass.period == self.period {
+            self.forget_probe();
+        }
+    }
+
+    /// Takes back the right of whoever probes.
+    pub(super) fn forget_probe(&mut self) {
+        if matches!(self.state, State::HalfOpen) {
             self.enter(State::Open {
                 until: Duration::ZERO,
             });

@@ -33,6 +33,8 @@ pub struct Regulator {
     policy: Policy,
     breaker: Option<Mutex<Machine>>,
     in_progress: AtomicUsize,
+    /// Grows when those in progress are forgotten.
+    epoch: AtomicUsize,
     figures: Figures,
 }
 
@@ -75,6 +77,7 @@ impl Regulator {
             breaker: policy.circuit_breaker().map(|_| machine()),
             policy,
             in_progress: AtomicUsize::new(0),
+            epoch: AtomicUsize::new(0),
             figures: Figures::default(),
         }
     }
@@ -118,10 +121,21 @@ impl Regulator {
         })?;
         Ok(Trial {
             regulator: Arc::clone(self),
+            epoch: self.epoch.load(Ordering::Acquire),
             failed: 0,
             pass,
             is_over: false,
         })
+    }
+
+    /// Forgets the deliveries in progress, as in a forked child, where those of other threads never end. A
+    /// probe among them counts as abandoned. What ends all the same counts, but frees no slot.
+    pub fn forget_those_in_progress(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.in_progress.store(0, Ordering::Release);
+        if let Some(machine) = &self.breaker {
+            lock(machine).forget_probe();
+        }
     }
 
     /// Whether a delivery would find a slot now.
@@ -152,6 +166,7 @@ impl Regulator {
 #[must_use = "a trial that is dropped is abandoned"]
 pub struct Trial {
     regulator: Arc<Regulator>,
+    epoch: usize,
     /// How many attempts have failed.
     failed: u32,
     pass: Option<Pass>,
@@ -177,7 +192,7 @@ impl Trial {
             lock(machine).succeeded(pass);
         }
         self.is_over = true;
-        self.regulator.leave_slot();
+        self.leave_slot();
     }
 
     /// Notes a failed attempt, and says what follows. With [`Next::Final`] the delivery has ended.
@@ -215,8 +230,17 @@ impl Trial {
             (Some(machine), Some(pass), Some(breaker)) => lock(machine).failed(pass, breaker, now),
             _ => false,
         };
-        regulator.leave_slot();
+        self.leave_slot();
         opens
+    }
+}
+
+impl Trial {
+    /// Nothing happens when those in progress were forgotten meanwhile, and this with them.
+    fn leave_slot(&self) {
+        if self.epoch == self.regulator.epoch.load(Ordering::Acquire) {
+            self.regulator.leave_slot();
+        }
     }
 }
 
@@ -228,6 +252,6 @@ impl Drop for Trial {
         if let (Some(machine), Some(pass)) = (&self.regulator.breaker, self.pass) {
             lock(machine).abandoned(pass);
         }
-        self.regulator.leave_slot();
+        self.leave_slot();
     }
 }

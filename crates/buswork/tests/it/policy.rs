@@ -186,6 +186,23 @@ fn a_slot_that_the_breaker_refuses_is_free_again() {
     assert!(regulator.has_slot());
 }
 
+#[test]
+fn those_in_progress_can_be_forgotten_and_free_no_slot_when_they_end() {
+    let policy = Policy::new().limit(Limit::new(1)).breaker(Breaker::new(1));
+    let regulator = regulator(policy);
+    fail(regulator.begin(Duration::ZERO).unwrap(), Duration::ZERO);
+    let now = 60 * SECOND;
+    let probe = regulator.begin(now).unwrap();
+    regulator.forget_those_in_progress();
+    let other = regulator.begin(now).unwrap();
+    probe.succeeded();
+    assert_eq!(regulator.stats(now).in_progress, 1);
+    assert_eq!(regulator.begin(now).unwrap_err(), Refusal::Full);
+    other.succeeded();
+    assert_eq!(regulator.stats(now).in_progress, 0);
+    assert_eq!(regulator.stats(now).breaker, Some(BreakerState::Closed));
+}
+
 /// The rules of a breaker and a limit, said as plainly as possible: everything that ever happened is
 /// kept, and each question is answered from that.
 #[derive(Default)]
