@@ -263,7 +263,11 @@ impl<'a, 'py> Publication<'a, 'py> {
                 attempts,
             };
             return self
-                .judge_posted(entry, fault)
+                .judge_apart(
+                    entry,
+                    fault,
+                    "a handler failed, and its delivery is a dead letter",
+                )
                 .inspect_err(|_| self.log_collected(isolation))
                 .map(ControlFlow::Continue);
         }
@@ -290,6 +294,12 @@ impl<'a, 'py> Publication<'a, 'py> {
     /// would see even an interrupt, on a loop it goes straight through.
     #[cold]
     pub(crate) fn judge_posted(&self, entry: &Arc<Entry>, fault: Fault<'py>) -> PyResult<()> {
+        self.judge_apart(entry, fault, "a handler of a posted event failed")
+    }
+
+    /// The same, for a failure of which the publisher is not told; `what` is what the log says of it.
+    #[cold]
+    fn judge_apart(&self, entry: &Arc<Entry>, fault: Fault<'py>, what: &str) -> PyResult<()> {
         let py = self.event.py();
         let Fault {
             error,
@@ -318,9 +328,7 @@ impl<'a, 'py> Publication<'a, 'py> {
                 let mut isolation = Isolation::new();
                 self.hand_over(entry, handler, &error, function, &mut isolation)
             }
-            OnError::Raise | OnError::Stop | OnError::Log => {
-                log(py, "a handler of a posted event failed", &error)
-            }
+            OnError::Raise | OnError::Stop | OnError::Log => log(py, what, &error),
         }
     }
 

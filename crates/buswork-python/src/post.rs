@@ -112,7 +112,7 @@ pub(crate) fn post_to(
     post.enqueue(
         std::slice::from_ref(entry),
         event_loop.as_ref(),
-        Room::Sought,
+        Room::Found,
     )
 }
 

@@ -431,7 +431,8 @@ impl<E: Any + Send + Sync> Redeliver for Kept<E> {
             cause: None,
         };
         let may_wait = Handle::try_current().is_err() && !is_worker();
-        let asked = Asked::new(1, false, inner.number, may_wait);
+        // It was let in once, and needs no room: it must not get lost for want of it.
+        let asked = Asked::new(0, false, inner.number, may_wait);
         enqueue::<E>(inner, &asked, vec![posted.job(place)], 1, &runtime)
     }
 }

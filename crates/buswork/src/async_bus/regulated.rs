@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use super::handler::{AsyncCallee, Call};
 use super::turns::{Slot, Turned, turn};
 use crate::dead_letters::FailedAttempt;
+use crate::delivery::SkipReason;
 use crate::entry::Entry;
 use crate::failure::{Cause, Panicked};
 use crate::handler::BoxError;
@@ -25,8 +26,8 @@ use crate::sync::Arc;
 /// What a delivery ends with that has not gone well: an error on its way to the bus.
 #[derive(Debug)]
 pub(crate) enum Ending {
-    /// The limit has dropped it.
-    Dropped,
+    /// Its handler was not called after all.
+    NotCalled(SkipReason),
     Failed {
         cause: Cause,
         attempts: Vec<FailedAttempt>,
@@ -83,7 +84,7 @@ impl<E: Send + Sync + 'static> Regulated<E> {
         let slot = loop {
             match turn(&self.policed, self.is_posted).await {
                 Turned::Begun(slot) => break slot,
-                Turned::Dropped => return Err(Box::new(Ending::Dropped)),
+                Turned::Dropped => return Err(not_called(SkipReason::Limit)),
                 Turned::Refused(Refusal::Open { until }) if self.is_posted => {
                     sleep(until.saturating_sub(time())).await;
                 }
@@ -92,12 +93,19 @@ impl<E: Send + Sync + 'static> Regulated<E> {
                 Turned::Refused(refusal) => return Err(self.refused(refusal)),
             }
         };
+        // It may have been cancelled or paused while it waited.
+        if let Err(reason) = self.entry.check()
+            && !self.entry.is_once()
+        {
+            self.policed.regulator.figures().note_skipped();
+            return Err(not_called(reason));
+        }
         self.attempt(slot).await
     }
 
     fn refused(&self, refusal: Refusal) -> BoxError {
         match self.policed.refuse(refusal) {
-            None => Box::new(Ending::Dropped),
+            None => not_called(SkipReason::Limit),
             Some(refused) => failed(Cause::Returned(Box::<Refused>::new(refused)), Vec::new()),
         }
     }
@@ -124,6 +132,10 @@ impl<E: Send + Sync + 'static> Regulated<E> {
                 Next::Again { after } if may_try_again(&self.entry) => {
                     if !after.is_zero() {
                         sleep(after).await;
+                    }
+                    if !may_try_again(&self.entry) {
+                        slot.fail();
+                        return Err(failed(cause, attempts));
                     }
                 }
                 _ => {
@@ -164,6 +176,10 @@ impl<E: Send + Sync + 'static> Regulated<E> {
 
 /// After how long one that waits for the end of a probe looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+fn not_called(reason: SkipReason) -> BoxError {
+    Box::new(Ending::NotCalled(reason))
+}
 
 fn failed(cause: Cause, attempts: Vec<FailedAttempt>) -> BoxError {
     Box::new(Ending::Failed { cause, attempts })

@@ -202,7 +202,7 @@ impl<E: Any + Send + Sync> Running<E> {
         let (result, attempts) = match result {
             Err(Cause::Returned(error)) => match error.downcast::<Ending>() {
                 Ok(ending) => match *ending {
-                    Ending::Dropped => return self.skip(place, SkipReason::Limit),
+                    Ending::NotCalled(reason) => return self.skip(place, reason),
                     Ending::Failed { cause, attempts } => (Err(cause), attempts),
                 },
                 Err(error) => (Err(Cause::Returned(error)), Vec::new()),

@@ -180,7 +180,8 @@ impl<E: Any + Send + Sync> Posted<E> {
             cause: None,
             dispatch,
         });
-        let asked = Asked::new(1, false, inner.number, !is_worker());
+        // It was let in once, and needs no room: it must not get lost for want of it.
+        let asked = Asked::new(0, false, inner.number, !is_worker());
         let workers = Arc::clone(inner.workers());
         let pushed = workers.queue.post(&asked, move |state| {
             let away = push(state, &entry, Job::new(posted, index));

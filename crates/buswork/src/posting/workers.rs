@@ -243,8 +243,10 @@ fn run(job: Job) -> Option<(Job, Later)> {
 /// Puts a delivery back that has not ended. Returns it, if its line is gone.
 fn put_back(state: &mut State, ticket: Ticket, job: Job, later: Later) -> Option<Job> {
     match later {
-        Later::Rests(after) => state.backlog.rest(ticket, job, now() + after),
-        Later::Waits(wait) => state.backlog.hold(ticket, job, Some(now() + wait)),
+        Later::Rests(after) => state.backlog.rest(ticket, job, now().saturating_add(after)),
+        Later::Waits(wait) => state
+            .backlog
+            .hold(ticket, job, Some(now().saturating_add(wait))),
     }
 }
 

@@ -300,3 +300,37 @@ fn a_posted_line_is_as_wide_as_its_limit_and_bounded() {
         assert_eq!(bus.dropped(), 4);
     });
 }
+
+#[test]
+fn one_that_is_cancelled_while_its_delivery_waits_or_rests_is_not_called_any_more() {
+    run(async {
+        let bus = AsyncEventBus::new();
+        let (gate, calls) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+        let (waits, counted) = (Arc::clone(&gate), Arc::clone(&calls));
+        let retry = Retry::new(2).backoff(Duration::from_secs(1));
+        let policy = Policy::new().limit(Limit::new(1)).retry(retry);
+        let subscription = bus.on().policy(policy).subscribe(move |_: Arc<Placed>| {
+            let (gate, calls) = (Arc::clone(&waits), Arc::clone(&counted));
+            async move {
+                calls.fetch_add(1, Ordering::Relaxed);
+                gate.notified().await;
+                Err::<(), _>("it fails")
+            }
+        });
+        let cancel = async {
+            tokio::task::yield_now().await;
+            gate.notify_one();
+            tokio::task::yield_now().await;
+            subscription.cancel();
+        };
+        let both = join_all((0..2).map(|number| bus.deliver(Placed(number))));
+        let (reports, ()) = tokio::join!(both, cancel);
+        let statuses = reports.iter().map(|report| {
+            let report = report.as_ref().unwrap();
+            report.deliveries()[0].status()
+        });
+        let skipped = Status::Skipped(SkipReason::Cancelled);
+        assert_eq!(statuses.collect::<Vec<_>>(), [Status::Failed, skipped]);
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+    });
+}
