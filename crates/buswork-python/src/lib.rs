@@ -16,9 +16,12 @@
 //! | how async handlers are started, and what their publish awaits | [`async_bus`], [`gate`] |
 //! | the causal chain of the async bus | [`causal`] |
 //! | what traces are told, and what came of what | [`tracing`], [`cause`], [`sites`] |
-//! | what is posted, and when it is delivered | [`post`], [`background`] |
+//! | what a policy does on the sync bus | [`policed`], [`attempts`]; again and in later rounds [`rounds`], too late [`deadline`] |
+//! | on the async bus | [`turns`] |
+//! | what is kept of what has failed, and counted | [`dead_letters`], [`stats`] |
+//! | what is posted, and when it is delivered | [`post`], [`background`]; where there is no room [`room`] |
 //! | who delivers it | [`workers`]; [`loops`], [`runner`], [`handling`] |
-//! | what may be subscribed, and what a wrong use is told | [`event_types`], [`registration`] |
+//! | what may be subscribed, and what a wrong use is told | [`subscribing`], [`event_types`], [`registration`] |
 //!
 //! `unsafe` is in [`awaitable`], [`calling`], [`context`], [`exception`], [`place`], [`routing`],
 //! [`sites`] and [`slot`] alone.
@@ -61,6 +64,7 @@ mod posted;
 mod publish;
 mod registration;
 mod report;
+mod room;
 mod rounds;
 mod routing;
 mod runner;
@@ -70,6 +74,7 @@ mod sites;
 mod slot;
 mod stats;
 mod subscriber;
+mod subscribing;
 mod subscription;
 mod sync_bus;
 mod tasks;

@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyTimeoutError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::background::{Background, Room};
+use crate::background::Background;
 use crate::bus::Bus;
 use crate::calling::Invoke;
 use crate::context;
@@ -21,6 +21,7 @@ use crate::place::{Origin, Place};
 use crate::plan;
 use crate::posted::{Posted, Rare};
 use crate::publish::mind;
+use crate::room::Room;
 use crate::subscriber::{Entry, Plan};
 use crate::tracing;
 use crate::watch::{self, Muting};
