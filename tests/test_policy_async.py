@@ -11,6 +11,7 @@ import pytest
 
 from buswork import (
     AsyncEventBus,
+    Breaker,
     Failure,
     HandlerCancelled,
     HandlerErrors,
@@ -620,3 +621,54 @@ def test_a_publish_with_a_policy_keeps_nothing_alive(run: Run) -> None:
         assert watched() is None
 
     run(main)
+
+
+@pytest.mark.parametrize(
+    "policy", [Policy(breaker=Breaker(1, pause=3600)), Policy(retry=Retry(2, backoff=3600))]
+)
+def test_a_loop_that_ends_waits_for_no_breaker_and_no_backoff(policy: Policy) -> None:
+    bus = AsyncEventBus(on_error=lambda _failure: None)
+    calls: list[int] = []
+
+    @bus.on(int, policy=policy)
+    async def handle(number: int) -> None:
+        calls.append(number)
+        raise Boom
+
+    async def main() -> None:
+        for number in range(3):
+            bus.post(number)
+        await turns(10)
+
+    asyncio.run(main())
+    figures = bus.stats()[0]
+    assert bus.pending == figures.waiting == 0
+    assert figures.failed == figures.dead_lettered == 3
+    if policy.retry:
+        assert calls == [0, 1, 1, 2, 2]
+    else:
+        assert calls == [0]
+
+
+def test_what_a_closed_loop_has_left_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    bus = AsyncEventBus(stats=True)
+
+    async def hang(_number: int) -> None:
+        await asyncio.Event().wait()
+
+    bus.subscribe(int, hang, policy=Policy(limit=Limit(1)), name="limited")
+    bus.subscribe(int, lambda number: hang(number), name="plain")
+
+    async def main() -> None:
+        for number in range(3):
+            bus.post(number)
+        await turns(5)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    loop.close()
+    asyncio.run(bus.drain())
+    for figures in bus.stats():
+        assert (figures.failed, figures.dropped, figures.waiting) == (1, 2, 0)
+        assert figures.in_progress == 0
+    assert "posted deliveries are lost" in caplog.text

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from buswork import AsyncEventBus, EventBus, HandlerErrors, Limit, LimitFull, Policy
+from buswork import (
+    AsyncEventBus,
+    EventBus,
+    HandlerErrors,
+    Limit,
+    LimitFull,
+    Policy,
+    PublishRecursionError,
+    Retry,
+)
+from buswork._policies import HELD
 from tests.async_programs import run, turns, until_done  # noqa: F401 - a fixture
 from tests.test_references import run_alone
 
@@ -553,5 +563,145 @@ def test_a_slot_that_is_free_takes_no_turn_of_the_loop(run: Run) -> None:
             publishing.send(None)
         assert seen == [1]
         assert await until_done(asyncio.create_task(bus.publish(2)))
+
+    run(main)
+
+
+def lazily(loop: asyncio.AbstractEventLoop) -> None:
+    """Have tasks start at their first turn of the loop, as on Python 3.11."""
+    loop.set_task_factory(lambda loop, coro, **more: asyncio.Task(coro, loop=loop, **more))
+
+
+@pytest.mark.parametrize(
+    ("overflow", "called"), [("raise", [0, 1]), ("drop_new", [0, 1]), ("drop_old", [0, 9])]
+)
+def test_the_queue_is_kept_where_tasks_start_later(overflow: Any, called: list[int]) -> None:
+    async def main() -> None:
+        lazily(asyncio.get_running_loop())
+        bus, slots = made(Limit(1, queue=1, overflow=overflow))
+        tasks = [asyncio.create_task(bus.publish(number)) for number in range(10)]
+        await turns(5)
+        assert bus.stats()[0].waiting == 1
+        slots.let_go(*range(10))
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert slots.begun == called
+        assert sum(isinstance(each, HandlerErrors) for each in ended) == 8 * (overflow == "raise")
+        figures = bus.stats()[0]
+        assert (figures.delivered, figures.failed + figures.dropped) == (2, 8)
+        assert figures.waiting == 0
+
+    asyncio.run(main())
+
+
+def test_one_that_is_cancelled_before_it_began_to_wait_leaves_its_place() -> None:
+    async def main() -> None:
+        lazily(asyncio.get_running_loop())
+        bus, slots = made(Limit(1, queue=1))
+        tasks = await publish(bus, 0)
+        second = asyncio.create_task(bus.publish(1))
+        await asyncio.sleep(0)
+        second.cancel()
+        await turns(3)
+        assert bus.stats()[0].waiting == 0
+        tasks += await publish(bus, 2)
+        slots.let_go(0, 2)
+        await asyncio.gather(*tasks)
+        assert slots.begun == [0, 2]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("overflow", ["raise", "drop_old", "drop_new"])
+def test_direct_and_posted_deliveries_wait_apart(run: Run, overflow: Any) -> None:
+    async def main() -> None:
+        bus, slots = made(Limit(1, queue=1, overflow=overflow))
+        async with bus:
+            tasks = await publish(bus, 0)
+            bus.post(1)
+            await turns(3)
+            tasks += await publish(bus, 2)
+            slots.let_go(0, 1, 2)
+            await asyncio.gather(*tasks)
+        assert slots.begun == [0, 1, 2]
+
+    run(main)
+
+
+def test_a_delivery_is_dropped_or_made_and_never_both() -> None:
+    bus = AsyncEventBus()
+
+    async def handle(_number: int) -> None:
+        await asyncio.sleep(0)
+
+    bus.subscribe(int, handle, policy=Policy(limit=Limit(1, queue=1, overflow="drop_old")))
+
+    async def main() -> None:
+        for _ in range(20):
+            await asyncio.gather(*(bus.publish(number) for number in range(50)))
+
+    threads = [threading.Thread(target=asyncio.run, args=(main(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    figures = bus.stats()[0]
+    assert figures.delivered + figures.dropped == 4 * 20 * 50
+    assert figures.waiting == figures.in_progress == 0
+
+
+def test_tasks_that_follow_each_other_keep_nothing_of_those_before(run: Run) -> None:
+    async def main() -> None:
+        bus, kept = AsyncEventBus(), []
+        done = asyncio.Event()
+        tasks: list[asyncio.Task[Any]] = []
+
+        @bus.on(int, policy=Policy(limit=Limit(5)))
+        async def handle(number: int) -> None:
+            await asyncio.sleep(0)
+            kept.append(len(HELD.get()))
+            if number == 0:
+                done.set()
+            else:
+                tasks.append(asyncio.create_task(bus.publish(number - 1)))
+
+        await bus.publish(50)
+        await done.wait()
+        await asyncio.gather(*tasks)
+        assert max(kept) <= 3
+
+    run(main)
+
+
+def test_an_error_of_a_predicate_that_goes_straight_through_frees_the_slot(run: Run) -> None:
+    def is_worth(_error: BaseException) -> bool:
+        raise PublishRecursionError
+
+    async def main() -> None:
+        bus = AsyncEventBus()
+        policy = Policy(limit=Limit(1), retry=Retry(2, retry_on=is_worth))
+
+        @bus.on(int, policy=policy)
+        async def handle(_number: int) -> None:
+            await asyncio.sleep(0)
+            raise ValueError
+
+        tasks = [asyncio.create_task(bus.publish(number)) for number in range(3)]
+        for task in tasks:
+            assert await until_done(task)
+            assert isinstance(task.exception(), PublishRecursionError)
+
+    run(main)
+
+
+def test_what_waited_and_was_dropped_is_traced_as_that(run: Run) -> None:
+    async def main() -> None:
+        bus, slots = made(Limit(1, queue=1, overflow="drop_old"))
+        with bus.tracing() as trace:
+            tasks = await publish(bus, 0, 1, 2)
+            slots.let_go(0, 2)
+            await asyncio.gather(*tasks)
+        outcomes = [delivery.outcome for each in trace.dispatches for delivery in each.deliveries]
+        assert sorted(outcomes) == ["ok", "ok", "skipped"]
 
     run(main)

@@ -472,3 +472,26 @@ def test_dead_letter_true_on_the_async_bus() -> None:
         assert [letter.event for letter in bus.dead_letters] == [0, 1]
 
     asyncio.run(main())
+
+
+def test_a_letter_to_a_paused_handler_stays() -> None:
+    bus, calls = quiet(), []
+
+    def handle(number: int) -> None:
+        calls.append(number)
+        if len(calls) == 1:
+            raise Boom
+
+    subscription = bus.subscribe(int, handle, name="h")
+    bus.post(7)
+    bus.drain(PATIENCE)
+    (letter,) = bus.dead_letters
+    subscription.pause()
+    with pytest.raises(RuntimeError, match="h is paused, and would not get the event: resume it"):
+        bus.dead_letters.retry(letter)
+    assert [each.id for each in bus.dead_letters] == [letter.id]
+    subscription.resume()
+    bus.dead_letters.retry(letter)
+    bus.drain(PATIENCE)
+    assert calls == [7, 7]
+    assert not len(bus.dead_letters)

@@ -386,3 +386,56 @@ def test_many_threads_never_have_more_than_the_limit_in_progress(thread: Any) ->
     assert figures.delivered == done
     assert figures.delivered + figures.dropped == 4_000
     assert figures.in_progress == 0
+
+
+def test_an_interrupt_of_on_error_in_a_post_holds_up_nobody() -> None:
+    go_on, entered, arrived = threading.Event(), threading.Event(), threading.Semaphore(0)
+    bus = EventBus()
+
+    def full(_failure: Failure) -> None:
+        raise KeyboardInterrupt
+
+    @bus.on(int, policy=Policy(limit=Limit(1, queue=0)), on_error=full)
+    def limited(_number: int) -> None:
+        entered.set()
+        go_on.wait(PATIENCE)
+
+    bus.subscribe(int, lambda _number: arrived.release(), name="sibling")
+    bus.subscribe(str, lambda _text: arrived.acquire(timeout=PATIENCE), name="slow")
+    bus.subscribe(bytes, lambda _bytes: arrived.release(), name="quick")
+    bus.post(1)
+    assert entered.wait(PATIENCE)
+    assert arrived.acquire(timeout=PATIENCE)
+    with pytest.raises(KeyboardInterrupt):
+        bus.post(2)
+    assert arrived.acquire(timeout=PATIENCE)
+    go_on.set()
+    bus.drain(PATIENCE)
+    # A slow handler holds up none that comes later.
+    bus.post("slow")
+    bus.post(b"quick")
+    bus.drain(PATIENCE / 2)
+    bus.close()
+
+
+def test_siblings_do_not_wait_for_the_on_error_of_a_post() -> None:
+    go_on, entered, arrived = threading.Event(), threading.Event(), threading.Semaphore(0)
+    in_time: list[bool] = []
+    bus = EventBus()
+
+    def full(_failure: Failure) -> None:
+        in_time.append(arrived.acquire(timeout=PATIENCE))
+
+    @bus.on(int, policy=Policy(limit=Limit(1, queue=0)), on_error=full)
+    def limited(_number: int) -> None:
+        entered.set()
+        go_on.wait(PATIENCE)
+
+    bus.subscribe(int, lambda _number: arrived.release(), name="sibling")
+    bus.post(1)
+    assert entered.wait(PATIENCE)
+    assert arrived.acquire(timeout=PATIENCE)
+    bus.post(2)
+    assert in_time == [True]
+    go_on.set()
+    bus.close()

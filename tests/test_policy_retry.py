@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -494,3 +495,24 @@ def test_a_bus_that_closes_waits_for_the_attempts() -> None:
 
         bus.publish(1)
     assert calls == [1, 1, 1]
+
+
+def test_what_rests_is_tried_again_while_another_handler_is_slow() -> None:
+    bus = EventBus(on_error="log")
+    tried = threading.Semaphore(0)
+    in_time: list[bool] = []
+
+    def flaky(_number: int) -> None:
+        tried.release()
+        raise Boom
+
+    @bus.on(str)
+    def slow(_text: str) -> None:
+        in_time.append(all(tried.acquire(timeout=PATIENCE) for _ in range(3)))
+
+    bus.subscribe(int, flaky, policy=Policy(retry=Retry(3, backoff=0.02)), background=True)
+    bus.post(1)
+    bus.post("slow")
+    bus.drain(3 * PATIENCE)
+    assert in_time == [True]
+    bus.close()

@@ -335,3 +335,42 @@ def test_direct_deliveries_of_a_handler_with_a_timeout_are_always_in_the_backgro
     assert (report.deliveries[0].status, report.deliveries[0].reason) == ("skipped", "posted")
     bus.drain(PATIENCE)
     assert threads != [threading.get_ident()]
+
+
+def test_an_error_after_the_time_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    bus = EventBus(on_error=lambda _failure: None)
+    go_on = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def handle(_number: int) -> None:
+        threads.append(threading.current_thread())
+        go_on.wait(PATIENCE)
+        raise Boom("what was really wrong")
+
+    bus.subscribe(int, handle, policy=Policy(timeout=TIMEOUT), background=True, name="slow")
+    with bus.tracing() as trace:
+        bus.post(1)
+        bus.drain(PATIENCE)
+        go_on.set()
+        threads[0].join(PATIENCE)
+        assert not threads[0].is_alive()
+    assert "handler slow has failed, after its time was over" in caplog.text
+    assert "what was really wrong" in caplog.text
+    (dispatch,) = trace.dispatches
+    assert [(each.outcome, each.error) for each in dispatch.deliveries] == [
+        ("failed", "HandlerTimeout")
+    ]
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_one_that_took_too_long_is_tried_again_and_judged_though_its_subscription_has_ended(
+    hanging: Any, once: bool
+) -> None:
+    bus, handler, told = EventBus(), hanging(1), []
+    policy = Policy(timeout=TIMEOUT, retry=Retry(2))
+    bus.subscribe(int, handler.handle, policy=policy, once=once, on_error=told.append, background=True)
+    bus.publish(1)
+    bus.drain(PATIENCE)
+    assert handler.begun == [1, 1]
+    (failure,) = told
+    assert isinstance(failure.error, HandlerTimeout)

@@ -1358,16 +1358,23 @@ class Turn:
     def is_posted(self) -> bool:
         """Whether the delivery is in the background."""
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it is in progress."""
+
     def is_held_by(self, other: Turn) -> bool:
         """Whether another delivery to the same handler is in progress."""
 
-    def wait(self, wake: Callable[..., object], is_new: bool) -> None:
-        """Join those who wait for a slot."""
+    def wait(self, wake: Callable[..., object], is_new: bool) -> bool:
+        """Wait for a slot, `wake` being what wakes; `False` if it was dropped before."""
 
-    def stop_waiting(self, wake: Callable[..., object]) -> None:
+    def stop_waiting(self) -> None:
         """Leave those who wait, with a slot or without."""
 
-    def begin(self, now: float, wake: Callable[..., object], is_woken: bool) -> float | None:
+    def give_up(self) -> None:
+        """Note that it was cancelled while it waited."""
+
+    def begin(self, now: float, is_woken: bool) -> float | None:
         """Begin, and return `None`; or return for how many seconds to wait, -1 for a wake."""
 
     def begin_again(self) -> bool:

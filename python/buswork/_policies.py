@@ -6,7 +6,7 @@ in the task of its handler.
 
 from __future__ import annotations
 
-from asyncio import get_running_loop, sleep, timeout, wait
+from asyncio import CancelledError, get_running_loop, sleep, timeout, wait
 from contextvars import ContextVar
 
 from buswork._buswork import is_awaitable
@@ -66,7 +66,8 @@ async def first(
     turn: Turn, handler: Callable[[Any], Any], event: object, awaitable: Awaitable[Any]
 ) -> Any:
     """Await the first attempt of a delivery, and make others while they are needed."""
-    HELD.set((*HELD.get(), turn))
+    # A task that a handler starts has these too, and so have those that it starts.
+    HELD.set((*(other for other in HELD.get() if other.is_active), turn))
     failure: Exception | None = None
     try:
         while True:
@@ -118,12 +119,13 @@ async def _begin(turn: Turn) -> bool:
     def wake(is_dropped: bool = False) -> None:  # noqa: FBT001, FBT002 - called by the native side
         loop.call_soon_threadsafe(_resolve, woken, is_dropped)
 
-    turn.wait(wake, True)  # noqa: FBT003
     is_woken = False
     try:
+        if not turn.wait(wake, True):  # noqa: FBT003
+            return False
         while True:
             # Nobody wakes for a slot that has become free before this waited.
-            seconds = turn.begin(loop.time(), wake, is_woken)
+            seconds = turn.begin(loop.time(), is_woken)
             if seconds is None:
                 return True
             # Not within a timeout, which would cancel what wakes.
@@ -135,8 +137,11 @@ async def _begin(turn: Turn) -> bool:
                 return False
             woken = loop.create_future()
             turn.wait(wake, False)  # noqa: FBT003
+    except CancelledError:
+        turn.give_up()
+        raise
     finally:
-        turn.stop_waiting(wake)
+        turn.stop_waiting()
 
 
 def _resolve(future: Future[bool], is_dropped: bool) -> None:  # noqa: FBT001 - as above

@@ -31,7 +31,7 @@ use crate::tasks::Tasks;
 use crate::timed::Timed;
 use crate::topics;
 use crate::tracing;
-use crate::turns::{self, Turn};
+use crate::turns::{self, InBackground, Turn};
 use crate::watch::{self, Muting};
 
 /// The native half of `AsyncEventBus`.
@@ -395,7 +395,7 @@ impl<'py> Starting<'_, 'py> {
     #[inline(never)]
     fn deliver_policed(&mut self, place: usize, entry: &Arc<Entry>) -> PyResult<bool> {
         let py = self.event.py();
-        let turn = Turn::of(py, entry, false)?;
+        let turn = Turn::of(py, entry, InBackground::No)?;
         let attempt = Attempted::new(py, place, entry, self.for_report, turn.clone());
         let bus = self.this.as_super().get();
         match turns::deliver(bus, entry, turn.as_ref(), self.event) {
@@ -422,7 +422,7 @@ impl<'py> Starting<'_, 'py> {
         dispatch: &Arc<Dispatch>,
     ) -> PyResult<bool> {
         let py = self.event.py();
-        let turn = Turn::of(py, entry, false)?;
+        let turn = Turn::of(py, entry, InBackground::No)?;
         let attempt = Attempted::new(py, place, entry, self.for_report, turn.clone());
         let mut progress = tracing::progress(py, dispatch, entry);
         // A task has a copy of the context as it is when the task is made.

@@ -24,6 +24,9 @@ use crate::posted::Posted;
 use crate::subscriber::Entry;
 use crate::tracing;
 
+/// What traces say of an attempt that took too long.
+const TIMED_OUT: &str = "HandlerTimeout";
+
 /// A delivery that is to be tried again, and after how long.
 pub(crate) struct Again {
     pub(crate) trial: Trial,
@@ -39,8 +42,8 @@ pub(crate) enum Tried<'py> {
     Ended(Delivered<'py>),
     /// It may not begin now. Nothing was asked that cannot be asked again.
     Refused(Refusal),
-    /// It has ended, but too late: its delivery was ended before.
-    Late,
+    /// It has ended, but too late: its delivery was ended before. With the error, if it has failed.
+    Late(Option<PyErr>),
 }
 
 /// A delivery whose attempts are ended from outside when they take too long.
@@ -93,7 +96,7 @@ impl<'a> Attempts<'a> {
         match self.first(event) {
             Tried::Ended(delivered) => delivered,
             Tried::Refused(refusal) => self.refused(event.py(), refusal),
-            Tried::Late => Ok(Err(SkipReason::Cancelled)),
+            Tried::Late(_) => Ok(Err(SkipReason::Cancelled)),
         }
     }
 
@@ -179,17 +182,14 @@ impl<'a> Attempts<'a> {
         mut kept: Kept<'py>,
     ) -> Tried<'py> {
         let py = event.py();
+        kept.handler = Some(handler.clone());
         let watched = match self.watch(py, trial, policy.as_ref(), &kept) {
             Ok(watched) => watched,
             Err(error) => return Tried::Ended(Err(kept.fault(error))),
         };
-        let called = self.call(handler, event);
-        let trial = match watched {
-            Watched::Not(trial) => Some(trial),
-            Watched::By(deadline) => deadline.get().end(),
-        };
+        let (called, trial) = self.call(handler, event, watched);
         let Some(trial) = trial else {
-            return Tried::Late;
+            return Tried::Late(called.err());
         };
         let error = match called {
             Ok(result) => {
@@ -202,7 +202,6 @@ impl<'a> Attempts<'a> {
             return Tried::Ended(Err(kept.fault(error)));
         }
         kept.note_attempt(py, &error);
-        kept.handler = Some(handler.clone());
         Tried::Ended(Err(self.decide(py, trial, policy, kept, error)))
     }
 
@@ -252,18 +251,20 @@ impl<'a> Attempts<'a> {
         Deadline::begin(py, &posting, trial, policy, kept, timeout.as_secs_f64()).map(Watched::By)
     }
 
-    /// Calls the handler, and tells the traces and the figures.
+    /// Calls the handler, and tells the traces and the figures. There is no trial any more if that took too
+    /// long.
     fn call<'py>(
         &self,
         handler: &Bound<'py, PyAny>,
         event: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+        watched: Watched<'_>,
+    ) -> (PyResult<Bound<'py, PyAny>>, Option<Trial>) {
         let figures = self.policed.regulator.figures();
         if !figures.measures_latency() {
-            return self.call_traced(handler, event);
+            return self.call_traced(handler, event, watched);
         }
         let started = Instant::now();
-        let called = self.call_traced(handler, event);
+        let called = self.call_traced(handler, event, watched);
         figures.note_elapsed(started.elapsed());
         called
     }
@@ -272,20 +273,26 @@ impl<'a> Attempts<'a> {
         &self,
         handler: &Bound<'py, PyAny>,
         event: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+        watched: Watched<'_>,
+    ) -> (PyResult<Bound<'py, PyAny>>, Option<Trial>) {
         let py = event.py();
         let Some(dispatch) = self.dispatch else {
-            return call_to_the_end(handler, event);
+            let called = call_to_the_end(handler, event);
+            return (called, watched.end());
         };
         let mut progress = tracing::progress(py, dispatch, self.entry);
-        let inside = cause::enter(py, progress.cause())?;
-        let called = call_to_the_end(handler, event);
-        drop(inside);
+        let called = cause::enter(py, progress.cause()).and_then(|inside| {
+            let called = call_to_the_end(handler, event);
+            drop(inside);
+            called
+        });
+        let trial = watched.end();
         progress.end(match &called {
+            _ if trial.is_none() => Outcome::Failed(TIMED_OUT.into()),
             Ok(_) => Outcome::Ok,
             Err(error) => tracing::failed(py, error),
         });
-        called
+        (called, trial)
     }
 }
 
@@ -293,6 +300,16 @@ impl<'a> Attempts<'a> {
 enum Watched<'py> {
     Not(Trial),
     By(Bound<'py, Deadline>),
+}
+
+impl Watched<'_> {
+    /// The attempt is over. Gives its trial back, if that is in time.
+    fn end(self) -> Option<Trial> {
+        match self {
+            Self::Not(trial) => Some(trial),
+            Self::By(deadline) => deadline.get().end(),
+        }
+    }
 }
 
 /// Ends a delivery that was to be tried again as failed.

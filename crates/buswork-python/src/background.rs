@@ -153,17 +153,27 @@ impl Background {
             state.crew.wake(&mut wakes);
         }
         drop(state);
+        // What is told may take its time, and the others are not to wait for it.
+        let mut added = self.wake_for_post(py, wakes);
+        if let Some(event_loop) = event_loop.filter(|_| need != Need::Nobody) {
+            added = added.and(self.run_on_one_more(event_loop, need));
+        }
         for away in turned_away {
-            away.tell(py)?;
+            added = added.and(away.tell(py));
         }
-        self.wake_for_post(py, wakes)?;
-        let Some(event_loop) = event_loop.filter(|_| need != Need::Nobody) else {
-            return Ok(());
+        added
+    }
+
+    fn run_on_one_more(
+        self: &Arc<Self>,
+        event_loop: &Bound<'_, PyAny>,
+        need: Need,
+    ) -> PyResult<()> {
+        let abandoned = match need {
+            Need::RunnerOfOneMore => self.abandon_closed_loops(event_loop.py()),
+            _ => Ok(()),
         };
-        if need == Need::RunnerOfOneMore {
-            self.abandon_closed_loops(py)?;
-        }
-        self.run_on(event_loop)
+        abandoned.and(self.run_on(event_loop))
     }
 
     /// Fails when the bus is closed for this post. While it is closing, its handlers may post, and

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use buswork::SkipReason;
 use buswork::policy::DeadLetters as _;
-use pyo3::exceptions::{PyLookupError, PyTypeError};
+use pyo3::exceptions::{PyLookupError, PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList, PyTuple, PyType};
@@ -199,14 +200,10 @@ impl DeadLetters {
         let bus = self.bus.bind(py);
         let taken = self.take(py, letter)?;
         let one = taken.get();
-        if one.entry.is_ended() {
-            let message = format!(
-                "the subscription of {} has ended: subscribe the handler again and publish the event, or discard the letter",
-                one.handler
-            );
+        if let Some(refused) = one.why_not() {
             let lost = bus.get().letters().keep(one.id, taken.clone_ref(py));
             drop(lost);
-            return Err(PyLookupError::new_err(message));
+            return Err(refused);
         }
         let (event, topic) = (one.event.bind(py), one.topic.as_deref());
         let posted = if passage::is_entry(&one.entry) {
@@ -242,6 +239,23 @@ impl DeadLetters {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.bus)
+    }
+}
+
+impl DeadLetter {
+    /// Why it cannot be tried again now.
+    fn why_not(&self) -> Option<PyErr> {
+        let handler = &self.handler;
+        if self.entry.is_ended() {
+            return Some(PyLookupError::new_err(format!(
+                "the subscription of {handler} has ended: subscribe the handler again and publish the event, or discard the letter"
+            )));
+        }
+        matches!(self.entry.check(), Err(SkipReason::Paused)).then(|| {
+            PyRuntimeError::new_err(format!(
+                "{handler} is paused, and would not get the event: resume it, and try the letter again"
+            ))
+        })
     }
 }
 

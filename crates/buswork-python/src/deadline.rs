@@ -16,7 +16,7 @@ use crate::attempts::{Again, Posting};
 use crate::background::Background;
 use crate::calling::Invoke;
 use crate::context;
-use crate::failure::{FailedAttempt, Kept};
+use crate::failure::{Kept, KeptApart};
 use crate::imports;
 use crate::policed::now;
 use crate::policy::Policy;
@@ -36,7 +36,7 @@ struct Armed {
     trial: Trial,
     policy: Option<Py<Policy>>,
     posted: Posted,
-    attempts: Vec<FailedAttempt>,
+    kept: KeptApart,
 }
 
 impl Deadline {
@@ -55,7 +55,7 @@ impl Deadline {
             policy,
             // The stuck thread stays in the context that it has entered.
             posted: posted.another(py, &context::copy(posted.context.bind(py))?),
-            attempts: kept.attempts().to_vec(),
+            kept: kept.apart(),
         };
         let deadline = Self {
             background: Arc::clone(posting.background),
@@ -76,9 +76,7 @@ impl Deadline {
     pub(crate) fn end(&self) -> Option<Trial> {
         self.is_over.store(true, Ordering::Relaxed);
         let armed = self.armed().take();
-        let Armed { trial, posted, .. } = armed?;
-        drop(posted);
-        Some(trial)
+        Some(armed?.trial)
     }
 
     /// Ends the delivery, as far as the stuck thread is concerned.
@@ -87,7 +85,7 @@ impl Deadline {
             trial,
             policy,
             mut posted,
-            attempts,
+            kept,
         } = armed;
         let entry = Arc::clone(&posted.entry);
         let subscriber = entry.handler();
@@ -95,7 +93,7 @@ impl Deadline {
             return;
         };
         let error = policed.timed_out(py, &subscriber.name);
-        let mut kept = Kept::after(py, &entry, attempts);
+        let mut kept = kept.bind(py);
         kept.note_attempt(py, &error);
         // What is asked and told of it is the user's, and may take its time: that is for a worker.
         let again = Again {

@@ -62,26 +62,35 @@ impl FailedAttempt {
 
 /// The same between two attempts, on no thread.
 pub(crate) struct KeptForLater {
-    handler: Option<Py<PyAny>>,
-    on_error: Option<Py<PyAny>>,
-    attempts: Vec<FailedAttempt>,
+    kept: KeptApart,
     error: PyErr,
 }
 
 impl KeptForLater {
     pub(crate) fn fault(self, py: Python<'_>) -> Fault<'_> {
-        Fault {
-            error: self.error,
-            handler: self.handler.map(|handler| handler.into_bound(py)),
-            on_error: self.on_error.map(|on_error| on_error.into_bound(py)),
-            again: None,
-            attempts: self.attempts,
-        }
+        self.kept.bind(py).fault(self.error)
     }
 
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.handler)?;
-        visit.call(&self.on_error)
+        visit.call(&self.kept.handler)?;
+        visit.call(&self.kept.on_error)
+    }
+}
+
+/// What is kept of a subscription, on no thread.
+pub(crate) struct KeptApart {
+    handler: Option<Py<PyAny>>,
+    on_error: Option<Py<PyAny>>,
+    attempts: Vec<FailedAttempt>,
+}
+
+impl KeptApart {
+    pub(crate) fn bind(self, py: Python<'_>) -> Kept<'_> {
+        Kept {
+            handler: self.handler.map(|handler| handler.into_bound(py)),
+            on_error: self.on_error.map(|on_error| on_error.into_bound(py)),
+            attempts: self.attempts,
+        }
     }
 }
 
@@ -106,16 +115,14 @@ impl<'py> Kept<'py> {
         }
     }
 
-    /// The same, of a delivery of which so many attempts have failed.
-    pub(crate) fn after(py: Python<'py>, entry: &Entry, attempts: Vec<FailedAttempt>) -> Self {
-        Self {
-            attempts,
-            ..Self::of(py, entry)
+    /// A copy, on no thread.
+    pub(crate) fn apart(&self) -> KeptApart {
+        let apart = |object: &Option<Bound<'py, PyAny>>| object.clone().map(Bound::unbind);
+        KeptApart {
+            handler: apart(&self.handler),
+            on_error: apart(&self.on_error),
+            attempts: self.attempts.clone(),
         }
-    }
-
-    pub(crate) fn attempts(&self) -> &[FailedAttempt] {
-        &self.attempts
     }
 
     pub(crate) fn note_attempt(&mut self, py: Python<'_>, error: &PyErr) {
@@ -153,9 +160,11 @@ impl<'py> Fault<'py> {
     /// The same, on no thread.
     pub(crate) fn for_later(self) -> KeptForLater {
         KeptForLater {
-            handler: self.handler.map(Bound::unbind),
-            on_error: self.on_error.map(Bound::unbind),
-            attempts: self.attempts,
+            kept: KeptApart {
+                handler: self.handler.map(Bound::unbind),
+                on_error: self.on_error.map(Bound::unbind),
+                attempts: self.attempts,
+            },
             error: self.error,
         }
     }

@@ -18,7 +18,7 @@ use crate::policed;
 use crate::posted::{Delivering, Posted};
 use crate::timed;
 use crate::tracing;
-use crate::turns::{self, Turn};
+use crate::turns::{self, InBackground, Turn};
 
 /// A delivery whose handler has begun and waits for something.
 pub(crate) struct Waiting {
@@ -85,6 +85,7 @@ impl Posted {
         py: Python<'_>,
         ticket: Ticket,
         task: &Bound<'_, PyAny>,
+        background: InBackground,
     ) -> PyResult<Progress> {
         let (bus, event) = (self.bus.bind(py).get(), self.event.bind(py));
         let mut kept = Kept::default();
@@ -98,7 +99,7 @@ impl Posted {
                     Some(handler) => Ok((call(&handler, event), Some(handler))),
                 }
             } else {
-                let turn = Turn::of(py, &self.entry, true)?;
+                let turn = Turn::of(py, &self.entry, background)?;
                 kept = Kept::of(&self, py, turn.as_ref());
                 match turns::deliver(bus, &self.entry, turn.as_ref(), event) {
                     Ok(delivered) => delivered.map(|result| (Called::Result(result), None)),
@@ -207,9 +208,9 @@ impl Waiting {
             Sent::Yielded(yielded) => {
                 return Ok(Progress::Waits(Box::new(self), yielded.unbind()));
             }
-            Sent::Returned(_) => {
+            Sent::Returned(result) => {
                 policed::count(&self.posted.entry, false, None);
-                tracing::end(self.progress.take(), || Outcome::Ok);
+                tracing::end(self.progress.take(), || tracing::returned(&result));
                 return Ok(Progress::Ended);
             }
             Sent::Raised(error) => error,
@@ -238,6 +239,10 @@ impl Waiting {
 
     /// Notes that the handler will never end.
     pub(crate) fn fail(&self, py: Python<'_>, error: PyErr) -> PyResult<()> {
+        policed::count(&self.posted.entry, true, None);
+        if let Some(turn) = &self.kept.turn {
+            turn.get().fail_for_good(py);
+        }
         self.posted.judge(py, self.kept.fault(py, error))
     }
 }

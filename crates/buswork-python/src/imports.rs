@@ -62,6 +62,7 @@ imported! {
     in_turn: "buswork._policies", "in_turn";
     again: "buswork._policies", "again";
     first: "buswork._policies", "first";
+    not_called: "buswork._policies", "NotCalled";
     /// The context variable of the deliveries in progress that may have to be waited for.
     held: "buswork._policies", "HELD";
 }

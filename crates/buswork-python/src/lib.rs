@@ -85,6 +85,7 @@ mod traces;
 mod tracing;
 mod turns;
 mod unhandled;
+mod waiting;
 mod watch;
 mod weak;
 mod workers;

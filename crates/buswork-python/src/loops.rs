@@ -349,7 +349,11 @@ fn tell_of_lost(py: Python<'_>, lost: &[Posted]) -> PyResult<()> {
     }
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for posted in lost {
-        let name = &*posted.entry.handler().name;
+        let subscriber = posted.entry.handler();
+        if let Some(policed) = &subscriber.policed {
+            policed.regulator.figures().note_dropped();
+        }
+        let name = &*subscriber.name;
         match counts.iter_mut().find(|(known, _)| *known == name) {
             Some((_, count)) => *count += 1,
             None => counts.push((name, 1)),

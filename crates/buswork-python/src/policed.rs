@@ -16,7 +16,7 @@ use crate::policy::Policy;
 use crate::settings::StatsKept;
 use crate::slot::Slot;
 use crate::subscriber::Entry;
-use crate::turns::Waiting;
+use crate::waiting::Waiting;
 
 /// The policy of one subscription, and its state.
 pub(crate) struct Policed {

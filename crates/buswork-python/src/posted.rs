@@ -16,6 +16,7 @@ use crate::background::Background;
 use crate::bus::Bus;
 use crate::context;
 use crate::ending;
+use crate::exception;
 use crate::failure::{self, Fault, KeptForLater, Publication};
 use crate::passage::Passing;
 use crate::place::Place;
@@ -135,13 +136,29 @@ impl Posted {
                 Ok(Next::Rests(self, after))
             }
             Tried::Refused(refusal) => self.refused(py, refusal),
-            Tried::Late => {
-                let name = &self.entry.handler().name;
-                let line = format!("handler {name} has ended, after its time was over");
-                failure::log_line(py, "warning", &line)?;
+            Tried::Late(error) => {
+                // Its line is in other hands by now, and an interrupt must not end it.
+                if let Err(error) = self.tell_that_it_is_late(py, error) {
+                    exception::defer(py, error);
+                }
                 Ok(Next::Late)
             }
         }
+    }
+
+    /// Logs that a handler has ended whose delivery had timed out. Nobody else is told of its error.
+    #[cold]
+    fn tell_that_it_is_late(&self, py: Python<'_>, error: Option<PyErr>) -> PyResult<()> {
+        let name = &self.entry.handler().name;
+        let Some(error) = error else {
+            let line = format!("handler {name} has ended, after its time was over");
+            return failure::log_line(py, "warning", &line);
+        };
+        if !exception::is_isolated(py, &error) {
+            return Err(error);
+        }
+        let line = format!("handler {name} has failed, after its time was over");
+        failure::log(py, &line, &error)
     }
 
     /// Keeps what it takes to try again.

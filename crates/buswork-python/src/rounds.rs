@@ -105,7 +105,7 @@ impl<'py> Rounds<'py> {
                     (Some(attempts), Some(again)) if goes_on.is_continue() => {
                         match attempts.again(event, *again, fault) {
                             Tried::Ended(delivered) => delivered,
-                            Tried::Refused(_) | Tried::Late => continue,
+                            Tried::Refused(_) | Tried::Late(_) => continue,
                         }
                     }
                     (_, again) => {

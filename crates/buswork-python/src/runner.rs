@@ -24,6 +24,7 @@ use crate::handling::{Progress, Waiting};
 use crate::imports;
 use crate::loops::is_closed;
 use crate::posted::Posted;
+use crate::turns::InBackground;
 
 /// After how many deliveries the loop gets its turn.
 const TURN: u32 = 32;
@@ -141,7 +142,11 @@ impl Runner {
             let Some((ticket, posted)) = self.take(py, done, &mut left)? else {
                 return Ok(Next::End);
             };
-            match posted.begin(py, ticket, &task) {
+            let background = match left {
+                None => InBackground::Yes,
+                Some(_) => InBackground::OfEndingLoop,
+            };
+            match posted.begin(py, ticket, &task, background) {
                 Ok(Progress::Cancelled) if left.is_none() => {
                     self.settle(py, ticket, false);
                     return Ok(Next::End);

@@ -13,7 +13,7 @@ use crate::awaitable;
 use crate::calling::{Invoke, Sent};
 use crate::coroutine::{Given, step};
 use crate::imports;
-use crate::tracing::failed;
+use crate::tracing::{failed, returned};
 
 /// Stands between a task and the coroutine of a handler, and tells the traces when that has ended.
 ///
@@ -69,7 +69,7 @@ impl Timed {
         match step(self.coroutine.bind(py), given) {
             Sent::Yielded(yielded) => Ok(Stepped::Yielded(yielded)),
             Sent::Returned(result) => {
-                self.end(Outcome::Ok);
+                self.end(returned(&result));
                 Ok(Stepped::Returned(result))
             }
             Sent::Raised(error) => {

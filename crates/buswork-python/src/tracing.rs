@@ -191,6 +191,23 @@ pub(crate) fn failed(py: Python<'_>, error: &PyErr) -> Outcome {
     Outcome::Failed(imports::class_name(&error.get_type(py)).into())
 }
 
+/// What a handler of the async bus came to that returned this: it may have waited for its turn, and not been
+/// called.
+pub(crate) fn returned(result: &Bound<'_, PyAny>) -> Outcome {
+    let not_called = || {
+        let py = result.py();
+        if result.is_none() || !result.is_instance(imports::not_called(py)?)? {
+            return Ok(None);
+        }
+        let reason = result.getattr(pyo3::intern!(py, "reason"))?;
+        Ok::<_, PyErr>(SkipReason::from_word(&reason.extract::<String>()?))
+    };
+    match not_called() {
+        Ok(Some(reason)) => Outcome::Skipped(reason),
+        _ => Outcome::Ok,
+    }
+}
+
 /// A delivery from now on, of which the traces are told.
 pub(crate) fn progress(py: Python<'_>, dispatch: &Arc<Dispatch>, entry: &Entry) -> InProgress {
     InProgress::new(dispatch, &entry.handler().traced_name(py), entry.sequence())

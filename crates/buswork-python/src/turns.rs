@@ -4,12 +4,11 @@
 //! the breaker, between two attempts) is a coroutine of Python's (`buswork._policies`), which asks here
 //! what to do next.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use buswork::SkipReason;
-use buswork::policy::{Limit, Refusal, Trial, WhenFull};
+use buswork::policy::{Refusal, Trial};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
@@ -29,6 +28,8 @@ use crate::subscriber::Entry;
 pub(crate) struct Turn {
     entry: Arc<Entry>,
     is_posted: bool,
+    /// Whether it must not wait for time to pass: its loop is ending.
+    hurries: bool,
     /// Taken before the first call, which may end the subscription.
     policy: Option<Py<Policy>>,
     state: Mutex<State>,
@@ -40,33 +41,17 @@ struct State {
     started: Option<Instant>,
     attempts: Vec<FailedAttempt>,
     is_abandoned: bool,
-    /// When it came to those who wait.
+    /// When it came to those who wait, if it did.
     came: u64,
 }
 
-/// Those who wait for a slot of a handler's limit, in order.
-#[derive(Default)]
-pub(crate) struct Waiting {
-    /// What wakes each, called once; and when it came, in numbers.
-    wakes: VecDeque<(u64, Py<PyAny>)>,
-    /// How many have come, ever.
-    came: u64,
-    /// Those among them, and those that were woken and have not come yet. As long as there are any, a new
-    /// delivery goes behind them.
-    count: usize,
-}
-
-impl Waiting {
-    pub(crate) fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Whether nobody is before the one that `wake` wakes: it is the first of those that wait, and nobody
-    /// was woken who has not come.
-    fn is_next(&self, wake: &Bound<'_, PyAny>) -> bool {
-        let is_first = self.wakes.front().is_some_and(|(_, first)| first.is(wake));
-        is_first && self.count == self.wakes.len()
-    }
+/// Whether nobody waits for a delivery.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InBackground {
+    No,
+    Yes,
+    /// Its loop is ending, and waits for it.
+    OfEndingLoop,
 }
 
 /// How a delivery begins.
@@ -82,7 +67,7 @@ impl Turn {
     pub(crate) fn of<'py>(
         py: Python<'py>,
         entry: &Arc<Entry>,
-        is_posted: bool,
+        background: InBackground,
     ) -> PyResult<Option<Bound<'py, Self>>> {
         let policed = entry.handler().policed.as_ref();
         let Some(policed) = policed.filter(|policed| !policed.is_figures_alone) else {
@@ -90,7 +75,8 @@ impl Turn {
         };
         let turn = Self {
             entry: Arc::clone(entry),
-            is_posted,
+            is_posted: background != InBackground::No,
+            hurries: background == InBackground::OfEndingLoop,
             policy: policed.policy(py).map(Bound::unbind),
             state: Mutex::default(),
         };
@@ -154,9 +140,10 @@ impl Turn {
         let Some(policed) = self.policed() else {
             return Ok(Begin::Dropped);
         };
+        let regulator = &policed.regulator;
         let now = loop_time(py)?;
-        let refusal = match policed.regulator.begin(now) {
-            Ok(trial) if policed.waiting().count == 0 => {
+        let refusal = match regulator.begin(now) {
+            Ok(trial) if policed.waiting().count() == 0 => {
                 self.start(trial, policed);
                 return Ok(Begin::Now);
             }
@@ -168,20 +155,19 @@ impl Turn {
             }
             Err(refusal) => refusal,
         };
-        if self.is_posted {
-            return Ok(Begin::Later);
-        }
-        let regulator = &policed.regulator;
-        if refusal == Refusal::Full {
-            let limit = regulator.policy().concurrency();
-            let waiting = policed.waiting();
-            let is_full = limit.and_then(Limit::room);
-            if is_full.is_none_or(|room| waiting.count < room) {
-                return Ok(Begin::Later);
+        if self.may_wait(refusal) {
+            let mut oldest = None;
+            let mut waiting = policed.waiting();
+            let has_room = self.is_posted || waiting.has_room(policed);
+            if !has_room && policed.drops_old() {
+                oldest = waiting.take_oldest();
             }
-            drop(waiting);
-            let drops_old = limit.is_some_and(|limit| limit.overflow() == WhenFull::DropOld);
-            if drops_old && policed.drop_oldest(py) {
+            if has_room || oldest.is_some() {
+                self.state().came = waiting.join(self.is_posted);
+                drop(waiting);
+                if let Some(oldest) = oldest {
+                    policed.drop_waiter(py, &oldest);
+                }
                 return Ok(Begin::Later);
             }
         }
@@ -189,6 +175,11 @@ impl Turn {
             Answer::Dropped => Ok(Begin::Dropped),
             Answer::Fails(error) => Err(error),
         }
+    }
+
+    /// Whether it waits when it is refused, if there is room.
+    fn may_wait(&self, refusal: Refusal) -> bool {
+        refusal == Refusal::Full || self.is_posted && !self.hurries
     }
 
     fn start(&self, trial: Trial, policed: &Policed) {
@@ -203,28 +194,40 @@ impl Turn {
         let (Some(policed), Some(mut trial)) = (self.policed(), self.end_attempt()) else {
             return Ok(None);
         };
+        let next = self.judge(py, policed, &mut trial, error);
+        if let Ok(Some(Failed::Again(after))) = next {
+            self.state().trial = Some(trial);
+            let after = if self.hurries { Duration::ZERO } else { after };
+            return Ok(Some(after.as_secs_f64()));
+        }
+        drop(trial);
+        policed.wake_next(py);
+        next.map(|_| None)
+    }
+
+    /// What follows from a failed attempt; nothing from an interrupt.
+    fn judge(
+        &self,
+        py: Python<'_>,
+        policed: &Policed,
+        trial: &mut Trial,
+        error: &PyErr,
+    ) -> PyResult<Option<Failed>> {
         if !exception::is_isolated(py, error) {
-            drop(trial);
-            policed.wake_next(py);
             return Ok(None);
         }
         let attempt = FailedAttempt::new(py, error);
         self.state().attempts.push(attempt);
         let now = loop_time(py)?;
-        let name = &self.entry.handler().name;
         if self.why_not().is_some() {
             trial.fail(now);
-        } else {
-            let policy = self.policy.as_ref();
-            let failed = policed.failed(py, policy, &mut trial, name, error, now)?;
-            if let Failed::Again(after) = failed {
-                self.state().trial = Some(trial);
-                return Ok(Some(after.as_secs_f64()));
-            }
+            return Ok(Some(Failed::Finally));
         }
-        drop(trial);
-        policed.wake_next(py);
-        Ok(None)
+        let name = &self.entry.handler().name;
+        let policy = self.policy.as_ref();
+        policed
+            .failed(py, policy, trial, name, error, now)
+            .map(Some)
     }
 
     /// Counts it as failed, if nobody has: a handler that was cancelled has failed, unless its publisher was.
@@ -233,6 +236,14 @@ impl Turn {
         if let Some(policed) = self.policed().filter(|_| is_abandoned) {
             policed.regulator.figures().note_failed();
         }
+    }
+
+    /// Ends it as failed, as it never will by itself.
+    pub(crate) fn fail_for_good(&self, py: Python<'_>) {
+        self.stop_waiting(py);
+        self.abandon(py);
+        self.give_up();
+        self.count_failed();
     }
 
     /// Why the handler is not to be called any more, if it was cancelled or paused meanwhile.
@@ -271,78 +282,74 @@ impl Turn {
         self.is_posted
     }
 
+    /// Whether it is in progress.
+    #[getter]
+    fn is_active(&self) -> bool {
+        self.state().trial.is_some()
+    }
+
     /// Whether a delivery to the same handler is in progress, for one that is nested in it.
     fn is_held_by(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.entry, &other.entry) && other.state().trial.is_some()
     }
 
-    /// Joins those who wait for a slot, `wake` being what wakes.
-    fn wait(&self, wake: Py<PyAny>, is_new: bool) {
-        if let Some(policed) = self.policed() {
-            let mut waiting = policed.waiting();
-            let mut state = self.state();
-            if is_new {
-                waiting.count += 1;
-                waiting.came += 1;
-                state.came = waiting.came;
-            }
-            // One that was woken in vain has its place again.
-            let came = state.came;
-            let place = waiting.wakes.partition_point(|(other, _)| *other < came);
-            waiting.wakes.insert(place, (came, wake));
-        }
+    /// Waits for a slot from now on, `wake` being what wakes. `False` if it was dropped before.
+    fn wait(&self, wake: Py<PyAny>, is_new: bool) -> bool {
+        let came = self.state().came;
+        self.policed()
+            .is_some_and(|policed| policed.waiting().wait(came, wake, is_new))
     }
 
     /// Leaves those who wait, with a slot or without.
-    fn stop_waiting(&self, wake: &Bound<'_, PyAny>) {
+    fn stop_waiting(&self, py: Python<'_>) {
         let Some(policed) = self.policed() else {
             return;
         };
-        let mut waiting = policed.waiting();
-        waiting.count = waiting.count.saturating_sub(1);
-        let place = waiting.wakes.iter().position(|(_, one)| one.is(wake));
-        let own = place.and_then(|place| waiting.wakes.remove(place));
-        drop(waiting);
-        drop(own);
+        let left = policed.waiting().leave(self.state().came);
+        drop(left);
         if policed.regulator.has_slot() {
-            policed.wake_next(wake.py());
+            policed.wake_next(py);
         }
     }
 
-    /// Tries to begin, at this moment, for the one that `wake` wakes, or has woken just now. Returns `None`
-    /// when it has begun; else for how many seconds to wait for the breaker, or `-1` for whoever wakes.
-    fn begin(
-        &self,
-        py: Python<'_>,
-        now: f64,
-        wake: &Bound<'_, PyAny>,
-        is_woken: bool,
-    ) -> PyResult<Option<f64>> {
+    /// Was cancelled while it waited.
+    fn give_up(&self) {
+        self.state().is_abandoned = true;
+    }
+
+    /// Tries to begin, at this moment, one that waits or was woken just now. Returns `None` when it has
+    /// begun; else for how many seconds to wait for the breaker, or `-1` for whoever wakes.
+    fn begin(&self, py: Python<'_>, now: f64, is_woken: bool) -> PyResult<Option<f64>> {
         let Some(policed) = self.policed() else {
             return Ok(None);
         };
         let now = moment(now);
+        let mut waiting = policed.waiting();
         let refusal = match policed.regulator.begin(now) {
-            Ok(trial) if is_woken || policed.waiting().is_next(wake) => {
-                self.start(trial, policed);
-                return Ok(None);
-            }
-            // Others came before this one.
             Ok(trial) => {
+                let came = self.state().came;
+                let begins = is_woken || waiting.is_next(came);
+                // From here on nobody can drop it.
+                let left = begins.then(|| waiting.leave(came));
+                drop(waiting);
+                if left.is_some() {
+                    self.start(trial, policed);
+                    return Ok(None);
+                }
+                // Others came before this one.
                 drop(trial);
                 policed.wake_next(py);
                 return Ok(Some(-1.0));
             }
             Err(refusal) => refusal,
         };
-        match refusal {
-            Refusal::Full => return Ok(Some(-1.0)),
-            Refusal::Open { until } if self.is_posted => {
-                return Ok(Some(until.saturating_sub(now).as_secs_f64()));
-            }
-            // The probe ends sooner or later, and wakes.
-            _ if self.is_posted => return Ok(Some(-1.0)),
-            _ => {}
+        drop(waiting);
+        if self.may_wait(refusal) {
+            return Ok(Some(match refusal {
+                Refusal::Open { until } => until.saturating_sub(now).as_secs_f64(),
+                // The probe, or whoever has the slot, ends sooner or later, and wakes.
+                _ => -1.0,
+            }));
         }
         let name = &self.entry.handler().name;
         match refuse(py, &policed.regulator, name, refusal, now) {
@@ -362,8 +369,9 @@ impl Turn {
             self.state().started = measures.then(Instant::now);
             return Ok(true);
         }
+        let now = loop_time(py)?;
         if let Some(mut trial) = self.end_attempt() {
-            trial.fail(loop_time(py)?);
+            trial.fail(now);
             policed.wake_next(py);
         }
         Ok(false)
@@ -412,6 +420,7 @@ impl Turn {
         if let Some(policed) = self.policed() {
             policed.regulator.figures().note_failed();
         }
+        self.stop_waiting(py);
         let name = &self.entry.handler().name;
         imports::limit_full(py)?.invoke1((format!(
             "{name} has as many deliveries as its limit lets through, and this one is nested in one of them, which would wait for itself: post the event, or raise the limit"
@@ -426,8 +435,18 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         // A coroutine that was thrown away before its first step has nobody to end it.
-        if self.state().trial.is_some() {
-            Python::try_attach(|py| self.abandon(py));
+        let (has_begun, came) = {
+            let state = self.state();
+            (state.trial.is_some(), state.came)
+        };
+        let waits = self
+            .policed()
+            .is_some_and(|policed| policed.waiting().is_known(came));
+        if has_begun || waits {
+            Python::try_attach(|py| {
+                self.stop_waiting(py);
+                self.abandon(py);
+            });
         }
     }
 }
@@ -459,38 +478,5 @@ pub(crate) fn deliver<'py>(
     match turn {
         None => call_for_result(&handler, event).map(Ok),
         Some(turn) => Ok(Turn::call(turn, &handler, event)?.ok_or(SkipReason::Limit)),
-    }
-}
-
-impl Policed {
-    /// Wakes the one that waits longest for a slot, if one does.
-    pub(crate) fn wake_next(&self, py: Python<'_>) {
-        loop {
-            let next = self.waiting().wakes.pop_front();
-            let Some((_, wake)) = next else { return };
-            match wake.bind(py).invoke0() {
-                Ok(_) => return,
-                // Its loop is closed, so it will never come.
-                Err(error) if exception::is_isolated(py, &error) => {
-                    let mut waiting = self.waiting();
-                    waiting.count = waiting.count.saturating_sub(1);
-                }
-                Err(error) => exception::defer(py, error),
-            }
-        }
-    }
-
-    /// Drops the one that waits longest. Says whether there was one.
-    fn drop_oldest(&self, py: Python<'_>) -> bool {
-        let oldest = self.waiting().wakes.pop_front();
-        let Some((_, wake)) = oldest else {
-            return false;
-        };
-        self.regulator.figures().note_dropped();
-        let dropped = wake.bind(py).invoke1((true,));
-        if let Err(error) = dropped {
-            exception::defer(py, error);
-        }
-        true
     }
 }

@@ -215,7 +215,7 @@ impl Worker {
             state.crew.found();
             // Where it was not replaced, nobody else may be there to go on.
             let mut wakes = Wakes::default();
-            if state.backlog.is_ready(THREADS) || state.backlog.next_wake().is_some() {
+            if state.has_more() {
                 state.crew.wake(&mut wakes);
             }
             drop(state);
@@ -251,9 +251,9 @@ impl Worker {
             return Order::End;
         }
         if crew.standing_by == Some(self.number) {
-            if is_ready && crew.seen != crew.taken && crew.active > 0 {
+            if (is_ready || has_rests) && crew.seen != crew.taken && crew.active > 0 {
                 crew.seen = crew.taken;
-                return Order::Wait(STAND_BY);
+                return Order::Wait(STAND_BY.min(wait));
             }
             crew.standing_by = None;
             crew.active += 1;
@@ -290,6 +290,12 @@ impl State {
         }
     }
 
+    /// Whether there is something for threads to do, now or later.
+    #[inline]
+    fn has_more(&self) -> bool {
+        self.backlog.is_ready(THREADS) || self.backlog.next_wake().is_some()
+    }
+
     /// For how many seconds a thread is to wait that has nothing to do.
     fn time_to_wait(&self) -> f64 {
         let Some(next) = self.backlog.next_wake() else {
@@ -322,7 +328,7 @@ impl Background {
         let mut wakes = Wakes::default();
         let mut state = self.state();
         let is_replaced = state.crew.lose();
-        if state.backlog.is_ready(THREADS) || state.backlog.next_wake().is_some() {
+        if state.has_more() {
             state.crew.wake(&mut wakes);
         }
         let lost = state.crew.lost;
@@ -369,7 +375,9 @@ impl Background {
             let taken = state.backlog.take(THREADS);
             if taken.is_some() {
                 state.crew.taken += 1;
-                if state.crew.standing_by.is_none() && state.backlog.is_ready(THREADS) {
+                // What rests has to be brought back however long this delivery takes.
+                let is_watched = state.crew.standing_by.is_some();
+                if !is_watched && state.has_more() {
                     state.crew.wake(&mut wakes);
                 }
             }
@@ -387,7 +395,7 @@ impl Background {
                     let mut wakes = Wakes::default();
                     let mut state = self.state();
                     state.done(next, THREADS, &mut wakes);
-                    if state.backlog.is_ready(THREADS) || state.backlog.next_wake().is_some() {
+                    if state.has_more() {
                         state.crew.wake(&mut wakes);
                     }
                     drop(state);
