@@ -184,9 +184,10 @@ pub struct Blocking {
 /// A handler.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handler {
-    /// `module:qualname`; what the bus calls it by default, too.
+    /// `module:qualname`; what the bus calls it by default, too. Of several that share a name, such as
+    /// lambdas, all but the first have their number behind it: `shop:<lambda>#2`.
     pub id: String,
-    /// What people call it: the qualified name.
+    /// What people call it: the qualified name, with that number.
     pub name: String,
     /// Its module.
     pub module: String,

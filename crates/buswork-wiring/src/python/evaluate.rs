@@ -70,6 +70,8 @@ pub(crate) struct Evaluator<'p> {
     ancestors: RefCell<FxHashMap<ScopeRef, Rc<[Ancestor]>>>,
     callers: RefCell<FxHashMap<ScopeRef, Rc<[Caller]>>>,
     attributes: RefCell<FxHashMap<ScopeRef, Rc<attributes::Assigned>>>,
+    /// Which of several handlers of one name a function is, from the second on.
+    ordinals: RefCell<FxHashMap<ScopeRef, usize>>,
     depth: Cell<u32>,
 }
 
@@ -106,6 +108,7 @@ impl<'p> Evaluator<'p> {
             ancestors: RefCell::default(),
             callers: RefCell::default(),
             attributes: RefCell::default(),
+            ordinals: RefCell::default(),
             depth: Cell::new(0),
         }
     }
@@ -304,11 +307,26 @@ impl<'p> Evaluator<'p> {
         facts.text(facts.scope(scope.id).name).to_owned()
     }
 
-    /// `module:qualname` of the innermost named scope around; `module:` for the module itself.
+    /// `module:qualname` of the innermost named scope around; `module:` for the module itself. With
+    /// `#2` behind it where it is the second of several handlers of that name.
     pub(crate) fn path_of(&self, scope: ScopeRef) -> String {
+        let path = self.plain_path_of(scope);
+        match self.ordinals.borrow().get(&scope) {
+            Some(ordinal) => format!("{path}#{ordinal}"),
+            None => path,
+        }
+    }
+
+    /// `module:qualname`, which others may share.
+    pub(crate) fn plain_path_of(&self, scope: ScopeRef) -> String {
         let file = self.project.file(scope.file);
         let facts = self.project.facts(scope.file);
         format!("{}:{}", file.module, facts.scope(scope.id).qualname)
+    }
+
+    /// From now on this function is called the one of this number among those of its name.
+    pub(crate) fn tell_apart(&self, scope: ScopeRef, ordinal: usize) {
+        self.ordinals.borrow_mut().insert(scope, ordinal);
     }
 
     /// `module.qualname`.

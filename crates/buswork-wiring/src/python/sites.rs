@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod calls;
+mod closures;
 mod decorators;
 mod guessed;
 mod identity;
@@ -96,6 +97,8 @@ pub(crate) struct FoundPublish {
     pub(crate) grade: Grade,
     pub(crate) reason: String,
     pub(crate) made: Option<ExpressionRef>,
+    /// The call that makes the function around, where the event depends on what that is given.
+    pub(crate) closure: Option<ExpressionRef>,
 }
 
 /// One site, one event, one handler.
@@ -116,7 +119,19 @@ pub(crate) struct FoundSubscription {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum HandlerId {
     Function(ScopeRef),
+    /// A function within a function, and the call that makes it: `forward_as(InvoicePaid)`.
+    Closure(ScopeRef, ExpressionRef),
     Outside(Rc<str>),
+}
+
+impl HandlerId {
+    /// The function, if it is in the code that was read.
+    pub(crate) fn function(&self) -> Option<ScopeRef> {
+        match self {
+            Self::Function(scope) | Self::Closure(scope, _) => Some(*scope),
+            Self::Outside(_) => None,
+        }
+    }
 }
 
 /// Finds all sites of a project.

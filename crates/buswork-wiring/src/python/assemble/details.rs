@@ -161,7 +161,7 @@ impl Assembly<'_, '_> {
             mutates: Vec::new(),
             blocking: Vec::new(),
         };
-        let HandlerId::Function(function) = *id else {
+        let Some(function) = id.function() else {
             return handler;
         };
         let facts = self.evaluator.project.facts(function.file);

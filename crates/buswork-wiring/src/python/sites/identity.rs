@@ -265,7 +265,12 @@ impl Evaluator<'_> {
     pub(super) fn handler(&self, fact: &Fact) -> Option<(HandlerId, Option<ScopeRef>)> {
         match &fact.value {
             Value::Function { scope, this } => {
-                Some((HandlerId::Function(*scope), this.as_deref().copied()))
+                let closure = fact.made.filter(|made| !self.is_partial(*made));
+                let id = match closure {
+                    Some(made) => HandlerId::Closure(*scope, made),
+                    None => HandlerId::Function(*scope),
+                };
+                Some((id, this.as_deref().copied()))
             }
             // An object that is called or handed the event; or its class, of which one is made then.
             Value::Object(class) | Value::Class(class) => {

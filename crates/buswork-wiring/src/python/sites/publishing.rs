@@ -41,7 +41,7 @@ impl Finder<'_, '_> {
                 }
             }
         }
-        if is_resolved {
+        if is_resolved || self.publish_made_by_outer(&site) {
             return;
         }
         for fact in self.annotated(&site.event) {
@@ -77,7 +77,7 @@ impl Finder<'_, '_> {
         }
     }
 
-    fn add_publish(&mut self, site: &Site, event: EventId, fact: &Fact) {
+    pub(super) fn add_publish(&mut self, site: &Site, event: EventId, fact: &Fact) {
         let is_made_here = match &site.event {
             Operand::Expressions(list, _) => fact
                 .made
@@ -116,6 +116,7 @@ impl Finder<'_, '_> {
             grade,
             reason,
             made,
+            closure: None,
         });
     }
 

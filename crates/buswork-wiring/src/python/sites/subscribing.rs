@@ -77,10 +77,9 @@ impl Finder<'_, '_> {
             }));
         }
         if let Operand::Expressions(list, context) = &handler_operand {
-            let is_plain = resolved.iter().any(|(_, (id, _))| match id {
-                HandlerId::Function(scope) => !self.is_anonymous(*scope),
-                HandlerId::Outside(_) => false,
-            });
+            let is_plain = resolved
+                .iter()
+                .any(|(_, (id, _))| id.function().is_some_and(|scope| !self.is_anonymous(scope)));
             if !is_plain {
                 let wrapped = list
                     .iter()
@@ -163,7 +162,9 @@ impl Finder<'_, '_> {
             grade,
             reason,
             of,
-            partial: handler_fact.made,
+            partial: handler_fact
+                .made
+                .filter(|_| !matches!(handler, HandlerId::Closure(..))),
         });
     }
 }
