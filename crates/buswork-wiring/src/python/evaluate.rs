@@ -17,7 +17,7 @@ mod outside;
 mod texts;
 mod values;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -30,6 +30,7 @@ pub(crate) use values::{Fact, Found, Value};
 
 use super::facts::{ExpressionKind, ScopeKind};
 use super::project::{ExpressionRef, FileId, Project, ScopeRef};
+use super::sites::NamedSignals;
 use crate::graph::Grade;
 
 /// Evaluations within evaluations; beyond that, what comes out is unknown.
@@ -70,6 +71,8 @@ pub(crate) struct Evaluator<'p> {
     ancestors: RefCell<FxHashMap<ScopeRef, Rc<[Ancestor]>>>,
     callers: RefCell<FxHashMap<ScopeRef, Rc<[Caller]>>>,
     attributes: RefCell<FxHashMap<ScopeRef, Rc<attributes::Assigned>>>,
+    /// The signals that a function gives by their names.
+    pub(super) named_signals: OnceCell<NamedSignals>,
     /// Which of several handlers of one name a function is, from the second on.
     ordinals: RefCell<FxHashMap<ScopeRef, usize>>,
     depth: Cell<u32>,
@@ -108,6 +111,7 @@ impl<'p> Evaluator<'p> {
             ancestors: RefCell::default(),
             callers: RefCell::default(),
             attributes: RefCell::default(),
+            named_signals: OnceCell::new(),
             ordinals: RefCell::default(),
             depth: Cell::new(0),
         }

@@ -10,6 +10,7 @@ mod identity;
 mod included;
 mod loops;
 mod marks;
+mod named;
 mod operands;
 mod publishing;
 mod reflected;
@@ -24,6 +25,7 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(crate) use identity::EventId;
+pub(crate) use named::NamedSignals;
 
 use super::evaluate::{Context, Evaluator};
 use super::homemade::{Homemade, KeyOf};
@@ -61,6 +63,10 @@ pub(crate) struct Protocol {
     pub(crate) events: Key,
     pub(crate) bases: bool,
     pub(crate) any: Vec<String>,
+    /// Signals of a package outside.
+    pub(crate) external: Vec<String>,
+    /// Functions that give the same signal for the same name.
+    pub(crate) named: Vec<String>,
     pub(crate) key: KeyOf,
 }
 
@@ -240,6 +246,8 @@ impl Protocol {
             events: Key::Any,
             bases: self.bases,
             any: self.any.clone(),
+            external: self.external.clone(),
+            named: self.named.clone(),
             key: KeyOf::Class,
         }
     }
@@ -250,6 +258,8 @@ impl Protocol {
             events: adapter.events,
             bases: adapter.bases,
             any: adapter.any.clone(),
+            external: adapter.external.clone(),
+            named: adapter.named.clone(),
             key: KeyOf::Itself,
         }
     }

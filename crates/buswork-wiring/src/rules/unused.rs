@@ -83,17 +83,10 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
     }
     for event in &scene.wiring.events {
         let is_spared = event.kind == EventKind::Any || scene.is_for_others(event);
-        if !is_spared && !is_from_outside(event) {
+        if !is_spared && !event.is_from_outside() {
             dead_handlers(scene, event, findings);
         }
     }
-}
-
-/// Whether an event is a class or a signal of a package that was not read, such as the `post_save` of
-/// an ORM: what publishes it is as a rule that package.
-fn is_from_outside(event: &Event) -> bool {
-    let is_defined = matches!(event.kind, EventKind::Class | EventKind::Signal);
-    is_defined && event.location.is_none()
 }
 
 fn unhandled(scene: &Scene<'_>, index: usize, event: &Event) -> Option<Finding> {

@@ -6,6 +6,7 @@ use super::super::evaluate::{Ancestor, Binding, Context, Evaluator, Fact, Value}
 use super::super::facts::{ExpressionKind, ScopeKind, StatementKind};
 use super::super::homemade::KeyOf;
 use super::super::project::{ExpressionRef, ScopeRef};
+use super::verbs::own_path;
 use super::{HandlerId, Protocol};
 use crate::adapters::Key;
 use crate::graph::Grade;
@@ -31,7 +32,7 @@ impl Evaluator<'_> {
     /// The event that a published value is.
     pub(super) fn published_event(&self, fact: &Fact, protocol: &Protocol) -> Option<EventId> {
         if protocol.events == Key::Signal {
-            return self.signal(fact);
+            return self.signal(fact, protocol);
         }
         match &fact.value {
             Value::Object(class) => self.event_of_object(*class, fact, protocol),
@@ -103,7 +104,7 @@ impl Evaluator<'_> {
     /// The event that a value names when something subscribes to it.
     pub(super) fn subscribed_event(&self, fact: &Fact, protocol: &Protocol) -> Option<EventId> {
         if protocol.events == Key::Signal {
-            return self.signal(fact);
+            return self.signal(fact, protocol);
         }
         match &fact.value {
             Value::Class(class) if self.is_exception(*class) && protocol.name != "buswork" => None,
@@ -158,9 +159,19 @@ impl Evaluator<'_> {
     }
 
     /// The signal that a receiver is.
-    fn signal(&self, fact: &Fact) -> Option<EventId> {
+    fn signal(&self, fact: &Fact, protocol: &Protocol) -> Option<EventId> {
         match &fact.value {
-            Value::External(path) => Some(EventId::Outside(path.clone())),
+            Value::External(path) => {
+                let own = own_path(path, &protocol.external);
+                Some(EventId::Outside(
+                    own.map_or_else(|| path.clone(), Into::into),
+                ))
+            }
+            Value::ExternalObject(path, Some(call))
+                if protocol.named.contains(&path.to_string()) =>
+            {
+                Some(self.signal_made_by(self.first_of_name(*call, &protocol.named)))
+            }
             Value::ExternalObject(_, Some(call)) => Some(self.signal_made_by(*call)),
             Value::Object(_) => fact.made.map(|call| self.signal_made_by(call)),
             _ => None,
@@ -205,7 +216,7 @@ impl Evaluator<'_> {
     }
 
     /// The dotted path of the module's or class's name that an expression is bound to.
-    fn path_bound_to(&self, at: ExpressionRef) -> Option<String> {
+    pub(super) fn path_bound_to(&self, at: ExpressionRef) -> Option<String> {
         let name = self.name_bound_to(at)?;
         let scope = self.scope_of(at);
         match self.kind_of(scope) {
