@@ -5,6 +5,7 @@ mod by_hand;
 mod calls;
 mod closures;
 mod decorators;
+mod envelopes;
 mod guessed;
 mod identity;
 mod included;

@@ -35,7 +35,7 @@ impl Evaluator<'_> {
             return self.signal(fact, protocol);
         }
         match &fact.value {
-            Value::Object(class) => self.event_of_object(*class, fact, protocol),
+            Value::Object(class) => self.event_of_object(*class, protocol),
             Value::ExternalObject(path, _) if protocol.events != Key::Name => {
                 is_class_path(path).then(|| EventId::Outside(path.clone()))
             }
@@ -48,41 +48,19 @@ impl Evaluator<'_> {
         }
     }
 
-    /// An object that is told apart by an attribute, if that is given where it is made; else by its
-    /// class.
-    fn event_of_object(
-        &self,
-        class: ScopeRef,
-        fact: &Fact,
-        protocol: &Protocol,
-    ) -> Option<EventId> {
+    /// The class of an object, unless it is an envelope.
+    fn event_of_object(&self, class: ScopeRef, protocol: &Protocol) -> Option<EventId> {
         if protocol.events == Key::Name {
             return None;
         }
-        if let (KeyOf::Attribute(name), Some(made)) = (&protocol.key, fact.made)
-            && let Some(text) = self.given_for(class, made, name)
-        {
-            return Some(EventId::Name(text));
+        match &protocol.key {
+            // What the envelope is for could not be told, and the class of all of them is not it.
+            KeyOf::Attribute(name) if self.field_index(class, name).is_some() => None,
+            _ => Some(EventId::Class(class)),
         }
-        Some(EventId::Class(class))
     }
 
-    /// The text that a call gives for a field of the object that it makes.
-    fn given_for(&self, class: ScopeRef, made: ExpressionRef, field: &str) -> Option<Rc<str>> {
-        let arguments = self.arguments(made);
-        let given = arguments.named(field).or_else(|| {
-            let index = self.field_index(class, field)?;
-            arguments.positional(index)
-        })?;
-        self.evaluate(given, &Context::default())
-            .iter()
-            .find_map(|fact| match &fact.value {
-                Value::Text(text) => Some(text.clone()),
-                _ => None,
-            })
-    }
-
-    fn field_index(&self, class: ScopeRef, field: &str) -> Option<usize> {
+    pub(super) fn field_index(&self, class: ScopeRef, field: &str) -> Option<usize> {
         if let Some(method) = self.method(class, "__init__") {
             let facts = self.project.facts(method.file);
             let parameters = facts.scope(method.id).parameters.iter().skip(1);

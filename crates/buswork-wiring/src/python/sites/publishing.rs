@@ -17,6 +17,7 @@ impl Finder<'_, '_> {
         }
         let found = self.values(&site.event, &site);
         let (site, found) = classes_by_name(site, found);
+        let found = self.opened(found, &site.adapter);
         let mut is_resolved = false;
         let mut handed_on = None;
         for fact in &found {
