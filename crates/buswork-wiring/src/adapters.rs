@@ -36,6 +36,9 @@ pub struct Adapter {
     /// Whether handlers of a base class get the events of its subclasses.
     #[serde(default)]
     pub bases: bool,
+    /// Whether the name of a class stands for it, with `events = "any"`: `bus.on("OrderPlaced", …)`.
+    #[serde(default)]
+    pub class_names: bool,
     /// Which of `buses` are functions that give the same signal whenever they are called with the same
     /// name: `blinker.signal`. As methods, that holds for each object of its own.
     #[serde(default)]

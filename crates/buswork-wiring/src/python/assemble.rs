@@ -5,6 +5,7 @@ mod claims;
 mod details;
 mod mutations;
 mod names;
+mod relays;
 
 use std::collections::BTreeMap;
 
@@ -37,6 +38,7 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: &Sites, reach: &Reach) 
     assembly.tell_apart(sites);
     assembly.publishes(sites);
     assembly.subscriptions(sites);
+    assembly.relays(sites);
     assembly.drop_tables_of_loops();
     assembly.constructed(sites);
     assembly.family();
@@ -103,7 +105,9 @@ impl Assembly<'_, '_> {
                 of,
                 closure: found.closure,
             };
-            self.note_sent(scope, sent);
+            if !found.site.later {
+                self.note_sent(scope, sent);
+            }
             let made_at = found.made.filter(|made| *made != at);
             self.wiring.publishes.push(Publish {
                 event,
@@ -474,7 +478,7 @@ impl Assembly<'_, '_> {
         }
     }
 
-    fn site_location(&self, site: &Site) -> Location {
+    pub(super) fn site_location(&self, site: &Site) -> Location {
         let location = self.location(site.at);
         Location {
             line: site.line.unwrap_or(location.line),

@@ -3,10 +3,12 @@
 
 mod by_hand;
 mod calls;
+mod class_names;
 mod closures;
 mod decorators;
 mod envelopes;
 mod guessed;
+mod handed;
 mod identity;
 mod included;
 mod loops;
@@ -15,6 +17,7 @@ mod named;
 mod operands;
 mod publishing;
 mod reflected;
+mod relays;
 mod subclasses;
 mod subscribing;
 mod verbs;
@@ -27,6 +30,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(crate) use identity::EventId;
 pub(crate) use named::NamedSignals;
+pub(crate) use relays::Relay;
 
 use super::evaluate::{Context, Evaluator};
 use super::homemade::{Homemade, KeyOf};
@@ -53,6 +57,8 @@ pub(crate) struct Site {
     pub(crate) line: Option<u32>,
     /// A topic, by which the event is routed instead.
     pub(crate) topic: Option<ExpressionRef>,
+    /// Whether it happens later, when something calls what is only handed to it here.
+    pub(crate) later: bool,
     /// Why what it marks is never handed to a bus; empty where it may be.
     pub(crate) never: String,
 }
@@ -91,6 +97,7 @@ pub(crate) enum Operand {
 pub(crate) struct Sites {
     pub(crate) publishes: Vec<FoundPublish>,
     pub(crate) subscriptions: Vec<FoundSubscription>,
+    pub(crate) relays: Vec<Relay>,
     pub(crate) unresolved: Vec<(Site, String)>,
     /// Functions that are the bus itself: what they call is not a consequence of any one event.
     pub(crate) inside: FxHashSet<ScopeRef>,
@@ -168,6 +175,7 @@ pub(crate) fn find(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Sites {
     finder.work_off();
     finder.start_unknown_publishes();
     finder.work_off();
+    finder.join_names_with_classes();
     finder.found
 }
 
@@ -280,6 +288,7 @@ impl Site {
             options: Vec::new(),
             line: None,
             topic: None,
+            later: false,
             never: String::new(),
         }
     }

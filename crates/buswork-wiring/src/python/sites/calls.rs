@@ -63,6 +63,8 @@ impl Finder<'_, '_> {
                     && let Some(found) = self.match_callee(handed)
                 {
                     self.start_match(&found, at, handed, &arguments, None);
+                } else {
+                    self.start_handed_on(at, verbs);
                 }
             }
         }
@@ -131,6 +133,9 @@ impl Finder<'_, '_> {
                 site.event = Operand::Annotation;
                 site.handler = bare.map(Operand::Scope);
                 self.pending.push(site);
+            } else if arguments.has_star() {
+                let reason = "its arguments are not written down here".to_owned();
+                self.found.unresolved.push((site, reason));
             }
             return;
         };
@@ -214,7 +219,7 @@ impl Finder<'_, '_> {
     }
 }
 
-fn is_named(facts: &Facts, id: u32, verbs: &Verbs<'_>) -> bool {
+pub(super) fn is_named(facts: &Facts, id: u32, verbs: &Verbs<'_>) -> bool {
     match facts.kind(id) {
         ExpressionKind::Name(name) => verbs.may_be(None, facts.text(*name)),
         ExpressionKind::Attribute(of, name) => {

@@ -49,6 +49,11 @@ impl Finder<'_, '_> {
         let Some(handler_operand) = site.handler.clone() else {
             return;
         };
+        if let Operand::Expressions(_, context) = &handler_operand
+            && self.relay(site, context)
+        {
+            return;
+        }
         let events = self.values(&site.event, site);
         let (site, events) = classes_by_name(site.clone(), events);
         let site = &site;

@@ -310,3 +310,64 @@ blinker.signal('stock-low').connect(log)
         ]
     );
 }
+
+#[test]
+fn a_signal_that_is_connected_to_a_signal_is_sent_with_it() {
+    let code = "
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QPushButton, QWidget
+
+class Window(QWidget):
+    bought = Signal(str)
+    closed = Signal()
+
+    def __init__(self):
+        super().__init__()
+        self.button = QPushButton('Buy')
+        self.button.clicked.connect(self.bought)
+        self.bought.connect(self.closed.emit)
+        self.closed.connect(self.leave)
+
+    def leave(self): ...
+
+Window()
+";
+    let wiring = read(&[("shop.py", code)], &Config::default());
+    assert_eq!(
+        edges(&wiring),
+        [
+            "shop:Window.__init__ -connect-> shop.Window.bought [inferred]",
+            "shop:Window.__init__ -emit-> shop.Window.closed [inferred]",
+            "PySide6.QtWidgets.QPushButton.clicked -connect-> shop:Window.bought [inferred]",
+            "shop.Window.bought -connect-> shop:Window.closed",
+            "shop.Window.closed -connect-> shop:Window.leave",
+            "shop:Window.bought leads to shop.Window.bought [inferred]",
+            "shop:Window.closed leads to shop.Window.closed",
+        ]
+    );
+}
+
+#[test]
+fn a_class_is_subscribed_to_by_its_name() {
+    let code = "
+from bubus import BaseEvent, EventBus
+bus = EventBus()
+
+class MailSent(BaseEvent): ...
+
+def note(event): ...
+
+bus.on('MailSent', note)
+bus.on('OrderPlaced', note)
+bus.dispatch(MailSent())
+";
+    let wiring = read(&[("shop.py", code)], &Config::default());
+    assert_eq!(
+        edges(&wiring),
+        [
+            "shop: -dispatch-> shop.MailSent",
+            "OrderPlaced -on-> shop:note",
+            "shop.MailSent -on-> shop:note [inferred]",
+        ]
+    );
+}

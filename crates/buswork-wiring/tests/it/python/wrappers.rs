@@ -541,3 +541,30 @@ def take(publisher: Publisher):
     let found = shop(code);
     assert!(!found.contains("publish events.OrderPlaced"), "{found}");
 }
+
+#[test]
+fn a_function_that_gives_a_decorator_of_the_bus_back() {
+    let code = "
+def on(event):
+    return bus.on(event)
+
+class Wires:
+    def placed(self):
+        return bus.on(OrderPlaced)
+
+wires = Wires()
+
+@on(InvoicePaid)
+def send(event): ...
+
+@wires.placed()
+def charge(event): ...
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "handle events.InvoicePaid by shop:send certain",
+            "handle events.OrderPlaced by shop:charge certain",
+        ],
+    );
+}
