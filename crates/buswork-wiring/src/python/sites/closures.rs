@@ -31,8 +31,16 @@ impl Finder<'_, '_> {
                     fixed: Some(Rc::new(vec![((outer, name), argument)])),
                     ..Context::default()
                 };
-                for fact in self.evaluator.evaluate(at, &context).iter() {
-                    is_resolved |= self.publish_closed_over(site, fact, closure);
+                let found = self.evaluator.evaluate(at, &context);
+                // A call in a loop makes several, of which it cannot be told which is meant.
+                let grade = if found.len() > 1 {
+                    Grade::Possible
+                } else {
+                    Grade::Inferred
+                };
+                for fact in found.iter() {
+                    let fact = fact.at_most(grade);
+                    is_resolved |= self.publish_closed_over(site, &fact, closure);
                 }
             }
         }
@@ -94,7 +102,7 @@ impl Finder<'_, '_> {
         let Some(event) = self.evaluator.published_event(fact, &site.adapter) else {
             return false;
         };
-        self.add_publish(site, event, &fact.at_most(Grade::Inferred));
+        self.add_publish(site, event, fact);
         if let Some(added) = self.found.publishes.last_mut() {
             added.closure = Some(closure);
         }

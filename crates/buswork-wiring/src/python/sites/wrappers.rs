@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::evaluate::{Caller, Context, Value};
+use super::super::evaluate::{Caller, Context, Held, Value};
 use super::super::facts::ExpressionKind;
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::{Finder, Operand, Protocol, Site};
@@ -119,6 +119,9 @@ impl Finder<'_, '_> {
             }
             is_followed = true;
             self.as_subclass(&mut next, caller.call, function);
+            if handler.is_none() {
+                self.hold_parameters(&mut next, caller, function);
+            }
             match handler {
                 Some((of, index)) if of == function => {
                     match self.evaluator.argument_for(caller, function, index) {
@@ -159,6 +162,23 @@ impl Finder<'_, '_> {
         {
             context.this = Some(class);
         }
+    }
+
+    /// Where a wrapper makes the handler of its parameters, such as `log_calls(handler)`, those are what
+    /// this caller gives.
+    fn hold_parameters(&self, site: &mut Site, caller: &Caller, function: ScopeRef) {
+        let Some(Operand::Expressions(_, context)) = &mut site.handler else {
+            return;
+        };
+        let facts = self.evaluator.project.facts(function.file);
+        let parameters = facts.scope(function.id).parameters.iter().enumerate();
+        let given = parameters.filter_map(|(index, parameter)| {
+            let argument = self.evaluator.argument_for(caller, function, index)?;
+            Some(((function, parameter.name), argument))
+        });
+        let given: Vec<Held> = given.collect();
+        let held = context.fixed.iter().flat_map(|fixed| fixed.iter().copied());
+        context.fixed = Some(Rc::new(held.chain(given).collect()));
     }
 
     fn bare_decorated(&mut self, site: &Site, function: ScopeRef, through: &[Step]) -> bool {

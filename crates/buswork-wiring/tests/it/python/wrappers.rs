@@ -568,3 +568,31 @@ def charge(event): ...
         ],
     );
 }
+
+#[test]
+fn a_wrapper_that_wraps_the_handler_too() {
+    let code = "
+def logged(handler):
+    def call(event):
+        print(event)
+        handler(event)
+    return call
+
+def listen(event, handler):
+    bus.subscribe(event, logged(handler))
+
+def send(event): ...
+
+def charge(event): ...
+
+listen(InvoicePaid, send)
+listen(OrderPlaced, charge)
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "handle events.InvoicePaid by shop:send inferred",
+            "handle events.OrderPlaced by shop:charge inferred",
+        ],
+    );
+}
