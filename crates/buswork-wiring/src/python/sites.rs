@@ -15,6 +15,7 @@ mod loops;
 mod marks;
 mod named;
 mod operands;
+mod passed;
 mod publishing;
 mod reflected;
 mod relays;

@@ -9,7 +9,7 @@ use super::{Finder, Operand, Protocol, Site};
 use crate::graph::{Grade, Location, Step};
 
 /// Wrappers around wrappers that are followed.
-const MOST_WRAPPERS: usize = 6;
+pub(super) const MOST_WRAPPERS: usize = 6;
 
 impl Finder<'_, '_> {
     /// Goes on at the callers of a function that hands a parameter to the bus. Says whether there
@@ -218,7 +218,7 @@ impl Finder<'_, '_> {
         is_followed
     }
 
-    fn through(&self, site: &Site, function: ScopeRef) -> Vec<Step> {
+    pub(super) fn through(&self, site: &Site, function: ScopeRef) -> Vec<Step> {
         let step = Step {
             function: self.evaluator.path_of(function),
             location: Location {

@@ -207,14 +207,14 @@ def take(queue, channel: Channel, session: requests.Session):
 #[test]
 fn arguments_that_are_not_written_down() {
     let code = "
-def on(*events, **options): return bus.on(*events, **options)
+def on(events, **options): return bus.on(*events, **options)
 
-def send(*events): bus.publish(*events)
+def send(events): bus.publish(*events)
 
-@on(OrderPlaced)
+@on([OrderPlaced])
 def charge(event): ...
 
-send(OrderPlaced())
+send([OrderPlaced()])
 ";
     let found = shop(code);
     let reason = "its arguments are not written down here";

@@ -596,3 +596,35 @@ listen(OrderPlaced, charge)
         ],
     );
 }
+
+#[test]
+fn a_function_that_passes_all_of_its_arguments_on() {
+    let code = "
+class Wires:
+    def on(self, *events, **options):
+        return bus.on(*events, **options)
+
+    def send(self, *events):
+        bus.publish(*events)
+
+def send(*events):
+    wires.send(*events)
+
+wires = Wires()
+
+@wires.on(OrderPlaced, priority=3)
+def charge(event):
+    send(InvoicePaid())
+
+wires.send(OrderPlaced())
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "cascade shop:charge to events.InvoicePaid certain at shop:charge:16",
+            "handle events.OrderPlaced by shop:charge certain",
+            "publish events.InvoicePaid by shop:charge certain through shop:send:10 > shop:Wires.send:7",
+            "publish events.OrderPlaced by shop: certain through shop:Wires.send:7",
+        ],
+    );
+}
