@@ -692,3 +692,39 @@ tell(Kind.SENT)
         ],
     );
 }
+
+#[test]
+fn an_envelope_of_a_class_of_its_own_says_what_its_class_says() {
+    let shop = "
+from bus import bus, Event, Kind
+
+class Paid(Event):
+    def __init__(self, order):
+        super().__init__(Kind.PAID, order=order)
+
+class Sent(Event):
+    kind = Kind.SENT
+
+    def __init__(self): ...
+
+def charge(event):
+    bus.publish_event(Paid(event.order))
+
+def send(event):
+    bus.publish_event(Sent())
+
+bus.add_listener(Kind.PLACED, charge)
+bus.add_listener(Kind.PAID, send)
+";
+    assert_lines(
+        &edges(&[("bus.py", ENVELOPES), ("shop.py", shop)]),
+        &[
+            "cascade shop:charge to Kind.PAID certain at shop:charge:14",
+            "cascade shop:send to Kind.SENT certain at shop:send:17",
+            "handle Kind.PAID by shop:send certain",
+            "handle Kind.PLACED by shop:charge certain",
+            "publish Kind.PAID by shop:charge certain through bus:Bus.publish_event:23",
+            "publish Kind.SENT by shop:send certain through bus:Bus.publish_event:23",
+        ],
+    );
+}
