@@ -138,6 +138,20 @@ def test_names_from_code_may_have_folders_in_front(tmp_path: Path) -> None:
     assert len(told(bus, lock=other)) == 3
 
 
+def test_handlers_of_one_name_have_numbers_in_a_lock_file(tmp_path: Path) -> None:
+    bus = EventBus()
+    handlers = [lambda _: None, lambda _: None]
+    bus.subscribe(Placed, handlers[0])
+    bus.subscribe(Paid, handlers[1])
+    name = f"{__name__}:{handlers[0].__qualname__}"
+    path = lock(
+        tmp_path,
+        {"event": f"{__name__}.Placed", "handled by": name},
+        {"event": f"{__name__}.Paid", "handled by": f"{name}#2"},
+    )
+    assert_wiring(bus, lock=path)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "buswork-wiring-lock/2"}'])
 def test_a_file_that_is_no_lock_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "wiring.lock.json"

@@ -16,6 +16,7 @@ The keys of a label file, besides the edges (`publish`, `handler`, `cascade`) an
 from __future__ import annotations
 
 import fnmatch
+import re
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,8 @@ class Functions:
             self._by_qualname.setdefault(name.partition(":")[2], []).append(name)
 
     def name(self, shown: str) -> str:
+        # The labels do not tell handlers of one name apart.
+        shown = re.sub(r"#\d+$", "", shown)
         module, _, qualname = shown.partition(":")
         candidates = self._by_qualname.get(qualname, [])
         if shown in candidates:

@@ -146,10 +146,12 @@ def followed(labels: Labels, graph: dict[str, Any], events: Events) -> Row:
     row.hard = {
         (edge["handler"], edge["event"]) for edge in labels.edges("cascade") if edge.get("hard")
     }
+    # What hears a foreign signal only is not labelled, nor is what it does.
+    ours = {one["handler"] for one in graph["subscriptions"] if events.is_ours(one["event"])}
     row.found = {
         (functions.name(one["handler"]), events.name(one["event"]))
         for one in graph["cascades"]
-        if events.is_ours(one["event"])
+        if one["handler"] in ours and events.is_ours(one["event"])
     }
     return row
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from types import UnionType
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 #: The name and version of the form of a lock file.
 LOCK_SCHEMA = "buswork-wiring-lock/1"
+
+#: What tells handlers of one name apart in a lock file: `shop:<lambda>#2`. A bus has no such thing.
+_NUMBER = re.compile(r"#\d+$")
 
 _NO_LOCK = "{} is no lock file of this version: write one by `buswork wiring lock`"
 
@@ -42,7 +46,10 @@ def locked(path: str | os.PathLike[str]) -> list[Edge]:
         data: Any = json.loads(text)
         schema = data["schema"]
         edges = [
-            ("builtins.object" if one["event"] == "*" else one["event"], one["handled by"])
+            (
+                "builtins.object" if one["event"] == "*" else one["event"],
+                _NUMBER.sub("", one["handled by"]),
+            )
             for one in data["subscriptions"]
             if not one.get("never", False)
         ]

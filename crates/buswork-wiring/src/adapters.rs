@@ -36,6 +36,18 @@ pub struct Adapter {
     /// Whether handlers of a base class get the events of its subclasses.
     #[serde(default)]
     pub bases: bool,
+    /// Whether the name of a class stands for it, with `events = "any"`: `bus.on("OrderPlaced", …)`.
+    #[serde(default)]
+    pub class_names: bool,
+    /// Which of `buses` are functions that give the same signal whenever they are called with the same
+    /// name: `blinker.signal`. As methods, that holds for each object of its own.
+    #[serde(default)]
+    pub named: Vec<String>,
+    /// Signals that a package outside has, and publishes itself: their dotted paths, or patterns of
+    /// them. What a package offers a second time, higher up, is the same one: `flask.request_started`
+    /// is `flask.signals.request_started`.
+    #[serde(default)]
+    pub external: Vec<String>,
     /// Names that stand for every event: `"*"`.
     #[serde(default)]
     pub any: Vec<String>,

@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 use crate::python::{Packed, Summary};
 
 /// Changes with the form of the facts and of the file.
-const FORM: &[u8; 12] = b"buswork-w004";
+const FORM: &[u8; 12] = b"buswork-w005";
 /// Form, checksum, length of the index.
 const HEAD: usize = FORM.len() + 8 + 8;
 

@@ -121,6 +121,15 @@ pub struct Event {
     pub handled_by: Vec<usize>,
 }
 
+impl Event {
+    /// Whether it is a class or a signal of a package that was not read, such as the `post_save` of an
+    /// ORM: what publishes it is as a rule that package.
+    pub fn is_from_outside(&self) -> bool {
+        let is_defined = matches!(self.kind, EventKind::Class | EventKind::Signal);
+        is_defined && self.location.is_none()
+    }
+}
+
 /// A place that publishes an event: one edge from a function to an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publish {
@@ -184,9 +193,10 @@ pub struct Blocking {
 /// A handler.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handler {
-    /// `module:qualname`; what the bus calls it by default, too.
+    /// `module:qualname`; what the bus calls it by default, too. Of several that share a name, such as
+    /// lambdas, all but the first have their number behind it: `shop:<lambda>#2`.
     pub id: String,
-    /// What people call it: the qualified name.
+    /// What people call it: the qualified name, with that number.
     pub name: String,
     /// Its module.
     pub module: String,

@@ -21,6 +21,7 @@ pub mod adapters;
 mod cache;
 pub mod config;
 pub mod confirm;
+mod declared;
 pub mod diff;
 pub mod explain;
 pub mod graph;

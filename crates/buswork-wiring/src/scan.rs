@@ -12,6 +12,7 @@ use std::thread;
 use crate::adapters::{Adapter, presets};
 use crate::cache::{self, Cache, Hash};
 use crate::config::Config;
+use crate::declared;
 use crate::graph::{Problem, Wiring};
 use crate::python::{self, ReadFile, Stored};
 use crate::rust;
@@ -96,8 +97,9 @@ pub fn scan_with(root: &Path, paths: &[PathBuf], config: &Config, options: &Opti
     roots.extend(shown.iter().filter(|path| *path != ".").cloned());
     let adapters = adapters(config);
     let (files, keeps) = (read.files, cache.keeps());
-    let linked =
-        on_deep_stack(|| python::link(files, &roots, &config.entry_points, &adapters, keeps));
+    let mut entry_points = config.entry_points.clone();
+    entry_points.extend(declared::programs(root, paths));
+    let linked = on_deep_stack(|| python::link(files, &roots, &entry_points, &adapters, keeps));
     let mut wiring = linked.wiring;
     if keeps && (read.parsed > 0 || linked.unpacked > 0 || cache.len() > read.hashes.len()) {
         let known = read.hashes.into_iter().zip(linked.known).collect();

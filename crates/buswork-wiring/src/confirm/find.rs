@@ -230,14 +230,16 @@ impl<'a> Finder<'a> {
         let location = seen.location.as_ref();
         let mut named = self.handlers(&seen.cause_handler);
         named.retain(|handler| self.can_be(handler, &seen.cause_handler, location));
-        let (true, Some(location)) = (named.is_empty(), location) else {
+        let Some(location) = location.filter(|_| named.len() != 1) else {
             return named;
         };
         let entries = self.wiring.subscriptions.iter();
-        entries
+        let here: Vec<&str> = entries
             .filter(|entry| self.stands_at(entry, location))
             .map(|entry| entry.handler.as_str())
-            .collect()
+            .filter(|handler| named.is_empty() || named.contains(handler))
+            .collect();
+        if here.is_empty() { named } else { here }
     }
 
     /// Whether the run time knows this event by another name: by the class of what is published to

@@ -3,10 +3,11 @@
 use rustc_hash::FxHashMap;
 
 /// A name in parts: `shop.orders:place.<locals>.inner` and `shop::orders::place::inner` both are
-/// shop, orders, place, inner. Types in angle brackets, as Rust has them, are left out.
+/// shop, orders, place, inner. Types in angle brackets, as Rust has them, are left out, and the number
+/// that tells handlers of one name apart in the graph.
 pub(super) fn flat(name: &str) -> String {
     let mut flat = String::with_capacity(name.len());
-    let plain = name
+    let plain = without_number(name)
         .replace("::", ".")
         .replace(':', ".")
         .replace(".<locals>", "");
@@ -21,6 +22,14 @@ pub(super) fn flat(name: &str) -> String {
         }
     }
     flat
+}
+
+/// `shop:<lambda>` of `shop:<lambda>#2`.
+fn without_number(name: &str) -> &str {
+    match name.rsplit_once('#') {
+        Some((plain, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => plain,
+        _ => name,
+    }
 }
 
 /// Names of the graph, to be found under those of the run time.

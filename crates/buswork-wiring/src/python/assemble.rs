@@ -5,6 +5,7 @@ mod claims;
 mod details;
 mod mutations;
 mod names;
+mod relays;
 
 use std::collections::BTreeMap;
 
@@ -32,9 +33,12 @@ pub(crate) fn assemble(evaluator: &Evaluator<'_>, sites: &Sites, reach: &Reach) 
         handlers: FxHashMap::default(),
         partial: FxHashMap::default(),
         sent: FxHashMap::default(),
+        ordinals: FxHashMap::default(),
     };
+    assembly.tell_apart(sites);
     assembly.publishes(sites);
     assembly.subscriptions(sites);
+    assembly.relays(sites);
     assembly.drop_tables_of_loops();
     assembly.constructed(sites);
     assembly.family();
@@ -52,6 +56,8 @@ struct Sent {
     awaited: bool,
     /// The class that the function's object has to be of.
     of: Option<ScopeRef>,
+    /// The call that has to have made the handler.
+    closure: Option<ExpressionRef>,
 }
 
 struct Assembly<'a, 'p> {
@@ -65,6 +71,8 @@ struct Assembly<'a, 'p> {
     partial: FxHashMap<HandlerId, Option<ExpressionRef>>,
     /// What each function publishes.
     sent: FxHashMap<ScopeRef, Vec<Sent>>,
+    /// Which of several handlers of one name each is, from the second on.
+    ordinals: FxHashMap<HandlerId, usize>,
 }
 
 impl Assembly<'_, '_> {
@@ -95,8 +103,11 @@ impl Assembly<'_, '_> {
                 at,
                 awaited,
                 of,
+                closure: found.closure,
             };
-            self.note_sent(scope, sent);
+            if !found.site.later {
+                self.note_sent(scope, sent);
+            }
             let made_at = found.made.filter(|made| *made != at);
             self.wiring.publishes.push(Publish {
                 event,
@@ -230,7 +241,7 @@ impl Assembly<'_, '_> {
             return of_module;
         }
         // A mark on a method subscribes nothing until an object of the class is there.
-        let HandlerId::Function(function) = found.handler else {
+        let Some(function) = found.handler.function() else {
             return String::new();
         };
         let is_mark = self.evaluator.class_of_method(function) == Some(scope);
@@ -270,6 +281,7 @@ impl Assembly<'_, '_> {
                 at: found.at,
                 awaited: false,
                 of: None,
+                closure: None,
             };
             self.note_sent(scope, sent);
             self.wiring.publishes.push(Publish {
@@ -364,6 +376,7 @@ impl Assembly<'_, '_> {
                 at: site.at,
                 awaited,
                 of: None,
+                closure: None,
             };
             self.note_sent(scope, sent);
             self.wiring.publishes.push(Publish {
@@ -393,10 +406,14 @@ impl Assembly<'_, '_> {
         handlers.sort();
         for (id, classes) in handlers {
             let handler = self.handler_id(&id);
-            let HandlerId::Function(function) = id else {
+            let Some(function) = id.function() else {
                 let details = self.handler_details(&id, &[], &flow);
                 self.wiring.handlers.push(details);
                 continue;
+            };
+            let closure = match id {
+                HandlerId::Closure(_, made) => Some(made),
+                _ => None,
             };
             let mut reached = Vec::new();
             for &class in &classes {
@@ -408,6 +425,10 @@ impl Assembly<'_, '_> {
             for reached in &reached {
                 let sent = self.sent.get(&reached.function).into_iter().flatten();
                 for sent in sent {
+                    let is_of_another = closure.is_some() && sent.closure.is_some();
+                    if is_of_another && closure != sent.closure {
+                        continue;
+                    }
                     if !may_send(self.evaluator, sent, reached.this) {
                         continue;
                     }
@@ -457,7 +478,7 @@ impl Assembly<'_, '_> {
         }
     }
 
-    fn site_location(&self, site: &Site) -> Location {
+    pub(super) fn site_location(&self, site: &Site) -> Location {
         let location = self.location(site.at);
         Location {
             line: site.line.unwrap_or(location.line),

@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 use super::evaluate::{Context, Evaluator, Value};
 use super::facts::{ExpressionKind, NOTHING, StatementKind, Yield};
 use super::project::{ExpressionRef, ScopeRef};
-use super::sites::{EventId, FoundSubscription, HandlerId, Sites};
+use super::sites::{EventId, FoundSubscription, Sites};
 use crate::graph::Grade;
 
 /// An event that is made somewhere.
@@ -221,7 +221,7 @@ fn handed_to(
     // A handler that is called with its event is called, not published to.
     let is_handler = found.iter().any(|fact| match fact.value {
         Value::Function { scope, .. } => subscriptions.iter().any(|subscription| {
-            subscription.handler == HandlerId::Function(scope)
+            subscription.handler.function() == Some(scope)
                 && matches!(subscription.event, EventId::Class(event)
                     if evaluator.is_subclass(class, event))
         }),

@@ -17,7 +17,7 @@ mod outside;
 mod texts;
 mod values;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -30,6 +30,7 @@ pub(crate) use values::{Fact, Found, Value};
 
 use super::facts::{ExpressionKind, ScopeKind};
 use super::project::{ExpressionRef, FileId, Project, ScopeRef};
+use super::sites::NamedSignals;
 use crate::graph::Grade;
 
 /// Evaluations within evaluations; beyond that, what comes out is unknown.
@@ -70,6 +71,10 @@ pub(crate) struct Evaluator<'p> {
     ancestors: RefCell<FxHashMap<ScopeRef, Rc<[Ancestor]>>>,
     callers: RefCell<FxHashMap<ScopeRef, Rc<[Caller]>>>,
     attributes: RefCell<FxHashMap<ScopeRef, Rc<attributes::Assigned>>>,
+    /// The signals that a function gives by their names.
+    pub(super) named_signals: OnceCell<NamedSignals>,
+    /// Which of several handlers of one name a function is, from the second on.
+    ordinals: RefCell<FxHashMap<ScopeRef, usize>>,
     depth: Cell<u32>,
 }
 
@@ -106,6 +111,8 @@ impl<'p> Evaluator<'p> {
             ancestors: RefCell::default(),
             callers: RefCell::default(),
             attributes: RefCell::default(),
+            named_signals: OnceCell::new(),
+            ordinals: RefCell::default(),
             depth: Cell::new(0),
         }
     }
@@ -304,11 +311,26 @@ impl<'p> Evaluator<'p> {
         facts.text(facts.scope(scope.id).name).to_owned()
     }
 
-    /// `module:qualname` of the innermost named scope around; `module:` for the module itself.
+    /// `module:qualname` of the innermost named scope around; `module:` for the module itself. With
+    /// `#2` behind it where it is the second of several handlers of that name.
     pub(crate) fn path_of(&self, scope: ScopeRef) -> String {
+        let path = self.plain_path_of(scope);
+        match self.ordinals.borrow().get(&scope) {
+            Some(ordinal) => format!("{path}#{ordinal}"),
+            None => path,
+        }
+    }
+
+    /// `module:qualname`, which others may share.
+    pub(crate) fn plain_path_of(&self, scope: ScopeRef) -> String {
         let file = self.project.file(scope.file);
         let facts = self.project.facts(scope.file);
         format!("{}:{}", file.module, facts.scope(scope.id).qualname)
+    }
+
+    /// From now on this function is called the one of this number among those of its name.
+    pub(crate) fn tell_apart(&self, scope: ScopeRef, ordinal: usize) {
+        self.ordinals.borrow_mut().insert(scope, ordinal);
     }
 
     /// `module.qualname`.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashSet;
 
-use super::evaluate::{Context, Evaluator, Value};
+use super::evaluate::{Ancestor, Context, Evaluator, Value};
 use super::facts::{ExpressionKind, ScopeKind, StatementKind};
 use super::project::{ExpressionRef, FileId, Project, ScopeRef};
 
@@ -92,12 +92,45 @@ impl Reach {
         let is_built = evaluator
             .descendants(class)
             .iter()
-            .any(|&class| is_used(evaluator, class));
+            .any(|&class| is_used(evaluator, class) || may_be_built_by_others(evaluator, class));
         if is_built {
             return String::new();
         }
         format!("nothing builds a `{}`", evaluator.name_of(class))
     }
+}
+
+/// Whether a base may build a class, or keep it for others who do: one of a framework, or one that is
+/// told of its subclasses.
+fn may_be_built_by_others(evaluator: &Evaluator<'_>, class: ScopeRef) -> bool {
+    evaluator
+        .ancestors(class)
+        .iter()
+        .any(|ancestor| match ancestor {
+            Ancestor::Outside(path) => !is_plain_base(path),
+            Ancestor::Here(here) => {
+                let facts = evaluator.project.facts(here.file);
+                let scope = facts.scope(here.id);
+                let mut keywords = scope.keywords.iter();
+                let has_metaclass = keywords.any(|(name, value)| {
+                    facts.text(*name) == "metaclass" && facts.last_name(*value) != Some("ABCMeta")
+                });
+                let hears_of_subclasses = evaluator
+                    .own_methods(*here)
+                    .into_iter()
+                    .any(|method| evaluator.name_of(method) == "__init_subclass__");
+                has_metaclass || hears_of_subclasses || !evaluator.knows_all_bases(*here)
+            }
+        })
+}
+
+/// Whether a base outside only says what sort of class this is.
+fn is_plain_base(path: &str) -> bool {
+    let root = path.split('.').next().unwrap_or_default();
+    matches!(
+        root,
+        "abc" | "builtins" | "typing" | "typing_extensions" | "enum" | "collections"
+    )
 }
 
 /// Whether a class is used for anything but its definition, imports, annotations and as a base.

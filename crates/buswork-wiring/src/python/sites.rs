@@ -3,15 +3,22 @@
 
 mod by_hand;
 mod calls;
+mod class_names;
+mod closures;
 mod decorators;
+mod envelopes;
 mod guessed;
+mod handed;
 mod identity;
 mod included;
 mod loops;
 mod marks;
+mod named;
 mod operands;
+mod passed;
 mod publishing;
 mod reflected;
+mod relays;
 mod subclasses;
 mod subscribing;
 mod verbs;
@@ -23,6 +30,8 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(crate) use identity::EventId;
+pub(crate) use named::NamedSignals;
+pub(crate) use relays::Relay;
 
 use super::evaluate::{Context, Evaluator};
 use super::homemade::{Homemade, KeyOf};
@@ -49,6 +58,8 @@ pub(crate) struct Site {
     pub(crate) line: Option<u32>,
     /// A topic, by which the event is routed instead.
     pub(crate) topic: Option<ExpressionRef>,
+    /// Whether it happens later, when something calls what is only handed to it here.
+    pub(crate) later: bool,
     /// Why what it marks is never handed to a bus; empty where it may be.
     pub(crate) never: String,
 }
@@ -60,6 +71,10 @@ pub(crate) struct Protocol {
     pub(crate) events: Key,
     pub(crate) bases: bool,
     pub(crate) any: Vec<String>,
+    /// Signals of a package outside.
+    pub(crate) external: Vec<String>,
+    /// Functions that give the same signal for the same name.
+    pub(crate) named: Vec<String>,
     pub(crate) key: KeyOf,
 }
 
@@ -83,6 +98,7 @@ pub(crate) enum Operand {
 pub(crate) struct Sites {
     pub(crate) publishes: Vec<FoundPublish>,
     pub(crate) subscriptions: Vec<FoundSubscription>,
+    pub(crate) relays: Vec<Relay>,
     pub(crate) unresolved: Vec<(Site, String)>,
     /// Functions that are the bus itself: what they call is not a consequence of any one event.
     pub(crate) inside: FxHashSet<ScopeRef>,
@@ -96,6 +112,8 @@ pub(crate) struct FoundPublish {
     pub(crate) grade: Grade,
     pub(crate) reason: String,
     pub(crate) made: Option<ExpressionRef>,
+    /// The call that makes the function around, where the event depends on what that is given.
+    pub(crate) closure: Option<ExpressionRef>,
 }
 
 /// One site, one event, one handler.
@@ -116,7 +134,19 @@ pub(crate) struct FoundSubscription {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum HandlerId {
     Function(ScopeRef),
+    /// A function within a function, and the call that makes it: `forward_as(InvoicePaid)`.
+    Closure(ScopeRef, ExpressionRef),
     Outside(Rc<str>),
+}
+
+impl HandlerId {
+    /// The function, if it is in the code that was read.
+    pub(crate) fn function(&self) -> Option<ScopeRef> {
+        match self {
+            Self::Function(scope) | Self::Closure(scope, _) => Some(*scope),
+            Self::Outside(_) => None,
+        }
+    }
 }
 
 /// Finds all sites of a project.
@@ -146,6 +176,7 @@ pub(crate) fn find(evaluator: &Evaluator<'_>, adapters: &[Adapter]) -> Sites {
     finder.work_off();
     finder.start_unknown_publishes();
     finder.work_off();
+    finder.join_names_with_classes();
     finder.found
 }
 
@@ -225,6 +256,8 @@ impl Protocol {
             events: Key::Any,
             bases: self.bases,
             any: self.any.clone(),
+            external: self.external.clone(),
+            named: self.named.clone(),
             key: KeyOf::Class,
         }
     }
@@ -235,6 +268,8 @@ impl Protocol {
             events: adapter.events,
             bases: adapter.bases,
             any: adapter.any.clone(),
+            external: adapter.external.clone(),
+            named: adapter.named.clone(),
             key: KeyOf::Itself,
         }
     }
@@ -254,6 +289,7 @@ impl Site {
             options: Vec::new(),
             line: None,
             topic: None,
+            later: false,
             never: String::new(),
         }
     }

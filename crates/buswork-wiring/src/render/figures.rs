@@ -28,7 +28,7 @@ impl Figures {
         let fed: BTreeSet<&str> = wiring
             .events
             .iter()
-            .filter(|event| !event.published_by.is_empty())
+            .filter(|event| !event.published_by.is_empty() || event.is_from_outside())
             .flat_map(|event| live(wiring, event))
             .collect();
         let unhandled =

@@ -144,6 +144,19 @@ impl<'a> Scene<'a> {
             .count()
     }
 
+    /// How many unresolved sites may subscribe to what this publishes, by the same measure.
+    pub(super) fn unresolved_hearing(&self, publish: &Publish) -> usize {
+        let says = publish.adapter.as_str();
+        let is_heard = self.talking.iter().any(|(other, _)| *other == says);
+        self.unresolved(SiteKind::Subscribe)
+            .filter(|site| {
+                site.adapter == says
+                    || !is_heard
+                    || self.talking.contains(&(says, site.adapter.as_str()))
+            })
+            .count()
+    }
+
     pub(super) fn unresolved(&self, kind: SiteKind) -> impl Iterator<Item = &'a Unresolved> {
         self.wiring
             .unresolved

@@ -3,7 +3,7 @@
 use super::finding::{Finding, Severity};
 use super::scene::Scene;
 use super::{Example, Rule};
-use crate::graph::{Event, EventKind, Grade, Location, Publish, SiteKind, Step, Subscription};
+use crate::graph::{Event, EventKind, Grade, Location, Publish, Step, Subscription};
 use crate::text::counted;
 
 pub(super) static UNHANDLED: Rule = Rule {
@@ -83,17 +83,10 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
     }
     for event in &scene.wiring.events {
         let is_spared = event.kind == EventKind::Any || scene.is_for_others(event);
-        if !is_spared && !is_from_outside(event) {
+        if !is_spared && !event.is_from_outside() {
             dead_handlers(scene, event, findings);
         }
     }
-}
-
-/// Whether an event is a class or a signal of a package that was not read, such as the `post_save` of
-/// an ORM: what publishes it is as a rule that package.
-fn is_from_outside(event: &Event) -> bool {
-    let is_defined = matches!(event.kind, EventKind::Class | EventKind::Signal);
-    is_defined && event.location.is_none()
 }
 
 fn unhandled(scene: &Scene<'_>, index: usize, event: &Event) -> Option<Finding> {
@@ -110,7 +103,8 @@ fn unhandled(scene: &Scene<'_>, index: usize, event: &Event) -> Option<Finding> 
     if may_be_a_handled_subclass {
         return None;
     }
-    let severity = if is_sure {
+    let unresolved = scene.unresolved_hearing(foremost);
+    let severity = if is_sure && (unresolved == 0 || !scene.routes.to(index).is_empty()) {
         Severity::Warning
     } else {
         Severity::Info
@@ -119,7 +113,7 @@ fn unhandled(scene: &Scene<'_>, index: usize, event: &Event) -> Option<Finding> 
         "{} {}, but {}",
         scene.event_name(&event.id),
         how_published(&publishes, foremost),
-        why_unhandled(scene, index),
+        why_unhandled(scene, index, unresolved),
     );
     let finding = Finding::new(&UNHANDLED, severity, foremost.location.clone(), message)
         .event(&event.id)
@@ -144,7 +138,7 @@ fn how_published(publishes: &[&Publish], foremost: &Publish) -> String {
     format!("{how} in {} places", publishes.len())
 }
 
-fn why_unhandled(scene: &Scene<'_>, index: usize) -> String {
+fn why_unhandled(scene: &Scene<'_>, index: usize, unresolved: usize) -> String {
     if let Some(route) = scene.routes.to(index).first() {
         let never = scene.never[route.subscription]
             .as_deref()
@@ -159,7 +153,7 @@ fn why_unhandled(scene: &Scene<'_>, index: usize) -> String {
             crate::text::printable(never)
         );
     }
-    match scene.unresolved(SiteKind::Subscribe).count() {
+    match unresolved {
         0 => "nobody handles it".to_owned(),
         unresolved => format!(
             "nobody was found to handle it ({} could not be resolved)",

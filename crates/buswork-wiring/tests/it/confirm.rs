@@ -324,6 +324,31 @@ fn lambdas_of_one_function_are_told_apart_by_their_lines() {
 }
 
 #[test]
+fn lambdas_with_numbers_are_those_of_the_run_time() {
+    let lambda = "shop.app:<lambda>";
+    let second = "shop.app:<lambda>#2";
+    let wired = || {
+        shop()
+            .subscribe(TAKEN, lambda)
+            .subscription_with(|entry| entry.location = at("shop/app.py", 5))
+            .subscribe(TAKEN, second)
+            .subscription_with(|entry| entry.location = at("shop/app.py", 6))
+    };
+    let not_seen = |line| {
+        let seen = held(
+            wired(),
+            &at_run_time(TAKEN, lambda, ("/srv/shop/app.py", line)),
+        );
+        let edges = seen.not_seen.iter().map(|edge| edge.to.clone());
+        edges
+            .filter(|to| to.starts_with(lambda))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(not_seen(5), [second]);
+    assert_eq!(not_seen(6), [lambda]);
+}
+
+#[test]
 fn scripts_are_told_apart_by_their_files() {
     let wired = || {
         Wired::new()

@@ -56,6 +56,7 @@ impl Assembly<'_, '_> {
                 at,
                 awaited: false,
                 of: None,
+                closure: None,
             };
             self.note_sent(scope, sent);
         }

@@ -60,7 +60,7 @@ impl Assembly<'_, '_> {
             _ => path.to_owned(),
         };
         let kind = match id {
-            EventId::Outside(path) if path.contains("signal") => EventKind::Signal,
+            EventId::Outside(path) if is_signal(path) => EventKind::Signal,
             EventId::Class(_) | EventId::Outside(_) | EventId::Made(..) => EventKind::Class,
             EventId::Signal(..) => EventKind::Signal,
             EventId::Name(_) => EventKind::Name,
@@ -161,7 +161,7 @@ impl Assembly<'_, '_> {
             mutates: Vec::new(),
             blocking: Vec::new(),
         };
-        let HandlerId::Function(function) = *id else {
+        let Some(function) = id.function() else {
             return handler;
         };
         let facts = self.evaluator.project.facts(function.file);
@@ -313,6 +313,12 @@ impl Assembly<'_, '_> {
         }
         result
     }
+}
+
+/// Whether something outside is a signal: by where it stands, or as no class is called like that.
+fn is_signal(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or_default();
+    path.contains("signal") || last.starts_with(char::is_lowercase)
 }
 
 /// The names of `wiring: publishes A, B`.

@@ -94,6 +94,11 @@ impl Evaluator<'_> {
                     format!("{path}.{name}").into(),
                 ))]
             }
+            Value::ExternalObject(path, Some(made)) if &**path == "types.SimpleNamespace" => {
+                let given = self.arguments(*made).named(name);
+                let found = given.map(|given| self.evaluate(given, context));
+                found.map(|found| found.to_vec()).unwrap_or_default()
+            }
             Value::ExternalObject(path, _) => {
                 vec![Fact::of(
                     Value::External(format!("{path}.{name}").into()),

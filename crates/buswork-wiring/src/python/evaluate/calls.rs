@@ -100,6 +100,10 @@ impl Evaluator<'_> {
             };
             match handed {
                 Some(argument) => result.extend(self.evaluate(argument, context).iter().cloned()),
+                None if self.is_made_in(&fact, function) => result.push(Fact {
+                    made: Some(call),
+                    ..fact
+                }),
                 None => result.push(fact),
             }
         }
@@ -107,6 +111,28 @@ impl Evaluator<'_> {
             .iter()
             .map(|fact| fact.at_most(Grade::Inferred))
             .collect()
+    }
+
+    /// Whether what a function gives is a function of its own, which closes over its parameters.
+    fn is_made_in(&self, fact: &Fact, function: ScopeRef) -> bool {
+        let Value::Function { scope, .. } = fact.value else {
+            return false;
+        };
+        match fact.made {
+            None => self.is_within(scope, function),
+            Some(made) => self.scope_of(made) == function && !self.is_partial(made),
+        }
+    }
+
+    /// Whether a call is one of `functools.partial`.
+    pub(crate) fn is_partial(&self, call: ExpressionRef) -> bool {
+        let Some(callee) = self.callee(call) else {
+            return false;
+        };
+        let found = self.evaluate(callee, &Context::default());
+        found.iter().any(
+            |fact| matches!(&fact.value, Value::External(path) if &**path == "functools.partial"),
+        )
     }
 
     /// What a function gives: what it returns, what it yields, or what its annotation says.

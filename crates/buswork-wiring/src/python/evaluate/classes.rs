@@ -74,6 +74,17 @@ impl Evaluator<'_> {
         result
     }
 
+    /// Whether something is known of each of the bases that stand in the `class` statement.
+    pub(crate) fn knows_all_bases(&self, class: ScopeRef) -> bool {
+        let bases = &self.project.facts(class.file).scope(class.id).bases;
+        bases.iter().all(|&id| {
+            let file = class.file;
+            !self
+                .evaluate(ExpressionRef { file, id }, &Context::default())
+                .is_empty()
+        })
+    }
+
     pub(crate) fn is_subclass(&self, class: ScopeRef, of: ScopeRef) -> bool {
         self.ancestors(class).contains(&Ancestor::Here(of))
     }

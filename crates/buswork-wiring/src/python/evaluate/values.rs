@@ -14,7 +14,8 @@ pub(crate) type Found = Rc<[Fact]>;
 pub(crate) struct Fact {
     pub(crate) value: Value,
     pub(crate) grade: Grade,
-    /// Where an object is built, or arguments of a function are filled in.
+    /// Where an object is built, arguments of a function are filled in, or a function is made that
+    /// closes over what another one was given.
     pub(crate) made: Option<ExpressionRef>,
 }
 

@@ -4,7 +4,7 @@ use rustc_hash::FxHashSet;
 
 use super::super::conventional::{is_bus_name, says};
 use super::super::evaluate::{Binding, Context, Evaluator, Value};
-use super::super::facts::{Argument, ExpressionKind, StatementKind};
+use super::super::facts::{Argument, ExpressionId, ExpressionKind, Facts, StatementKind};
 use super::super::parse::{runs_handlers, speaks_of_handlers};
 use super::super::project::{ExpressionRef, FileId, ScopeRef};
 use super::{Dispatch, KeyOf, is_event_name};
@@ -119,6 +119,7 @@ impl Evaluator<'_> {
             match statements.get(expression.at as usize).map(|one| &one.kind) {
                 Some(StatementKind::Evaluate(whole)) => {
                     matches!(facts.kind(*whole), ExpressionKind::Other(_))
+                        || is_put_under_a_key(facts, call)
                 }
                 _ => true,
             }
@@ -171,8 +172,9 @@ impl Evaluator<'_> {
                 let element = match facts.kind(*callee) {
                     // `connection.close()` is told nothing of the event.
                     ExpressionKind::Attribute(of, name) => {
-                        let is_told = !arguments.is_empty() || runs_handlers(facts.text(*name));
-                        is_told && self.is_loop_variable(there(*of))
+                        let name = facts.text(*name);
+                        let is_told = !arguments.is_empty() || runs_handlers(name);
+                        is_told && !is_read_by(name) && self.is_loop_variable(there(*of))
                     }
                     _ => true,
                 };
@@ -281,4 +283,21 @@ impl Evaluator<'_> {
             _ => false,
         }
     }
+}
+
+/// Methods of texts and dictionaries, which tell what is in them.
+fn is_read_by(method: &str) -> bool {
+    matches!(
+        method,
+        "get" | "items" | "keys" | "values" | "startswith" | "endswith" | "split" | "format"
+    )
+}
+
+/// Whether a value stands in a dictionary that is written down: somebody wants to have it.
+fn is_put_under_a_key(facts: &Facts, value: ExpressionId) -> bool {
+    let mut all = facts.expressions.iter();
+    all.any(|one| match &one.kind {
+        ExpressionKind::Mapping(items) => items.iter().any(|(_, item)| *item == value),
+        _ => false,
+    })
 }

@@ -102,6 +102,12 @@ impl Evaluator<'_> {
                 }
                 None => Vec::new(),
             },
+            // `(self.late if is_late else self.early)[key]`.
+            ExpressionKind::Either(parts) => {
+                let file = table.file;
+                let parts = parts.iter().map(|&id| ExpressionRef { file, id });
+                parts.flat_map(|part| self.tables(part)).collect()
+            }
             _ => Vec::new(),
         }
     }

@@ -222,9 +222,15 @@ impl<'a> Glance<'a> {
                     .find(|(bound, _)| *bound == variable);
                 self.added.extend(bound.map(|(_, look)| look.table));
             }
-            _ => self
-                .added
-                .extend(entry(to).and_then(|table| self.table(table))),
+            _ => match entry(to) {
+                // `(self.late if is_late else self.early)[key].append(value)`.
+                Some(Expr::If(either)) => {
+                    let tables = [&either.body, &either.orelse];
+                    let tables = tables.map(|table| self.table(table));
+                    self.added.extend(tables.into_iter().flatten());
+                }
+                table => self.added.extend(table.and_then(|table| self.table(table))),
+            },
         }
     }
 

@@ -23,6 +23,8 @@ impl Finder<'_, '_> {
                 events: Key::Any,
                 bases: dispatch.bases,
                 any: vec!["*".to_owned()],
+                external: Vec::new(),
+                named: Vec::new(),
                 key: dispatch.key.clone(),
             });
             let verb = self.evaluator.name_of(dispatch.function);
@@ -40,6 +42,8 @@ impl Finder<'_, '_> {
                 events: Key::Any,
                 bases,
                 any: vec!["*".to_owned()],
+                external: Vec::new(),
+                named: Vec::new(),
                 key: KeyOf::Itself,
             })
         });
@@ -64,6 +68,8 @@ impl Finder<'_, '_> {
                 events: Key::Any,
                 bases,
                 any: vec!["*".to_owned()],
+                external: Vec::new(),
+                named: Vec::new(),
                 key: KeyOf::Itself,
             })
         });

@@ -6,7 +6,7 @@ use super::super::project::{ExpressionRef, ScopeRef};
 use super::verbs::{Match, Verbs};
 use super::{Finder, Operand, Site};
 use crate::adapters::{Place, Special, Verb};
-use crate::graph::SiteKind;
+use crate::graph::{SiteKind, Step};
 
 /// Names of names of a verb that are looked for.
 const MOST_ALIASES: usize = 3;
@@ -62,7 +62,9 @@ impl Finder<'_, '_> {
                     && is_named(facts, handed.id, verbs)
                     && let Some(found) = self.match_callee(handed)
                 {
-                    self.start_match(&found, at, handed, &arguments, None);
+                    self.start_match(&found, at, handed, &arguments, None, &[]);
+                } else {
+                    self.start_handed_on(at, verbs);
                 }
             }
         }
@@ -88,7 +90,7 @@ impl Finder<'_, '_> {
             return;
         };
         let arguments = self.evaluator.arguments(at);
-        self.start_match(&found, at, callee, &arguments, None);
+        self.start_match(&found, at, callee, &arguments, None, &[]);
     }
 
     /// `@signal.connect`, `@bus.handler`: the decorator is the method itself.
@@ -98,17 +100,18 @@ impl Finder<'_, '_> {
         };
         if found.kind == SiteKind::Subscribe {
             let arguments = self.evaluator.arguments(at);
-            self.start_match(&found, at, at, &arguments, Some(scope));
+            self.start_match(&found, at, at, &arguments, Some(scope), &[]);
         }
     }
 
-    fn start_match(
+    pub(super) fn start_match(
         &mut self,
         found: &Match,
         at: ExpressionRef,
         callee: ExpressionRef,
         arguments: &Arguments<'_>,
         bare: Option<ScopeRef>,
+        through: &[Step],
     ) {
         let adapter = &self.adapters[found.adapter];
         let verb = match found.kind {
@@ -126,11 +129,15 @@ impl Finder<'_, '_> {
         };
         let mut site = Site::new(found.kind, at, name, &self.protocols[found.adapter]);
         site.grade = found.grade;
+        site.through = through.to_vec();
         let Some(event) = self.operand_of_event(verb, arguments, callee) else {
             if bare.is_some() {
                 site.event = Operand::Annotation;
                 site.handler = bare.map(Operand::Scope);
                 self.pending.push(site);
+            } else if arguments.has_star() && !self.start_passed_on(found, &site, callee) {
+                let reason = "its arguments are not written down here".to_owned();
+                self.found.unresolved.push((site, reason));
             }
             return;
         };
@@ -214,7 +221,7 @@ impl Finder<'_, '_> {
     }
 }
 
-fn is_named(facts: &Facts, id: u32, verbs: &Verbs<'_>) -> bool {
+pub(super) fn is_named(facts: &Facts, id: u32, verbs: &Verbs<'_>) -> bool {
     match facts.kind(id) {
         ExpressionKind::Name(name) => verbs.may_be(None, facts.text(*name)),
         ExpressionKind::Attribute(of, name) => {

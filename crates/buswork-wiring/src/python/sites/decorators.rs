@@ -4,14 +4,21 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::super::evaluate::Binding;
-use super::super::facts::ExpressionKind;
+use super::super::facts::{ExpressionKind, StatementKind};
 use super::super::project::{ExpressionRef, ScopeRef};
+use super::operands::parameter_in;
 use super::{Finder, Operand, Site};
+
+/// Stands for a handler that is no parameter: what a call gives is put on it.
+const NO_PARAMETER: usize = usize::MAX;
 
 impl Finder<'_, '_> {
     /// A subscription without a handler is a decorator: this finds what it is put on.
     pub(super) fn apply(&mut self, site: Site) {
         let applied = self.applied(site.at);
+        if applied.is_empty() && self.apply_where_called(&site) {
+            return;
+        }
         if applied.is_empty() {
             let reason = "gives a decorator that nothing seen here applies".to_owned();
             self.found.unresolved.push((site, reason));
@@ -22,6 +29,21 @@ impl Finder<'_, '_> {
             site.handler = Some(handler);
             self.pending.push(site);
         }
+    }
+
+    /// Goes on at the calls of a function that gives a decorator of the bus back: `def on(event):
+    /// return bus.on(event)`. Says whether there are any.
+    fn apply_where_called(&mut self, site: &Site) -> bool {
+        let scope = self.evaluator.scope_of(site.at);
+        let facts = self.evaluator.project.facts(site.at.file);
+        let gives_it = |kind: &StatementKind| matches!(kind, StatementKind::Return(value) if *value == site.at.id);
+        let mut statements = facts.scope(scope.id).statements.iter();
+        if !statements.any(|statement| gives_it(&statement.kind)) {
+            return false;
+        }
+        let events = self.values(&site.event, site);
+        let event = parameter_in(&events).filter(|(function, _)| *function == scope);
+        self.subscribers(site, scope, event, Some((scope, NO_PARAMETER)))
     }
 
     /// What the decorator that a call gives is put on: functions, or what it is called with.

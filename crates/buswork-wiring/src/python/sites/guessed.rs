@@ -35,6 +35,8 @@ impl Finder<'_, '_> {
             events: Key::Any,
             bases,
             any: vec!["*".to_owned()],
+            external: Vec::new(),
+            named: Vec::new(),
             key: KeyOf::Itself,
         })
     }

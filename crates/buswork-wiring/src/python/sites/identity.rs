@@ -6,6 +6,7 @@ use super::super::evaluate::{Ancestor, Binding, Context, Evaluator, Fact, Value}
 use super::super::facts::{ExpressionKind, ScopeKind, StatementKind};
 use super::super::homemade::KeyOf;
 use super::super::project::{ExpressionRef, ScopeRef};
+use super::verbs::own_path;
 use super::{HandlerId, Protocol};
 use crate::adapters::Key;
 use crate::graph::Grade;
@@ -31,10 +32,10 @@ impl Evaluator<'_> {
     /// The event that a published value is.
     pub(super) fn published_event(&self, fact: &Fact, protocol: &Protocol) -> Option<EventId> {
         if protocol.events == Key::Signal {
-            return self.signal(fact);
+            return self.signal(fact, protocol);
         }
         match &fact.value {
-            Value::Object(class) => self.event_of_object(*class, fact, protocol),
+            Value::Object(class) => self.event_of_object(*class, protocol),
             Value::ExternalObject(path, _) if protocol.events != Key::Name => {
                 is_class_path(path).then(|| EventId::Outside(path.clone()))
             }
@@ -47,41 +48,19 @@ impl Evaluator<'_> {
         }
     }
 
-    /// An object that is told apart by an attribute, if that is given where it is made; else by its
-    /// class.
-    fn event_of_object(
-        &self,
-        class: ScopeRef,
-        fact: &Fact,
-        protocol: &Protocol,
-    ) -> Option<EventId> {
+    /// The class of an object, unless it is an envelope.
+    fn event_of_object(&self, class: ScopeRef, protocol: &Protocol) -> Option<EventId> {
         if protocol.events == Key::Name {
             return None;
         }
-        if let (KeyOf::Attribute(name), Some(made)) = (&protocol.key, fact.made)
-            && let Some(text) = self.given_for(class, made, name)
-        {
-            return Some(EventId::Name(text));
+        match &protocol.key {
+            // What the envelope is for could not be told, and the class of all of them is not it.
+            KeyOf::Attribute(name) if self.field_index(class, name).is_some() => None,
+            _ => Some(EventId::Class(class)),
         }
-        Some(EventId::Class(class))
     }
 
-    /// The text that a call gives for a field of the object that it makes.
-    fn given_for(&self, class: ScopeRef, made: ExpressionRef, field: &str) -> Option<Rc<str>> {
-        let arguments = self.arguments(made);
-        let given = arguments.named(field).or_else(|| {
-            let index = self.field_index(class, field)?;
-            arguments.positional(index)
-        })?;
-        self.evaluate(given, &Context::default())
-            .iter()
-            .find_map(|fact| match &fact.value {
-                Value::Text(text) => Some(text.clone()),
-                _ => None,
-            })
-    }
-
-    fn field_index(&self, class: ScopeRef, field: &str) -> Option<usize> {
+    pub(super) fn field_index(&self, class: ScopeRef, field: &str) -> Option<usize> {
         if let Some(method) = self.method(class, "__init__") {
             let facts = self.project.facts(method.file);
             let parameters = facts.scope(method.id).parameters.iter().skip(1);
@@ -103,7 +82,7 @@ impl Evaluator<'_> {
     /// The event that a value names when something subscribes to it.
     pub(super) fn subscribed_event(&self, fact: &Fact, protocol: &Protocol) -> Option<EventId> {
         if protocol.events == Key::Signal {
-            return self.signal(fact);
+            return self.signal(fact, protocol);
         }
         match &fact.value {
             Value::Class(class) if self.is_exception(*class) && protocol.name != "buswork" => None,
@@ -158,9 +137,19 @@ impl Evaluator<'_> {
     }
 
     /// The signal that a receiver is.
-    fn signal(&self, fact: &Fact) -> Option<EventId> {
+    fn signal(&self, fact: &Fact, protocol: &Protocol) -> Option<EventId> {
         match &fact.value {
-            Value::External(path) => Some(EventId::Outside(path.clone())),
+            Value::External(path) => {
+                let own = own_path(path, &protocol.external);
+                Some(EventId::Outside(
+                    own.map_or_else(|| path.clone(), Into::into),
+                ))
+            }
+            Value::ExternalObject(path, Some(call))
+                if protocol.named.contains(&path.to_string()) =>
+            {
+                Some(self.signal_made_by(self.first_of_name(*call, &protocol.named)))
+            }
             Value::ExternalObject(_, Some(call)) => Some(self.signal_made_by(*call)),
             Value::Object(_) => fact.made.map(|call| self.signal_made_by(call)),
             _ => None,
@@ -205,7 +194,7 @@ impl Evaluator<'_> {
     }
 
     /// The dotted path of the module's or class's name that an expression is bound to.
-    fn path_bound_to(&self, at: ExpressionRef) -> Option<String> {
+    pub(super) fn path_bound_to(&self, at: ExpressionRef) -> Option<String> {
         let name = self.name_bound_to(at)?;
         let scope = self.scope_of(at);
         match self.kind_of(scope) {
@@ -265,7 +254,12 @@ impl Evaluator<'_> {
     pub(super) fn handler(&self, fact: &Fact) -> Option<(HandlerId, Option<ScopeRef>)> {
         match &fact.value {
             Value::Function { scope, this } => {
-                Some((HandlerId::Function(*scope), this.as_deref().copied()))
+                let closure = fact.made.filter(|made| !self.is_partial(*made));
+                let id = match closure {
+                    Some(made) => HandlerId::Closure(*scope, made),
+                    None => HandlerId::Function(*scope),
+                };
+                Some((id, this.as_deref().copied()))
             }
             // An object that is called or handed the event; or its class, of which one is made then.
             Value::Object(class) | Value::Class(class) => {

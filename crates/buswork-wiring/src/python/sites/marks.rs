@@ -76,7 +76,8 @@ impl Finder<'_, '_> {
                         if facts.last_name(decorator) == Some(&name)
                             && self.is_made_by(at, &verb.call)
                         {
-                            self.named_mark(index, &name, at, ScopeRef { file, id });
+                            let function = ScopeRef { file, id };
+                            self.named_mark(index, verb, &name, at, function);
                         }
                     }
                 }
@@ -92,9 +93,20 @@ impl Finder<'_, '_> {
             .any(|fact| matches!(&fact.value, Value::ExternalObject(maker, _) if **maker == *path))
     }
 
-    fn named_mark(&mut self, index: usize, name: &str, at: ExpressionRef, function: ScopeRef) {
+    fn named_mark(
+        &mut self,
+        index: usize,
+        verb: &Verb,
+        name: &str,
+        at: ExpressionRef,
+        function: ScopeRef,
+    ) {
         let mut site = Site::new(SiteKind::Subscribe, at, name, &self.protocols[index]);
-        site.event = Operand::Name(self.evaluator.name_of(function).into());
+        let keyword = verb.event_keyword.as_deref().unwrap_or_default();
+        site.event = match self.evaluator.arguments(at).named(keyword) {
+            Some(given) => Operand::one(given),
+            None => Operand::Name(self.evaluator.name_of(function).into()),
+        };
         site.handler = Some(Operand::Scope(function));
         self.pending.push(site);
     }

@@ -17,6 +17,7 @@ impl Finder<'_, '_> {
         }
         let found = self.values(&site.event, &site);
         let (site, found) = classes_by_name(site, found);
+        let found = self.opened(found, &site.adapter);
         let mut is_resolved = false;
         let mut handed_on = None;
         for fact in &found {
@@ -41,7 +42,7 @@ impl Finder<'_, '_> {
                 }
             }
         }
-        if is_resolved {
+        if is_resolved || self.publish_made_by_outer(&site) {
             return;
         }
         for fact in self.annotated(&site.event) {
@@ -77,7 +78,7 @@ impl Finder<'_, '_> {
         }
     }
 
-    fn add_publish(&mut self, site: &Site, event: EventId, fact: &Fact) {
+    pub(super) fn add_publish(&mut self, site: &Site, event: EventId, fact: &Fact) {
         let is_made_here = match &site.event {
             Operand::Expressions(list, _) => fact
                 .made
@@ -116,6 +117,7 @@ impl Finder<'_, '_> {
             grade,
             reason,
             made,
+            closure: None,
         });
     }
 

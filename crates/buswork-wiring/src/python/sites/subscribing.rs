@@ -49,6 +49,11 @@ impl Finder<'_, '_> {
         let Some(handler_operand) = site.handler.clone() else {
             return;
         };
+        if let Operand::Expressions(_, context) = &handler_operand
+            && self.relay(site, context)
+        {
+            return;
+        }
         let events = self.values(&site.event, site);
         let (site, events) = classes_by_name(site.clone(), events);
         let site = &site;
@@ -77,10 +82,9 @@ impl Finder<'_, '_> {
             }));
         }
         if let Operand::Expressions(list, context) = &handler_operand {
-            let is_plain = resolved.iter().any(|(_, (id, _))| match id {
-                HandlerId::Function(scope) => !self.is_anonymous(*scope),
-                HandlerId::Outside(_) => false,
-            });
+            let is_plain = resolved
+                .iter()
+                .any(|(_, (id, _))| id.function().is_some_and(|scope| !self.is_anonymous(scope)));
             if !is_plain {
                 let wrapped = list
                     .iter()
@@ -163,7 +167,9 @@ impl Finder<'_, '_> {
             grade,
             reason,
             of,
-            partial: handler_fact.made,
+            partial: handler_fact
+                .made
+                .filter(|_| !matches!(handler, HandlerId::Closure(..))),
         });
     }
 }

@@ -8,6 +8,7 @@ use super::super::project::{ExpressionRef, ScopeRef};
 use super::Finder;
 use crate::adapters::{Adapter, Key, Verb};
 use crate::graph::{Grade, SiteKind};
+use crate::pattern::matches;
 
 /// The last names of all verbs.
 pub(super) struct Verbs<'a> {
@@ -136,7 +137,8 @@ impl Finder<'_, '_> {
         let (class, method) = path.rsplit_once('.')?;
         for (index, adapter) in self.adapters.iter().enumerate() {
             let is_bus = adapter.buses.iter().any(|bus| bus == class)
-                || (adapter.events == Key::Signal && is_outside_signal(class));
+                || (adapter.events == Key::Signal
+                    && (is_outside_signal(class) || own_path(class, &adapter.external).is_some()));
             let fits = |verb: &Verb| {
                 if verb.call.contains('.') {
                     verb.call == path || matches_ending(&verb.call, path)
@@ -225,6 +227,27 @@ fn matches_ending(pattern: &str, path: &str) -> bool {
     pattern
         .strip_prefix('*')
         .is_some_and(|ending| path.ends_with(ending))
+}
+
+/// The path under which a package itself has a signal, if it is one of these.
+pub(super) fn own_path(path: &str, external: &[String]) -> Option<String> {
+    let (root, _) = path.split_once('.')?;
+    let (_, last) = path.rsplit_once('.')?;
+    external.iter().find_map(|known| {
+        if known.contains('*') {
+            return is_of_class(path, known).then(|| path.to_owned());
+        }
+        let is_same =
+            known.split('.').next() == Some(root) && known.rsplit('.').next() == Some(last);
+        is_same.then(|| known.clone())
+    })
+}
+
+/// Whether a path is that of a signal of a class, such as `QPushButton.clicked`, not of a class or of
+/// something within a signal.
+fn is_of_class(path: &str, pattern: &str) -> bool {
+    let parts = path.split('.').count();
+    parts == pattern.split('.').count() && matches(pattern, path)
 }
 
 /// A signal of a package outside: `django.db.models.signals.post_save`. What else has a method

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use super::super::evaluate::{Caller, Context, Value};
+use super::super::evaluate::{Caller, Context, Held, Value};
 use super::super::facts::ExpressionKind;
 use super::super::project::{ExpressionRef, ScopeRef};
 use super::{Finder, Operand, Protocol, Site};
 use crate::graph::{Grade, Location, Step};
 
 /// Wrappers around wrappers that are followed.
-const MOST_WRAPPERS: usize = 6;
+pub(super) const MOST_WRAPPERS: usize = 6;
 
 impl Finder<'_, '_> {
     /// Goes on at the callers of a function that hands a parameter to the bus. Says whether there
@@ -119,6 +119,9 @@ impl Finder<'_, '_> {
             }
             is_followed = true;
             self.as_subclass(&mut next, caller.call, function);
+            if handler.is_none() {
+                self.hold_parameters(&mut next, caller, function);
+            }
             match handler {
                 Some((of, index)) if of == function => {
                     match self.evaluator.argument_for(caller, function, index) {
@@ -161,6 +164,23 @@ impl Finder<'_, '_> {
         }
     }
 
+    /// Where a wrapper makes the handler of its parameters, such as `log_calls(handler)`, those are what
+    /// this caller gives.
+    fn hold_parameters(&self, site: &mut Site, caller: &Caller, function: ScopeRef) {
+        let Some(Operand::Expressions(_, context)) = &mut site.handler else {
+            return;
+        };
+        let facts = self.evaluator.project.facts(function.file);
+        let parameters = facts.scope(function.id).parameters.iter().enumerate();
+        let given = parameters.filter_map(|(index, parameter)| {
+            let argument = self.evaluator.argument_for(caller, function, index)?;
+            Some(((function, parameter.name), argument))
+        });
+        let given: Vec<Held> = given.collect();
+        let held = context.fixed.iter().flat_map(|fixed| fixed.iter().copied());
+        context.fixed = Some(Rc::new(held.chain(given).collect()));
+    }
+
     fn bare_decorated(&mut self, site: &Site, function: ScopeRef, through: &[Step]) -> bool {
         let name = self.evaluator.name_of(function);
         let mut is_followed = false;
@@ -198,7 +218,7 @@ impl Finder<'_, '_> {
         is_followed
     }
 
-    fn through(&self, site: &Site, function: ScopeRef) -> Vec<Step> {
+    pub(super) fn through(&self, site: &Site, function: ScopeRef) -> Vec<Step> {
         let step = Step {
             function: self.evaluator.path_of(function),
             location: Location {

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use buswork_wiring::config::Config;
+use buswork_wiring::graph::Event;
 
 use super::{edges, read};
 
@@ -192,9 +193,12 @@ fn qt() {
         [
             "shop:Billing.charge -emit-> shop.Billing.paid",
             "shop:Order.place -emit-> shop.Order.placed",
+            "PySide6.QtWidgets.QPushButton.clicked -connect-> shop:Order.place [inferred]",
+            "PySide6.QtWidgets.QWidget.destroyed -connect-> shop:Window.leave",
             "shop.Billing.paid -connect-> shop:send_receipt",
             "shop.Order.placed -connect-> shop:Billing.charge",
             "shop:Billing.charge leads to shop.Billing.paid",
+            "shop:Order.place leads to shop.Order.placed",
         ]
     );
 }
@@ -218,6 +222,152 @@ fn pluggy() {
             "order_placed -hookimpl-> shop:Billing.order_placed",
             "order_placed -hookimpl-> shop:Warehouse.order_placed",
             "shop:Warehouse.order_placed leads to stock_low",
+        ]
+    );
+}
+
+#[test]
+fn signals_of_flask_under_both_of_their_names() {
+    let code = "
+from flask import request_started, template_rendered
+from flask.signals import request_started as begun
+
+def count(sender): ...
+def trace(sender): ...
+
+request_started.connect(count)
+begun.connect(trace)
+
+@template_rendered.connect
+def note(sender, template, context): ...
+";
+    let wiring = read(&[("shop.py", code)], &Config::default());
+    assert_eq!(
+        edges(&wiring),
+        [
+            "flask.signals.request_started -connect-> shop:count",
+            "flask.signals.request_started -connect-> shop:trace",
+            "flask.signals.template_rendered -connect-> shop:note",
+        ]
+    );
+    assert!(wiring.events.iter().all(Event::is_from_outside));
+}
+
+#[test]
+fn a_hook_that_is_called_otherwise_than_its_function() {
+    let code = r#"
+import pluggy
+hookimpl = pluggy.HookimplMarker("shop")
+
+class Billing:
+    @hookimpl(specname="order_placed")
+    def charge(self, number): ...
+"#;
+    let wiring = read(&[("shop.py", code)], &Config::default());
+    assert_eq!(
+        edges(&wiring),
+        ["order_placed -hookimpl-> shop:Billing.charge"]
+    );
+}
+
+#[test]
+fn a_signal_of_blinker_is_the_same_wherever_it_is_asked_for_by_its_name() {
+    let orders = "
+from blinker import Namespace, signal
+order_placed = signal('order-placed')
+local = Namespace()
+other = local.signal('order-placed')
+
+def place():
+    order_placed.send('123')
+    other.send('123')
+";
+    let mail = "
+import blinker
+from shop.orders import local
+ready = blinker.signal('order-placed')
+
+@ready.connect
+def thank(sender): ...
+
+def log(sender): ...
+
+blinker.signal('order-placed').connect(log)
+local.signal('order-placed').connect(log)
+blinker.signal('stock-low').connect(log)
+";
+    let files = [("shop/mail.py", mail), ("shop/orders.py", orders)];
+    let wiring = read(&files, &Config::default());
+    assert_eq!(
+        edges(&wiring),
+        [
+            "shop.orders:place -send-> shop.orders.order_placed",
+            "shop.orders:place -send-> shop.orders.other",
+            "shop.orders.order_placed -connect-> shop.mail:log",
+            "shop.orders.order_placed -connect-> shop.mail:thank",
+            "shop.orders.other -connect-> shop.mail:log",
+            "stock-low -connect-> shop.mail:log",
+        ]
+    );
+}
+
+#[test]
+fn a_signal_that_is_connected_to_a_signal_is_sent_with_it() {
+    let code = "
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QPushButton, QWidget
+
+class Window(QWidget):
+    bought = Signal(str)
+    closed = Signal()
+
+    def __init__(self):
+        super().__init__()
+        self.button = QPushButton('Buy')
+        self.button.clicked.connect(self.bought)
+        self.bought.connect(self.closed.emit)
+        self.closed.connect(self.leave)
+
+    def leave(self): ...
+
+Window()
+";
+    let wiring = read(&[("shop.py", code)], &Config::default());
+    assert_eq!(
+        edges(&wiring),
+        [
+            "shop:Window.__init__ -connect-> shop.Window.bought [inferred]",
+            "shop:Window.__init__ -emit-> shop.Window.closed [inferred]",
+            "PySide6.QtWidgets.QPushButton.clicked -connect-> shop:Window.bought [inferred]",
+            "shop.Window.bought -connect-> shop:Window.closed",
+            "shop.Window.closed -connect-> shop:Window.leave",
+            "shop:Window.bought leads to shop.Window.bought [inferred]",
+            "shop:Window.closed leads to shop.Window.closed",
+        ]
+    );
+}
+
+#[test]
+fn a_class_is_subscribed_to_by_its_name() {
+    let code = "
+from bubus import BaseEvent, EventBus
+bus = EventBus()
+
+class MailSent(BaseEvent): ...
+
+def note(event): ...
+
+bus.on('MailSent', note)
+bus.on('OrderPlaced', note)
+bus.dispatch(MailSent())
+";
+    let wiring = read(&[("shop.py", code)], &Config::default());
+    assert_eq!(
+        edges(&wiring),
+        [
+            "shop: -dispatch-> shop.MailSent",
+            "OrderPlaced -on-> shop:note",
+            "shop.MailSent -on-> shop:note [inferred]",
         ]
     );
 }

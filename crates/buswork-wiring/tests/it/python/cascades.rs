@@ -592,3 +592,73 @@ def charge(order): ...
     let found = cascades(code);
     assert!(found.is_empty(), "{found:?}");
 }
+
+#[test]
+fn lambdas_of_one_name_are_handlers_of_their_own() {
+    let code = "
+bus.subscribe(OrderPlaced, lambda e: bus.publish(InvoicePaid()))
+names = sorted([], key=lambda e: e.name)
+bus.subscribe(InvoicePaid, lambda e: bus.publish(MailSent()))
+bus.subscribe(MailSent, lambda e: print(e))
+bus.publish(OrderPlaced())
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "cascade shop:<lambda> to events.InvoicePaid certain at shop:<lambda>:2",
+            "cascade shop:<lambda>#2 to events.MailSent certain at shop:<lambda>#2:4",
+            "handle events.InvoicePaid by shop:<lambda>#2 certain",
+            "handle events.MailSent by shop:<lambda>#3 certain",
+            "handle events.OrderPlaced by shop:<lambda> certain",
+            "publish events.InvoicePaid by shop:<lambda> certain",
+            "publish events.MailSent by shop:<lambda>#2 certain",
+            "publish events.OrderPlaced by shop: certain",
+        ],
+    );
+}
+
+#[test]
+fn functions_of_one_name_are_handlers_of_their_own() {
+    let code = "
+@bus.on(OrderPlaced)
+def _(event): bus.publish(InvoicePaid())
+
+@bus.on(InvoicePaid)
+def _(event): bus.publish(MailSent())
+";
+    let found = shop(code);
+    assert!(found.contains("handle events.OrderPlaced by shop:_ certain"));
+    assert!(found.contains("handle events.InvoicePaid by shop:_#2 certain"));
+    assert!(found.contains("cascade shop:_ to events.InvoicePaid certain"));
+    assert!(found.contains("cascade shop:_#2 to events.MailSent certain"));
+    assert_eq!(found.matches("cascade").count(), 2, "{found}");
+}
+
+#[test]
+fn a_function_that_another_makes_publishes_what_that_was_given() {
+    let code = "
+def forward_as(kind):
+    def forward(event):
+        bus.publish(kind())
+    return forward
+
+def twice(kind):
+    return forward_as(kind)
+
+bus.subscribe(OrderPlaced, forward_as(InvoicePaid))
+bus.subscribe(InvoicePaid, twice(MailSent))
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "cascade shop:forward_as.<locals>.forward to events.InvoicePaid inferred \
+             at shop:forward_as.<locals>.forward:4",
+            "cascade shop:forward_as.<locals>.forward#2 to events.MailSent inferred \
+             at shop:forward_as.<locals>.forward:4",
+            "handle events.InvoicePaid by shop:forward_as.<locals>.forward#2 inferred",
+            "handle events.OrderPlaced by shop:forward_as.<locals>.forward inferred",
+            "publish events.InvoicePaid by shop:forward_as.<locals>.forward inferred",
+            "publish events.MailSent by shop:forward_as.<locals>.forward inferred",
+        ],
+    );
+}

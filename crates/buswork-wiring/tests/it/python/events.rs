@@ -333,3 +333,33 @@ bus.publish({'number': 7})
     let found = shop(code);
     assert!(!found.contains("publish number"), "{found}");
 }
+
+#[test]
+fn names_in_a_simple_namespace_are_their_texts() {
+    let code = "
+from types import SimpleNamespace
+from pyee import EventEmitter
+
+class Page(EventEmitter):
+    Events = SimpleNamespace(Load='load', Closed='close')
+
+    def __init__(self, client: EventEmitter):
+        client.on('loaded', lambda event: self.emit(Page.Events.Load))
+        self.on(self.Events.Closed, self.leave)
+
+    def close(self):
+        self.emit(Page.Events.Closed)
+
+    def leave(self): ...
+";
+    assert_lines(
+        &edges(&[("page.py", code)]),
+        &[
+            "cascade page:Page.__init__.<locals>.<lambda> to load certain at page:Page.__init__.<locals>.<lambda>:9",
+            "handle close by page:Page.leave certain",
+            "handle loaded by page:Page.__init__.<locals>.<lambda> certain",
+            "publish close by page:Page.close certain",
+            "publish load by page:Page.__init__.<locals>.<lambda> certain",
+        ],
+    );
+}

@@ -625,3 +625,106 @@ button.handle('pressed')
         ],
     );
 }
+
+const ENVELOPES: &str = "
+from enum import Enum
+
+class Kind(Enum):
+    PLACED = 'placed'
+    PAID = 'paid'
+    SENT = 'sent'
+
+class Event:
+    def __init__(self, kind, **parts):
+        self.__dict__ = parts
+        self.kind = kind
+
+class Bus:
+    def __init__(self):
+        self._late = {}
+        self._early = {}
+
+    def add_listener(self, kind, listener, late=False):
+        (self._late if late else self._early)[kind].append(listener)
+
+    def publish_event(self, event):
+        for listener in self._early[event.kind]:
+            if listener(event):
+                break
+        for listener in self._late[event.kind]:
+            listener(event)
+
+bus = Bus()
+";
+
+#[test]
+fn an_event_in_an_envelope_is_what_the_envelope_says() {
+    let shop = "
+from bus import bus, Event, Kind
+
+def charge(event):
+    bus.publish_event(Event(Kind.PAID, order=event.order))
+
+def send(event): ...
+
+def tell(kind):
+    bus.publish_event(Event(kind))
+
+def pass_on(event: Event):
+    bus.publish_event(event)
+
+bus.add_listener(Kind.PLACED, charge)
+bus.add_listener(Kind.PAID, send, late=True)
+bus.publish_event(Event(Kind.PLACED, order='123'))
+tell(Kind.SENT)
+";
+    assert_lines(
+        &edges(&[("bus.py", ENVELOPES), ("shop.py", shop)]),
+        &[
+            "cascade shop:charge to Kind.PAID certain at shop:charge:5",
+            "handle Kind.PAID by shop:send certain",
+            "handle Kind.PLACED by shop:charge certain",
+            "publish Kind.PAID by shop:charge certain through bus:Bus.publish_event:23",
+            "publish Kind.PLACED by shop: certain through bus:Bus.publish_event:23",
+            "publish Kind.SENT by shop: certain through shop:tell:10 > bus:Bus.publish_event:23",
+            "unresolved publish at shop.py:13: hands on `event` of `pass_on`, and nothing that was \
+             read calls it with an event",
+        ],
+    );
+}
+
+#[test]
+fn an_envelope_of_a_class_of_its_own_says_what_its_class_says() {
+    let shop = "
+from bus import bus, Event, Kind
+
+class Paid(Event):
+    def __init__(self, order):
+        super().__init__(Kind.PAID, order=order)
+
+class Sent(Event):
+    kind = Kind.SENT
+
+    def __init__(self): ...
+
+def charge(event):
+    bus.publish_event(Paid(event.order))
+
+def send(event):
+    bus.publish_event(Sent())
+
+bus.add_listener(Kind.PLACED, charge)
+bus.add_listener(Kind.PAID, send)
+";
+    assert_lines(
+        &edges(&[("bus.py", ENVELOPES), ("shop.py", shop)]),
+        &[
+            "cascade shop:charge to Kind.PAID certain at shop:charge:14",
+            "cascade shop:send to Kind.SENT certain at shop:send:17",
+            "handle Kind.PAID by shop:send certain",
+            "handle Kind.PLACED by shop:charge certain",
+            "publish Kind.PAID by shop:charge certain through bus:Bus.publish_event:23",
+            "publish Kind.SENT by shop:send certain through bus:Bus.publish_event:23",
+        ],
+    );
+}

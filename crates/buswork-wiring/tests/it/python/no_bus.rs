@@ -219,3 +219,31 @@ handle(str())
 ";
     assert_lines(&edges(&[("shop.py", code)]), &[]);
 }
+
+#[test]
+fn a_registry_of_what_is_built_for_a_list_is_no_bus() {
+    let code = "
+class Registry:
+    def __init__(self):
+        self._registry = {'global': {}, 'user': {}}
+
+    def add(self, level, app, serializer):
+        self._registry[level][app] = {'label': app, 'serializer': serializer}
+
+    def serializers(self, level):
+        result = []
+        for app in self._registry[level]:
+            data = self._registry[level][app]
+            result.append({'app': app, 'serializer': data['serializer']()})
+        return result
+
+    def secrets(self, level, app):
+        fields = self._registry[level].get(app, {})
+        return {name for part in fields.values() for name in part.get('secret', {})}
+
+registry = Registry()
+registry.serializers('global')
+registry.secrets('global', 'mail')
+";
+    assert_lines(&edges(&[("registry.py", code)]), &[]);
+}

@@ -196,3 +196,90 @@ Billing()
 ";
     assert_eq!(never_in(code).len(), 1);
 }
+
+#[test]
+fn a_class_that_a_framework_may_build_comes_about() {
+    let code = "
+from django.apps import AppConfig
+
+class ShopConfig(AppConfig):
+    def ready(self):
+        bus.subscribe(OrderPlaced, charge)
+
+def charge(order): ...
+";
+    assert_eq!(never_in(code), [""; 0]);
+}
+
+#[test]
+fn a_class_whose_base_is_told_of_its_subclasses_comes_about() {
+    let code = "
+class Service:
+    def __init_subclass__(cls):
+        services.append(cls)
+
+class Billing(Service):
+    def __init__(self):
+        bus.subscribe(OrderPlaced, self.charge)
+
+    def charge(self, order): ...
+
+class Registered(metaclass=Registry):
+    def __init__(self):
+        bus.subscribe(OrderPlaced, self.pack)
+
+    def pack(self, order): ...
+";
+    assert_eq!(never_in(code), [""; 0]);
+}
+
+const WORKER: &str = "
+from shop.wire import bus, OrderPlaced
+@bus.on(OrderPlaced)
+def work(event): ...
+def run(): ...
+";
+const WIRE: &str = "
+from buswork import EventBus
+class OrderPlaced: ...
+bus = EventBus()
+";
+const MAIN: &str = "
+from shop.wire import bus, OrderPlaced
+bus.publish(OrderPlaced())
+";
+
+/// Why the worker never subscribes, with a file that declares programs.
+fn never_declared(name: &str, text: &str) -> Vec<String> {
+    let files = [
+        (name, text),
+        ("src/shop/__init__.py", ""),
+        ("src/shop/wire.py", WIRE),
+        ("src/shop/main.py", MAIN),
+        ("src/shop/worker.py", WORKER),
+    ];
+    never(&edges(&files))
+}
+
+#[test]
+fn a_script_that_the_project_declares_is_where_a_program_starts() {
+    assert_eq!(
+        never_declared("pyproject.toml", "[project]\nname = 'shop'"),
+        ["shop.worker:work: no entry point imports the module `shop.worker`"]
+    );
+    for declared in [
+        "[project.scripts]\nshop-worker = 'shop.worker:run'",
+        "[project.gui-scripts]\nshop-worker = 'shop.worker:run'",
+        "[project.entry-points.'shop.plugins']\nworker = 'shop.worker'",
+        "[tool.poetry.scripts]\nshop-worker = { reference = 'shop.worker:run', type = 'console' }",
+    ] {
+        assert_eq!(
+            never_declared("pyproject.toml", declared),
+            [""; 0],
+            "{declared}"
+        );
+    }
+    let setup = "[metadata]\nname = shop\n\n[options.entry_points]\nconsole_scripts =\n    \
+                 shop-worker = shop.worker:run [all]\n\n[flake8]\nmax-line-length = 99\n";
+    assert_eq!(never_declared("setup.cfg", setup), [""; 0]);
+}

@@ -203,3 +203,51 @@ def take(queue, channel: Channel, session: requests.Session):
 ";
     assert_lines(&shop(code), &[]);
 }
+
+#[test]
+fn arguments_that_are_not_written_down() {
+    let code = "
+def on(events, **options): return bus.on(*events, **options)
+
+def send(events): bus.publish(*events)
+
+@on([OrderPlaced])
+def charge(event): ...
+
+send([OrderPlaced()])
+";
+    let found = shop(code);
+    let reason = "its arguments are not written down here";
+    assert!(
+        found.contains(&format!("unresolved subscribe at shop.py:2: {reason}")),
+        "{found}"
+    );
+    assert!(
+        found.contains(&format!("unresolved publish at shop.py:4: {reason}")),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_method_of_the_bus_that_is_handed_to_what_was_not_read() {
+    let code = "
+from workers import pool
+
+pool.register(bus.publish)
+pool.register(on_done=bus.subscribe)
+print(bus.publish, callable(bus.publish))
+
+def run(publish):
+    publish(OrderPlaced())
+
+run(bus.publish)
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "publish events.OrderPlaced by shop:run certain",
+            "unresolved publish at shop.py:4: `bus.publish` is handed on, and what calls it was not read",
+            "unresolved subscribe at shop.py:5: `bus.subscribe` is handed on, and what calls it was not read",
+        ],
+    );
+}

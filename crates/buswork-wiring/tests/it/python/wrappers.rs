@@ -541,3 +541,90 @@ def take(publisher: Publisher):
     let found = shop(code);
     assert!(!found.contains("publish events.OrderPlaced"), "{found}");
 }
+
+#[test]
+fn a_function_that_gives_a_decorator_of_the_bus_back() {
+    let code = "
+def on(event):
+    return bus.on(event)
+
+class Wires:
+    def placed(self):
+        return bus.on(OrderPlaced)
+
+wires = Wires()
+
+@on(InvoicePaid)
+def send(event): ...
+
+@wires.placed()
+def charge(event): ...
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "handle events.InvoicePaid by shop:send certain",
+            "handle events.OrderPlaced by shop:charge certain",
+        ],
+    );
+}
+
+#[test]
+fn a_wrapper_that_wraps_the_handler_too() {
+    let code = "
+def logged(handler):
+    def call(event):
+        print(event)
+        handler(event)
+    return call
+
+def listen(event, handler):
+    bus.subscribe(event, logged(handler))
+
+def send(event): ...
+
+def charge(event): ...
+
+listen(InvoicePaid, send)
+listen(OrderPlaced, charge)
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "handle events.InvoicePaid by shop:send inferred",
+            "handle events.OrderPlaced by shop:charge inferred",
+        ],
+    );
+}
+
+#[test]
+fn a_function_that_passes_all_of_its_arguments_on() {
+    let code = "
+class Wires:
+    def on(self, *events, **options):
+        return bus.on(*events, **options)
+
+    def send(self, *events):
+        bus.publish(*events)
+
+def send(*events):
+    wires.send(*events)
+
+wires = Wires()
+
+@wires.on(OrderPlaced, priority=3)
+def charge(event):
+    send(InvoicePaid())
+
+wires.send(OrderPlaced())
+";
+    assert_lines(
+        &shop(code),
+        &[
+            "cascade shop:charge to events.InvoicePaid certain at shop:charge:16",
+            "handle events.OrderPlaced by shop:charge certain",
+            "publish events.InvoicePaid by shop:charge certain through shop:send:10 > shop:Wires.send:7",
+            "publish events.OrderPlaced by shop: certain through shop:Wires.send:7",
+        ],
+    );
+}

@@ -45,7 +45,7 @@ fn unsure_publishes_are_told_as_information() {
     assert_snapshot!(found("BW001", made), @"shop/archive.py:5 info BW001 OrderArchived is made here, and probably published, but nobody handles it");
 
     let unresolved = archived().unresolved(SiteKind::Subscribe, "shop.plugins:load", 8);
-    assert_snapshot!(found("BW001", unresolved), @"shop/archive.py:5 warning BW001 OrderArchived is published, but nobody was found to handle it (1 subscription could not be resolved)");
+    assert_snapshot!(found("BW001", unresolved), @"shop/archive.py:5 info BW001 OrderArchived is published, but nobody was found to handle it (1 subscription could not be resolved)");
 }
 
 #[test]
