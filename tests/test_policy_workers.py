@@ -368,7 +368,9 @@ def test_one_that_took_too_long_is_tried_again_and_judged_though_its_subscriptio
 ) -> None:
     bus, handler, told = EventBus(), hanging(1), []
     policy = Policy(timeout=TIMEOUT, retry=Retry(2))
-    bus.subscribe(int, handler.handle, policy=policy, once=once, on_error=told.append, background=True)
+    bus.subscribe(
+        int, handler.handle, policy=policy, once=once, on_error=told.append, background=True
+    )
     bus.publish(1)
     bus.drain(PATIENCE)
     assert handler.begun == [1, 1]
