@@ -131,7 +131,9 @@ impl Workers {
         };
         let ready = state.backlog.ready(());
         let epoch = state.staff.take(ready);
-        let summons = state.staff.summon(ready);
+        // What rests is watched over too, lest it wait for this handler.
+        let rests = state.backlog.next_wake().is_some();
+        let summons = state.staff.summon(ready + usize::from(rests));
         drop(state);
         self.act(summons);
         let left = self.run(ticket, jobs);
@@ -215,8 +217,8 @@ impl Workers {
             if state.staff.is_called() {
                 return Some(state);
             }
-            wake_rested(&mut state);
-            if state.backlog.is_ready(()) && waited.timed_out() {
+            let has_woken = wake_rested(&mut state);
+            if state.backlog.is_ready(()) && (has_woken || waited.timed_out()) {
                 state.staff.get_up();
                 return Some(state);
             }
@@ -250,11 +252,9 @@ fn put_back(state: &mut State, ticket: Ticket, job: Job, later: Later) -> Option
     }
 }
 
-/// Brings back what has rested by now.
-fn wake_rested(state: &mut State) {
-    if state.backlog.next_wake().is_some() {
-        state.backlog.wake(now());
-    }
+/// Brings back what has rested by now. Says whether there was anything.
+fn wake_rested(state: &mut State) -> bool {
+    state.backlog.next_wake().is_some() && !state.backlog.wake(now()).is_empty()
 }
 
 /// How long a thread rests, unless it is called.

@@ -12,6 +12,9 @@ use crate::Trace;
 
 struct Placed(u32);
 
+/// As long as a test waits for what ought to come.
+const A_WHILE: Duration = Duration::from_secs(10);
+
 /// A handler that fails so many times, and notes each call.
 fn flaky(
     trace: &Trace,
@@ -174,6 +177,39 @@ fn posted_deliveries_rest_between_attempts_and_hold_up_their_own_line_only() {
     bus.drain(None).unwrap();
     assert_eq!(trace.taken(), ["a"; 4]);
     assert_eq!(bus.dead_letters().count(), 0);
+}
+
+#[test]
+fn a_delivery_that_rests_does_not_wait_for_another_handler_that_is_slow() {
+    struct Slow;
+    let bus = EventBus::new();
+    let (attempt, attempted) = channel();
+    let retry = Retry::new(2).backoff(Duration::from_millis(50));
+    bus.on()
+        .only_posted()
+        .policy(Policy::new().retry(retry))
+        .subscribe(move |_: &Placed| {
+            attempt.send(()).unwrap();
+            Err("always")
+        });
+    bus.post(Placed(1)).unwrap();
+    attempted.recv().unwrap();
+    while bus.stats()[0].stats().retried == 0 {
+        std::thread::yield_now();
+    }
+    // Its thread rests by now, or will in a moment, and is the only one.
+    for _ in 0..100 {
+        std::thread::yield_now();
+    }
+    let (tell, told) = channel();
+    let attempted = Mutex::new(attempted);
+    bus.subscribe(move |_: &Slow| {
+        let second = attempted.lock().unwrap().recv_timeout(A_WHILE);
+        tell.send(second.is_ok()).unwrap();
+    });
+    bus.post(Slow).unwrap();
+    assert!(told.recv().unwrap(), "it waited for the slow one");
+    bus.close(None).unwrap();
 }
 
 #[test]
