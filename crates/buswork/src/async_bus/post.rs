@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::failure::{self, Failure};
 use crate::inner::{self, Inner};
 use crate::plan::{Plan, Subscriber, mind_unhandled};
-use crate::policed::Policed;
+use crate::policed::{Policed, time};
 use crate::policy::{Limit, Refusal, WhenFull};
 use crate::posting::{Asked, LAYERS, Refused, is_worker};
 use crate::sync::Arc;
@@ -309,7 +309,7 @@ impl<E: Any + Send + Sync> Posted<E> {
             let (plan, own) = (Arc::clone(&self.plan), Arc::clone(policed));
             let refuse = move || {
                 let entry = &plan.entries()[place];
-                let Some(refused) = own.refuse(Refusal::Full) else {
+                let Some(refused) = own.refuse(Refusal::Full, time()) else {
                     return;
                 };
                 let cause = failure::Cause::Returned(Box::new(refused));

@@ -104,7 +104,7 @@ impl<E: Send + Sync + 'static> Regulated<E> {
     }
 
     fn refused(&self, refusal: Refusal) -> BoxError {
-        match self.policed.refuse(refusal) {
+        match self.policed.refuse(refusal, time()) {
             None => not_called(SkipReason::Limit),
             Some(refused) => failed(Cause::Returned(Box::<Refused>::new(refused)), Vec::new()),
         }

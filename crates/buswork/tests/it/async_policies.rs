@@ -108,6 +108,24 @@ fn direct_deliveries_fail_at_once_when_the_breaker_is_open() {
 }
 
 #[test]
+fn a_refusal_says_how_long_the_breaker_was_open_still_when_it_refused() {
+    run(async {
+        let bus = AsyncEventBus::new();
+        let breaker = Breaker::new(1).pause(Duration::from_millis(30_500));
+        subscribe(&bus, Policy::new().breaker(breaker), 9);
+        bus.publish(Placed(1)).await.unwrap_err();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let error = bus.publish(Placed(2)).await.unwrap_err();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let text = error.failures()[0].error().to_string();
+        assert!(
+            text.starts_with("its breaker is open for another 20."),
+            "{text}"
+        );
+    });
+}
+
+#[test]
 fn a_limit_lets_so_many_in_and_the_others_wait_in_order() {
     run(async {
         let bus = AsyncEventBus::new();
