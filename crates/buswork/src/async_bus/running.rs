@@ -156,6 +156,8 @@ impl<E: Any + Send + Sync> Running<E> {
             }
         }));
         drop(inside);
+        let policed = step.entry.handler().policed.as_ref();
+        let figures = policed.map(|policed| policed.regulator.figures());
         let result = match begun {
             Ok(Begun::Waiting(future)) => {
                 let handling = Handling::new(place, started, future, progress);
@@ -165,10 +167,19 @@ impl<E: Any + Send + Sync> Running<E> {
                 if let Some(progress) = &mut progress {
                     progress.end(trace::Outcome::Skipped(reason));
                 }
+                if let Some(figures) = figures {
+                    figures.note_skipped();
+                }
                 return self.skip(place, reason);
             }
             Ok(Begun::Ended(result)) => result.map_err(Cause::Returned),
-            Err(payload) => Err(Cause::Panicked(Panicked::new(&*payload))),
+            Err(payload) => {
+                // Of a handler that has figures, this was the predicate.
+                if let Some(figures) = figures {
+                    figures.note_failed();
+                }
+                Err(Cause::Panicked(Panicked::new(&*payload)))
+            }
         };
         if let Some(progress) = &mut progress {
             progress.end(trace::outcome(&result));
