@@ -10,7 +10,7 @@ use futures_util::future::{join_all, pending};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::Trace;
-use crate::executor::poll_once;
+use crate::executor::{block_on, poll_once, yield_now};
 
 struct Placed(u32);
 
@@ -200,6 +200,32 @@ fn one_more_than_may_wait_is_refused_or_dropped() {
 }
 
 #[test]
+fn one_that_is_dropped_when_it_could_have_begun_leaves_that_to_the_next() {
+    run(async {
+        let bus = AsyncEventBus::new();
+        let limit = Limit::new(1).queue(1).when_full(WhenFull::DropOld);
+        bus.on()
+            .policy(Policy::new().limit(limit))
+            .subscribe(|placed: Arc<Placed>| async move {
+                if placed.0 == 0 {
+                    pending::<()>().await;
+                }
+            });
+        let mut first = Box::pin(bus.publish(Placed(0)));
+        let mut second = Box::pin(bus.deliver(Placed(1)));
+        assert!(poll_once(first.as_mut()).is_pending());
+        assert!(poll_once(second.as_mut()).is_pending());
+        drop(first);
+        let third = tokio::spawn(bus.publish(Placed(2)));
+        tokio::task::yield_now().await;
+        let status = second.await.unwrap().deliveries()[0].status();
+        assert_eq!(status, Status::Skipped(SkipReason::Limit));
+        let ended = tokio::time::timeout(Duration::from_mins(1), third).await;
+        ended.expect("nobody woke it").unwrap().unwrap();
+    });
+}
+
+#[test]
 fn a_publish_that_is_dropped_leaves_its_slot_and_its_place() {
     run(async {
         let bus = AsyncEventBus::new();
@@ -370,4 +396,34 @@ fn figures_tell_of_what_is_skipped_and_of_predicates_that_panic() {
         let told = stats[0].stats();
         assert_eq!((told.delivered, told.failed, told.skipped), (2, 2, 2));
     });
+}
+
+#[test]
+fn each_of_many_threads_deliveries_is_dropped_or_run_and_none_waits_for_ever() {
+    const ROUNDS: u64 = 500;
+    let bus = AsyncEventBus::new();
+    let limit = Limit::new(1).queue(1).when_full(WhenFull::DropOld);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    bus.on()
+        .policy(Policy::new().limit(limit))
+        .subscribe(move |_: Arc<Placed>| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            yield_now()
+        });
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..ROUNDS {
+                    let three = join_all((0..3).map(|number| bus.publish(Placed(number))));
+                    assert!(block_on(three).iter().all(Result::is_ok));
+                }
+            });
+        }
+    });
+    let stats = bus.stats();
+    let told = stats[0].stats();
+    assert_eq!(told.delivered, calls.load(Ordering::Relaxed) as u64);
+    assert_eq!(told.delivered + told.dropped, 4 * 3 * ROUNDS);
+    assert_eq!(told.in_progress, 0);
 }
