@@ -364,7 +364,7 @@ struct Kept<E> {
 }
 
 impl AsyncEventBus {
-    /// Keeps a posted delivery that has failed to its end, if its policy wants that.
+    /// Keeps a delivery that has failed to its end, unless its policy does not want that. Says whether it did.
     pub(crate) fn bury<E: Any + Send + Sync>(
         &self,
         plan: &Plan,
@@ -372,14 +372,14 @@ impl AsyncEventBus {
         event: &Arc<E>,
         failure: &Failure,
         mut attempts: Vec<FailedAttempt>,
-    ) {
+    ) -> bool {
         let Some(policed) = entry.handler().policed.as_ref() else {
-            return;
+            return false;
         };
         let is_wanted = policed.regulator.policy().dead_letters() != Some(false);
         let is_about_one = TypeId::of::<E>() == TypeId::of::<DeadLettered>();
         if !is_wanted || is_about_one {
-            return;
+            return false;
         }
         if attempts.is_empty() {
             attempts.push(FailedAttempt::new(failure.error()));
@@ -397,6 +397,7 @@ impl AsyncEventBus {
         if is_wanted && let Err(error) = self.post(told) {
             log::error!("nobody was told of a dead letter: {error}");
         }
+        true
     }
 }
 

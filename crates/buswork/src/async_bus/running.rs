@@ -1,6 +1,6 @@
 //! The handlers of one async publish, from their start to the end of the last.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,14 +11,16 @@ use super::handler::{AsyncCallee, BoxFuture, Call};
 use super::handling::{Handled, Handling, Pending};
 use super::regulated::{Ending, Regulated};
 use crate::causal;
+use crate::dead_letters::FailedAttempt;
 use crate::delivery::SkipReason;
 use crate::dispatch::settle;
+use crate::entry::Entry;
 use crate::error::Error;
 use crate::failure::{Cause, Failure, Panicked};
 use crate::handler::BoxError;
 use crate::inner::failure;
 use crate::isolation::{Effect, Isolation};
-use crate::plan::{Plan, Step, mind_unhandled, steps};
+use crate::plan::{Plan, Step, Subscriber, mind_unhandled, steps};
 use crate::report::{Delivery, Report};
 use crate::sync::Arc;
 use crate::trace::{self, Dispatch, InProgress, Verb};
@@ -226,13 +228,11 @@ impl<E: Any + Send + Sync> Running<E> {
             .err()
             .map(|cause| failure(entry.handler(), self.site, cause));
         if let Some(failure) = &failed {
-            #[cfg(feature = "tokio")]
-            if self.only.is_some() {
-                self.bus
-                    .bury(&self.plan, entry, &self.event, failure, attempts);
-            }
-            let judged = self.bus.inner.judge(entry.handler(), failure.clone());
-            if let Some((failure, effect)) = judged {
+            let inner = &self.bus.inner;
+            if self.bury(entry, failure, attempts) && self.only.is_none() {
+                // It is accounted for, and no failure of the publisher's.
+                inner.judge_posted(entry.handler(), failure);
+            } else if let Some((failure, effect)) = inner.judge(entry.handler(), failure.clone()) {
                 self.is_stopped |= effect == Effect::Stop;
                 self.failures.push((place, failure, effect));
             }
@@ -242,6 +242,35 @@ impl<E: Any + Send + Sync> Running<E> {
             let delivery = Delivery::ended(subscription, failed, elapsed);
             self.keep(place, delivery.after(tried.max(1)));
         }
+    }
+
+    /// Keeps a failed delivery as a dead letter, if it was posted or its policy says so. Says whether it did.
+    #[cfg(feature = "tokio")]
+    fn bury(
+        &self,
+        entry: &Entry<TypeId, Subscriber>,
+        failure: &Failure,
+        attempts: Vec<FailedAttempt>,
+    ) -> bool {
+        let policed = entry.handler().policed.as_ref();
+        let wanted = policed.and_then(|policed| policed.regulator.policy().dead_letters());
+        let is_wanted = self.only.is_some() || wanted == Some(true);
+        is_wanted
+            && self
+                .bus
+                .bury(&self.plan, entry, &self.event, failure, attempts)
+    }
+
+    /// What is kept is posted anew, for which there would have to be a runtime.
+    #[cfg(not(feature = "tokio"))]
+    #[expect(clippy::unused_self, reason = "it stands for the other one")]
+    fn bury(
+        &self,
+        _entry: &Entry<TypeId, Subscriber>,
+        _failure: &Failure,
+        _attempts: Vec<FailedAttempt>,
+    ) -> bool {
+        false
     }
 
     fn skip(&mut self, place: usize, reason: SkipReason) {

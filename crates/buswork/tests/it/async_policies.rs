@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use buswork::policy::{Breaker, Limit, Policy, Refused, Retry, TimedOut, WhenFull};
-use buswork::{AsyncEventBus, SkipReason, Status};
+use buswork::{AsyncEventBus, OnError, SkipReason, Status};
 use futures_util::future::{join_all, pending};
 use tokio::sync::{Notify, Semaphore};
 
@@ -426,4 +426,43 @@ fn each_of_many_threads_deliveries_is_dropped_or_run_and_none_waits_for_ever() {
     assert_eq!(told.delivered, calls.load(Ordering::Relaxed) as u64);
     assert_eq!(told.delivered + told.dropped, 4 * 3 * ROUNDS);
     assert_eq!(told.in_progress, 0);
+}
+
+#[test]
+fn a_direct_delivery_is_a_dead_letter_and_no_failure_where_its_policy_says_so() {
+    run(async {
+        let told = Trace::default();
+        let tell = told.clone();
+        let bus = AsyncEventBus::builder()
+            .on_error(OnError::Call(Arc::new(move |failure| {
+                tell.note(failure.error().to_string());
+            })))
+            .build();
+        let policy = Policy::new().retry(Retry::new(2)).dead_letter(true);
+        let trace = subscribe(&bus, policy, 3);
+        let report = bus.deliver(Placed(1)).await.unwrap();
+        assert_eq!(report.deliveries()[0].status(), Status::Failed);
+        bus.publish(Placed(2)).await.unwrap();
+        assert_eq!(trace.taken(), ["1", "1", "2", "2"]);
+        assert_eq!(told.taken(), ["it failed"]);
+        let letters = bus.dead_letters().list();
+        assert_eq!(letters[0].attempts().len(), 2);
+        assert_eq!(bus.stats()[0].stats().dead_lettered, 1);
+        bus.dead_letters().retry(letters[0].id()).unwrap();
+        bus.drain(None).await.unwrap();
+        assert_eq!(trace.taken(), ["1"]);
+        assert_eq!(bus.dead_letters().count(), 0);
+    });
+}
+
+#[test]
+fn what_is_a_dead_letter_stops_no_publish() {
+    run(async {
+        let bus = AsyncEventBus::builder().on_error(OnError::Stop).build();
+        subscribe(&bus, Policy::new().dead_letter(true), 1);
+        let trace = subscribe(&bus, Policy::new(), 0);
+        bus.publish(Placed(1)).await.unwrap();
+        assert_eq!(trace.taken(), ["1"]);
+        assert_eq!(bus.dead_letters().count(), 1);
+    });
 }

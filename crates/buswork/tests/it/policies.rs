@@ -416,6 +416,27 @@ fn a_backoff_is_refused_where_a_publish_would_have_to_wait() {
 }
 
 #[test]
+#[should_panic(expected = "make it `.only_posted()`")]
+fn dead_letters_of_direct_deliveries_are_refused() {
+    let bus = EventBus::builder()
+        .policy(Policy::new().dead_letter(true))
+        .build();
+    bus.subscribe(|_: &Placed| {});
+}
+
+#[test]
+fn dead_letters_that_are_asked_for_are_kept_of_posted_deliveries() {
+    let (bus, trace) = (EventBus::new(), Trace::default());
+    bus.on()
+        .only_posted()
+        .policy(Policy::new().dead_letter(true))
+        .subscribe(flaky(&trace, "a", 1));
+    bus.post(Placed(1)).unwrap();
+    bus.drain(None).unwrap();
+    assert_eq!(bus.dead_letters().count(), 1);
+}
+
+#[test]
 fn figures_tell_of_every_delivery() {
     let trace = Trace::default();
     let bus = EventBus::builder().latency().build();
