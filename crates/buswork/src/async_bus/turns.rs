@@ -21,12 +21,25 @@ pub(crate) struct Turns {
 struct Waiting {
     number: u64,
     waker: Waker,
+    /// It has its room in the line of its handler, and takes none from direct deliveries.
+    is_posted: bool,
 }
 
 impl Turns {
     /// The place of one that waits. One that has none any more was dropped.
     fn place(&self, number: u64) -> Option<usize> {
         self.waiting.iter().position(|one| one.number == number)
+    }
+
+    /// How many direct deliveries wait.
+    fn direct(&self) -> usize {
+        self.waiting.iter().filter(|one| !one.is_posted).count()
+    }
+
+    /// Takes out the direct delivery that waits longest.
+    fn drop_oldest(&mut self) -> Option<Waiting> {
+        let oldest = self.waiting.iter().position(|one| !one.is_posted)?;
+        self.waiting.remove(oldest)
     }
 }
 
@@ -164,9 +177,9 @@ pub(crate) fn turn(policed: &Arc<Policed>, is_posted: bool) -> impl Future<Outpu
         let limit = policed.regulator.policy().concurrency();
         let room = limit.and_then(Limit::room);
         let mut dropped = None;
-        if !is_posted && room.is_some_and(|room| turns.waiting.len() >= room) {
+        if !is_posted && room.is_some_and(|room| turns.direct() >= room) {
             let drops_old = limit.is_some_and(|limit| limit.overflow() == WhenFull::DropOld);
-            dropped = drops_old.then(|| turns.waiting.pop_front()).flatten();
+            dropped = drops_old.then(|| turns.drop_oldest()).flatten();
             if dropped.is_none() {
                 drop(turns);
                 return Poll::Ready(Turned::Refused(Refusal::Full));
@@ -174,7 +187,11 @@ pub(crate) fn turn(policed: &Arc<Policed>, is_posted: bool) -> impl Future<Outpu
         }
         let number = turns.next;
         turns.next += 1;
-        turns.waiting.push_back(Waiting { number, waker });
+        turns.waiting.push_back(Waiting {
+            number,
+            waker,
+            is_posted,
+        });
         drop(turns);
         place.number = Some(number);
         if let Some(oldest) = dropped {

@@ -200,6 +200,53 @@ fn one_more_than_may_wait_is_refused_or_dropped() {
 }
 
 #[test]
+fn direct_and_posted_deliveries_wait_apart() {
+    for (when_full, expected) in [
+        (WhenFull::Raise, Status::Failed),
+        (WhenFull::DropNew, Status::Skipped(SkipReason::Limit)),
+        (WhenFull::DropOld, Status::Ok),
+    ] {
+        run(async {
+            let bus = AsyncEventBus::new();
+            let (gate, trace) = (Arc::new(Notify::new()), Trace::default());
+            let (waits, noted) = (Arc::clone(&gate), trace.clone());
+            let limit = Limit::new(1).queue(1).when_full(when_full);
+            bus.on()
+                .policy(Policy::new().limit(limit))
+                .subscribe(move |placed: Arc<Placed>| {
+                    noted.note(placed.0.to_string());
+                    let gate = Arc::clone(&waits);
+                    async move {
+                        if placed.0 == 0 {
+                            gate.notified().await;
+                        }
+                    }
+                });
+            let mut first = Box::pin(bus.publish(Placed(0)));
+            assert!(poll_once(first.as_mut()).is_pending());
+            bus.post(Placed(1)).unwrap();
+            tokio::task::yield_now().await;
+            let second = tokio::spawn(bus.publish(Placed(2)));
+            tokio::task::yield_now().await;
+            let third = tokio::spawn(bus.deliver(Placed(3)));
+            tokio::task::yield_now().await;
+            gate.notify_one();
+            first.await.unwrap();
+            second.await.unwrap().unwrap();
+            let status = third.await.unwrap().unwrap().deliveries()[0].status();
+            assert_eq!(status, expected, "{when_full:?}");
+            bus.drain(None).await.unwrap();
+            let last = if when_full == WhenFull::DropOld {
+                "3"
+            } else {
+                "2"
+            };
+            assert_eq!(trace.taken(), ["0", "1", last], "{when_full:?}");
+        });
+    }
+}
+
+#[test]
 fn one_that_is_dropped_when_it_could_have_begun_leaves_that_to_the_next() {
     run(async {
         let bus = AsyncEventBus::new();
