@@ -22,6 +22,7 @@ use crate::plan::Subscriber;
 use crate::policed::{Policed, Refused, may_try_again, time};
 use crate::policy::{Next, Refusal};
 use crate::sync::Arc;
+use crate::trace::{self, Outcome};
 
 /// What a delivery ends with that has not gone well: an error on its way to the bus.
 #[derive(Debug)]
@@ -32,6 +33,16 @@ pub(crate) enum Ending {
         cause: Cause,
         attempts: Vec<FailedAttempt>,
     },
+}
+
+impl Ending {
+    /// What the traces are told.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::NotCalled(reason) => Outcome::Skipped(*reason),
+            Self::Failed { cause, .. } => trace::failed(cause),
+        }
+    }
 }
 
 impl fmt::Display for Ending {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use buswork::policy::{Breaker, Limit, Policy, Refused, Retry, TimedOut, WhenFull};
+use buswork::trace::Outcome;
 use buswork::{AsyncEventBus, OnError, SkipReason, Status};
 use futures_util::future::{join_all, pending};
 use tokio::sync::{Notify, Semaphore};
@@ -511,5 +512,32 @@ fn what_is_a_dead_letter_stops_no_publish() {
         bus.publish(Placed(1)).await.unwrap();
         assert_eq!(trace.taken(), ["1"]);
         assert_eq!(bus.dead_letters().count(), 1);
+    });
+}
+
+#[test]
+fn a_trace_tells_what_became_of_a_delivery_under_a_policy() {
+    run(async {
+        let bus = AsyncEventBus::new();
+        let limit = Limit::new(1).queue(0).when_full(WhenFull::DropNew);
+        bus.on()
+            .policy(Policy::new().limit(limit))
+            .subscribe(async |placed: Arc<Placed>| {
+                tokio::task::yield_now().await;
+                assert!(placed.0 == 0, "it panics");
+            });
+        let tracing = bus.tracing();
+        let _ = join_all((0..2).map(|number| bus.publish(Placed(number)))).await;
+        bus.publish(Placed(2)).await.unwrap_err();
+        let dispatches = tracing.dispatches();
+        let outcomes = dispatches
+            .iter()
+            .map(|dispatch| dispatch.deliveries()[0].outcome().clone());
+        let expected = [
+            Outcome::Ok,
+            Outcome::Skipped(SkipReason::Limit),
+            Outcome::Failed("panic".into()),
+        ];
+        assert_eq!(outcomes.collect::<Vec<_>>(), expected);
     });
 }
