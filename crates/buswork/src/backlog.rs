@@ -306,6 +306,21 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
         self.queue_if_ready(place)
     }
 
+    /// Brings back what rests of a line before its time, and ends the hold of the line: its handler is gone,
+    /// say. Returns the runners that have something new to do, each as often as it has.
+    pub fn rouse(&mut self, line: u64) -> Vec<R> {
+        let Some(&place) = self.places.get(&line) else {
+            return Vec::new();
+        };
+        let mut woken = Vec::new();
+        for rested in self.rests.take_line(place) {
+            woken.push(rested.runner);
+            self.ready_for(rested.runner).rested.push_back(rested);
+        }
+        woken.extend(self.let_go(line));
+        woken
+    }
+
     /// Brings back what has rested by now: deliveries and lines. Returns the runners that have something
     /// new to do, each as often as it has.
     pub fn wake(&mut self, now: Duration) -> Vec<R> {

@@ -22,6 +22,9 @@ pub(crate) struct Policed {
     retry_if: Option<RetryIf>,
     /// Those who wait for a slot on the async bus.
     pub(crate) turns: Mutex<Turns>,
+    /// Wakes those who rest on the async bus, when its subscription has ended.
+    #[cfg(feature = "tokio")]
+    pub(crate) ended: tokio::sync::Notify,
 }
 
 impl Policed {
@@ -31,6 +34,8 @@ impl Policed {
             regulator,
             retry_if,
             turns: Mutex::default(),
+            #[cfg(feature = "tokio")]
+            ended: tokio::sync::Notify::new(),
         })
     }
 

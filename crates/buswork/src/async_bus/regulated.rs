@@ -97,21 +97,48 @@ impl<E: Send + Sync + 'static> Regulated<E> {
                 Turned::Begun(slot) => break slot,
                 Turned::Dropped => return Err(not_called(SkipReason::Limit)),
                 Turned::Refused(Refusal::Open { until }) if self.is_posted => {
-                    sleep(until.saturating_sub(time())).await;
+                    self.rest(until.saturating_sub(time())).await;
                 }
                 // The probe ends sooner or later, and others with it.
-                Turned::Refused(Refusal::Probing) if self.is_posted => sleep(LOOK_AGAIN).await,
+                Turned::Refused(Refusal::Probing) if self.is_posted => self.rest(LOOK_AGAIN).await,
                 Turned::Refused(refusal) => return Err(self.refused(refusal)),
+            }
+            if self.is_over() {
+                return Err(self.skipped(SkipReason::Cancelled));
             }
         };
         // It may have been cancelled or paused while it waited.
         if let Err(reason) = self.entry.check()
             && !self.entry.is_once()
         {
-            self.policed.regulator.figures().note_skipped();
-            return Err(not_called(reason));
+            return Err(self.skipped(reason));
         }
         self.attempt(slot).await
+    }
+
+    /// Whether its subscription has ended meanwhile.
+    fn is_over(&self) -> bool {
+        self.entry.is_ended() && !self.entry.is_once()
+    }
+
+    /// Waits so long, unless its subscription ends before.
+    #[cfg(feature = "tokio")]
+    async fn rest(&self, time: Duration) {
+        let ended = self.policed.ended.notified();
+        // Whoever ends it from now on is heard.
+        if !self.is_over() {
+            in_time(time, ended).await;
+        }
+    }
+
+    /// What would need a clock is refused at the subscription.
+    #[cfg(not(feature = "tokio"))]
+    #[expect(clippy::unused_async, reason = "it stands for the other one")]
+    async fn rest(&self, _time: Duration) {}
+
+    fn skipped(&self, reason: SkipReason) -> BoxError {
+        self.policed.regulator.figures().note_skipped();
+        not_called(reason)
     }
 
     fn refused(&self, refusal: Refusal) -> BoxError {
@@ -142,7 +169,7 @@ impl<E: Send + Sync + 'static> Regulated<E> {
             match next {
                 Next::Again { after } if may_try_again(&self.entry) => {
                     if !after.is_zero() {
-                        sleep(after).await;
+                        self.rest(after).await;
                     }
                     if !may_try_again(&self.entry) {
                         slot.fail();
@@ -197,21 +224,11 @@ fn failed(cause: Cause, attempts: Vec<FailedAttempt>) -> BoxError {
 }
 
 #[cfg(feature = "tokio")]
-async fn sleep(time: Duration) {
-    tokio::time::sleep(time).await;
-}
-
-#[cfg(feature = "tokio")]
 async fn in_time<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(time, future).await.ok()
 }
 
 /// What would need a clock is refused at the subscription.
-#[cfg(not(feature = "tokio"))]
-fn sleep(_time: Duration) -> std::future::Ready<()> {
-    std::future::ready(())
-}
-
 #[cfg(not(feature = "tokio"))]
 async fn in_time<T>(_time: Duration, future: impl Future<Output = T>) -> Option<T> {
     Some(future.await)

@@ -67,6 +67,18 @@ impl Workers {
         }
     }
 
+    /// Brings back what rests of a line, since its subscription has ended.
+    pub(crate) fn rouse(self: &Arc<Self>, line: u64) {
+        let mut state = self.queue.lock();
+        if state.backlog.rouse(line).is_empty() {
+            return;
+        }
+        let ready = state.backlog.ready(());
+        let summons = state.staff.summon(ready);
+        drop(state);
+        self.act(summons);
+    }
+
     #[cold]
     fn hire(self: &Arc<Self>) {
         let own = Arc::clone(self);
@@ -244,6 +256,12 @@ fn run(job: Job) -> Option<(Job, Later)> {
 
 /// Puts a delivery back that has not ended. Returns it, if its line is gone.
 fn put_back(state: &mut State, ticket: Ticket, job: Job, later: Later) -> Option<Job> {
+    // Its subscription may have ended meanwhile: then nobody rouses it.
+    let later = if job.is_over() {
+        later.at_once()
+    } else {
+        later
+    };
     match later {
         Later::Rests(after) => state.backlog.rest(ticket, job, now().saturating_add(after)),
         Later::Waits(wait) => state

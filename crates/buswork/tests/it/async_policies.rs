@@ -541,3 +541,29 @@ fn a_trace_tells_what_became_of_a_delivery_under_a_policy() {
         assert_eq!(outcomes.collect::<Vec<_>>(), expected);
     });
 }
+
+#[test]
+fn nobody_waits_for_the_backoff_or_the_breaker_of_a_handler_that_is_gone() {
+    let breaker = Policy::new().breaker(Breaker::new(1).pause(Duration::from_hours(1)));
+    let backoff = Policy::new().retry(Retry::new(2).backoff(Duration::from_hours(1)));
+    for policy in [breaker, backoff] {
+        run(async {
+            let bus = AsyncEventBus::new();
+            let trace = subscribe(&bus, policy, 9);
+            for number in 0..3 {
+                bus.post(Placed(number)).unwrap();
+            }
+            let attempts = || *bus.stats()[0].stats();
+            while attempts().failed + attempts().retried == 0 {
+                tokio::task::yield_now().await;
+            }
+            tokio::task::yield_now().await;
+            let began = tokio::time::Instant::now();
+            bus.clear();
+            bus.drain(None).await.unwrap();
+            assert!(began.elapsed() < Duration::from_mins(1));
+            assert_eq!(bus.dead_letters().count(), 1);
+            assert_eq!(trace.taken(), ["0"]);
+        });
+    }
+}

@@ -232,6 +232,37 @@ fn posted_deliveries_wait_for_the_breaker_and_become_no_dead_letters_by_it() {
 }
 
 #[test]
+fn nobody_waits_for_the_backoff_or_the_breaker_of_a_handler_that_is_gone() {
+    let breaker = Policy::new().breaker(Breaker::new(1).pause(Duration::from_hours(1)));
+    let backoff = Policy::new().retry(Retry::new(2).backoff(Duration::from_hours(1)));
+    for policy in [breaker, backoff] {
+        for clears in [false, true] {
+            let (bus, trace) = (EventBus::new(), Trace::default());
+            let subscription = bus
+                .on()
+                .only_posted()
+                .policy(policy.clone())
+                .subscribe(flaky(&trace, "a", 9));
+            for number in 0..3 {
+                bus.post(Placed(number)).unwrap();
+            }
+            let attempts = || *bus.stats()[0].stats();
+            while attempts().failed + attempts().retried == 0 {
+                std::thread::yield_now();
+            }
+            if clears {
+                bus.clear();
+            } else {
+                subscription.cancel();
+            }
+            bus.drain(Some(A_WHILE)).unwrap();
+            assert_eq!(bus.dead_letters().count(), 1);
+            assert_eq!(trace.taken(), ["a"]);
+        }
+    }
+}
+
+#[test]
 fn a_line_is_as_wide_as_its_limit() {
     let bus = EventBus::new();
     let (together, most) = (Arc::new(Barrier::new(3)), Arc::new(AtomicUsize::new(0)));
