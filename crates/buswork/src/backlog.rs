@@ -270,6 +270,33 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
     /// until it is [let go](Self::let_go). Returns the job, if the delivery was [abandoned](Self::abandon)
     /// meanwhile.
     pub fn hold(&mut self, ticket: Ticket, job: J, until: Option<Duration>) -> Option<J> {
+        let given_back = self.return_to_line(ticket, job);
+        if given_back.is_some() {
+            return given_back;
+        }
+        let number = self.next_hold;
+        self.next_hold += 1;
+        self.lines[ticket.place].hold = Some(number);
+        if let Some(until) = until {
+            let place = ticket.place;
+            self.rests.add(until, What::Hold { place, number });
+        }
+        self.unqueue_unless_ready(ticket.place);
+        None
+    }
+
+    /// Puts a delivery back as [`hold`](Self::hold) does, and holds nothing: it can be taken again. Returns
+    /// the job, if the delivery was [abandoned](Self::abandon) meanwhile.
+    pub fn put_back(&mut self, ticket: Ticket, job: J) -> Option<J> {
+        let given_back = self.return_to_line(ticket, job);
+        if given_back.is_none() {
+            self.queue_if_ready(ticket.place);
+        }
+        given_back
+    }
+
+    /// Puts a delivery that was taken alone among those that wait.
+    fn return_to_line(&mut self, ticket: Ticket, job: J) -> Option<J> {
         let line = self.lines.get_mut(ticket.place);
         let Some((line, running)) =
             line.and_then(|line| line.end(ticket.number).map(|running| (line, running)))
@@ -288,14 +315,6 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
         };
         let place = place.unwrap_or(line.waiting.len());
         line.waiting.insert(place, waiting);
-        let number = self.next_hold;
-        self.next_hold += 1;
-        line.hold = Some(number);
-        if let Some(until) = until {
-            let place = ticket.place;
-            self.rests.add(until, What::Hold { place, number });
-        }
-        self.unqueue_unless_ready(ticket.place);
         None
     }
 

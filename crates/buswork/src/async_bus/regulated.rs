@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -87,11 +88,17 @@ pub(crate) struct Regulated<E> {
     pub(crate) event: Arc<E>,
     /// Whether it is in the background, where it may wait for the breaker.
     pub(crate) is_posted: bool,
+    /// Is told when its turn has come.
+    pub(crate) begun: Option<Arc<AtomicBool>>,
 }
 
 impl<E: Send + Sync + 'static> Regulated<E> {
     /// Waits for its turn, and makes the attempts.
     pub(crate) async fn run(self) -> Result<(), BoxError> {
+        // A `once` is spent by now.
+        if self.entry.is_once() {
+            self.note_begun();
+        }
         let slot = loop {
             match turn(&self.policed, self.is_posted).await {
                 Turned::Begun(slot) => break slot,
@@ -107,6 +114,7 @@ impl<E: Send + Sync + 'static> Regulated<E> {
                 return Err(self.skipped(SkipReason::Cancelled));
             }
         };
+        self.note_begun();
         // It may have been cancelled or paused while it waited.
         if let Err(reason) = self.entry.check()
             && !self.entry.is_once()
@@ -114,6 +122,12 @@ impl<E: Send + Sync + 'static> Regulated<E> {
             return Err(self.skipped(reason));
         }
         self.attempt(slot).await
+    }
+
+    fn note_begun(&self) {
+        if let Some(begun) = &self.begun {
+            begun.store(true, Ordering::Release);
+        }
     }
 
     /// Whether its subscription has ended meanwhile.

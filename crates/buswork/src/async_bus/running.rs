@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -34,6 +35,8 @@ pub(crate) struct Running<E> {
     is_started: bool,
     /// Which handler, if it is the delivery of a posted event.
     only: Option<usize>,
+    /// Is told then when it is called.
+    begun: Option<Arc<AtomicBool>>,
     /// Those that had not ended when they were started.
     pending: Pending,
     /// What the publisher is to be told, by place in the call order.
@@ -86,6 +89,7 @@ impl<E: Any + Send + Sync> Running<E> {
             site,
             is_started: false,
             only: None,
+            begun: None,
             pending: Pending::default(),
             failures: Vec::new(),
             is_stopped: false,
@@ -100,8 +104,14 @@ impl<E: Any + Send + Sync> Running<E> {
     }
 
     /// Runs one handler, and leaves to whoever posted the event what concerns it as a whole.
-    pub(crate) fn only(mut self, place: usize, dispatch: Option<Arc<Dispatch>>) -> Self {
+    pub(crate) fn only(
+        mut self,
+        place: usize,
+        dispatch: Option<Arc<Dispatch>>,
+        begun: Option<Arc<AtomicBool>>,
+    ) -> Self {
         self.only = Some(place);
+        self.begun = begun;
         self.dispatch = dispatch;
         self
     }
@@ -146,6 +156,7 @@ impl<E: Any + Send + Sync> Running<E> {
                     callee: Arc::clone(&step.callee),
                     event: Arc::clone(&self.event),
                     is_posted: self.only.is_some(),
+                    begun: self.begun.take(),
                 };
                 return Begun::Waiting(Box::pin(regulated.run()));
             }

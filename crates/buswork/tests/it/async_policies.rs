@@ -567,3 +567,31 @@ fn nobody_waits_for_the_backoff_or_the_breaker_of_a_handler_that_is_gone() {
         });
     }
 }
+
+#[test]
+fn a_runtime_that_is_shut_down_leaves_what_waits_for_its_turn_to_the_next() {
+    let (bus, trace) = (AsyncEventBus::new(), Trace::default());
+    let noted = trace.clone();
+    bus.on()
+        .policy(Policy::new().limit(Limit::new(1)))
+        .subscribe(move |placed: Arc<Placed>| {
+            noted.note(placed.0.to_string());
+            async move {
+                if placed.0 == 0 {
+                    pending::<()>().await;
+                }
+            }
+        });
+    let mut first = Box::pin(bus.publish(Placed(0)));
+    assert!(poll_once(first.as_mut()).is_pending());
+    run(async {
+        for number in 1..4 {
+            bus.post(Placed(number)).unwrap();
+        }
+        tokio::task::yield_now().await;
+    });
+    assert_eq!((bus.pending(), trace.taken().len()), (3, 1));
+    drop(first);
+    run(async { bus.drain(None).await.unwrap() });
+    assert_eq!(trace.taken(), ["1", "2", "3"]);
+}
