@@ -241,11 +241,11 @@ impl<E: Any + Send + Sync> SubscriptionBuilder<'_, E, AsyncEventBus> {
     /// Subscribes the handler.
     ///
     /// # Panics
-    /// When the given name is taken on this bus. When its policy has a timeout or a backoff, and there is
-    /// no clock: they need feature `tokio`.
+    /// When the given name is taken on this bus. When its policy has a timeout, a backoff or dead letters of
+    /// direct deliveries: they need feature `tokio`.
     #[track_caller]
     pub fn subscribe<H: AsyncHandler<E>>(self, handler: H) -> Subscription {
-        self.check_for_clock(type_name::<H>());
+        self.check_for_tokio(type_name::<H>());
         let call = Call::Async(Arc::new(handler));
         self.add(type_name::<H>(), Location::caller(), |when| AsyncCallee {
             call,
@@ -259,7 +259,7 @@ impl<E: Any + Send + Sync> SubscriptionBuilder<'_, E, AsyncEventBus> {
     /// As [`subscribe`](Self::subscribe); and when its policy has a timeout, since nothing can stop it.
     #[track_caller]
     pub fn subscribe_sync<H: Handler<E>>(self, handler: H) -> Subscription {
-        self.check_for_clock(type_name::<H>());
+        self.check_for_tokio(type_name::<H>());
         self.check_for_timeout(type_name::<H>());
         let call = Call::Sync(Box::new(handler));
         self.add(type_name::<H>(), Location::caller(), |when| AsyncCallee {

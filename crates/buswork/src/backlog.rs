@@ -270,6 +270,33 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
     /// until it is [let go](Self::let_go). Returns the job, if the delivery was [abandoned](Self::abandon)
     /// meanwhile.
     pub fn hold(&mut self, ticket: Ticket, job: J, until: Option<Duration>) -> Option<J> {
+        let given_back = self.return_to_line(ticket, job);
+        if given_back.is_some() {
+            return given_back;
+        }
+        let number = self.next_hold;
+        self.next_hold += 1;
+        self.lines[ticket.place].hold = Some(number);
+        if let Some(until) = until {
+            let place = ticket.place;
+            self.rests.add(until, What::Hold { place, number });
+        }
+        self.unqueue_unless_ready(ticket.place);
+        None
+    }
+
+    /// Puts a delivery back as [`hold`](Self::hold) does, and holds nothing: it can be taken again. Returns
+    /// the job, if the delivery was [abandoned](Self::abandon) meanwhile.
+    pub fn put_back(&mut self, ticket: Ticket, job: J) -> Option<J> {
+        let given_back = self.return_to_line(ticket, job);
+        if given_back.is_none() {
+            self.queue_if_ready(ticket.place);
+        }
+        given_back
+    }
+
+    /// Puts a delivery that was taken alone among those that wait.
+    fn return_to_line(&mut self, ticket: Ticket, job: J) -> Option<J> {
         let line = self.lines.get_mut(ticket.place);
         let Some((line, running)) =
             line.and_then(|line| line.end(ticket.number).map(|running| (line, running)))
@@ -288,14 +315,6 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
         };
         let place = place.unwrap_or(line.waiting.len());
         line.waiting.insert(place, waiting);
-        let number = self.next_hold;
-        self.next_hold += 1;
-        line.hold = Some(number);
-        if let Some(until) = until {
-            let place = ticket.place;
-            self.rests.add(until, What::Hold { place, number });
-        }
-        self.unqueue_unless_ready(ticket.place);
         None
     }
 
@@ -304,6 +323,21 @@ impl<R: Copy + Eq, J> Backlog<R, J> {
         let place = *self.places.get(&line)?;
         self.lines[place].hold.take()?;
         self.queue_if_ready(place)
+    }
+
+    /// Brings back what rests of a line before its time, and ends the hold of the line: its handler is gone,
+    /// say. Returns the runners that have something new to do, each as often as it has.
+    pub fn rouse(&mut self, line: u64) -> Vec<R> {
+        let Some(&place) = self.places.get(&line) else {
+            return Vec::new();
+        };
+        let mut woken = Vec::new();
+        for rested in self.rests.take_line(place) {
+            woken.push(rested.runner);
+            self.ready_for(rested.runner).rested.push_back(rested);
+        }
+        woken.extend(self.let_go(line));
+        woken
     }
 
     /// Brings back what has rested by now: deliveries and lines. Returns the runners that have something

@@ -150,12 +150,13 @@ impl<E: Any> SubscriptionBuilder<'_, E> {
     ///
     /// # Panics
     /// When the given name is taken on this bus. When its policy has a timeout, since nothing can stop the
-    /// thread that runs it; or a backoff, for which a publish would have to wait, and it takes not
-    /// [only posted events](Self::only_posted).
+    /// thread that runs it; or a backoff, for which a publish would have to wait, or dead letters, for which
+    /// it would have to keep its event, and it takes not [only posted events](Self::only_posted).
     #[track_caller]
     pub fn subscribe<H: Handler<E>>(self, handler: H) -> Subscription {
         self.check_for_timeout(type_name::<H>());
         self.check_for_backoff(type_name::<H>());
+        self.check_for_dead_letters(type_name::<H>());
         let handler = Box::new(handler);
         self.add(type_name::<H>(), Location::caller(), |when| Callee {
             handler,
@@ -192,9 +193,19 @@ impl<E, B> SubscriptionBuilder<'_, E, B> {
         );
     }
 
-    /// Refuses what needs a clock, where there is none.
+    /// Refuses to keep direct deliveries, whose events are borrowed.
     #[track_caller]
-    pub(crate) fn check_for_clock(&self, handler: &str) {
+    fn check_for_dead_letters(&self, handler: &str) {
+        let keeps = self.wanted().and_then(Policy::dead_letters) == Some(true);
+        assert!(
+            self.is_only_posted || !keeps,
+            "an event that is published by reference cannot be kept as a dead letter of {handler}: make it `.only_posted()`, or leave `dead_letter` out, and posted deliveries alone are kept"
+        );
+    }
+
+    /// Refuses what needs a clock or a post, where there is none.
+    #[track_caller]
+    pub(crate) fn check_for_tokio(&self, handler: &str) {
         let Some(policy) = self.wanted().filter(|_| !cfg!(feature = "tokio")) else {
             return;
         };
@@ -202,6 +213,10 @@ impl<E, B> SubscriptionBuilder<'_, E, B> {
         assert!(
             !waits && policy.timeout_of_attempt().is_none(),
             "the timeout or backoff of {handler} needs a clock: enable feature `tokio`"
+        );
+        assert!(
+            policy.dead_letters() != Some(true),
+            "the dead letters of {handler} would have to be posted anew: enable feature `tokio`"
         );
     }
 }

@@ -112,6 +112,21 @@ impl Inner {
         let removed = self.table.clear();
         for entry in removed.entries() {
             entry.cancel();
+            self.rouse(entry);
+        }
+    }
+
+    /// Ends the rests of a subscription that has ended, so that nobody waits for them.
+    pub(crate) fn rouse(&self, entry: &Entry<TypeId, Subscriber>) {
+        let policed = entry.handler().policed.as_ref();
+        #[cfg(feature = "tokio")]
+        if let Some(policed) = policed {
+            policed.ended.notify_waiters();
+        }
+        if policed.is_some()
+            && let Some(workers) = self.workers.get()
+        {
+            workers.rouse(entry.sequence());
         }
     }
 

@@ -22,6 +22,9 @@ pub(crate) struct Policed {
     retry_if: Option<RetryIf>,
     /// Those who wait for a slot on the async bus.
     pub(crate) turns: Mutex<Turns>,
+    /// Wakes those who rest on the async bus, when its subscription has ended.
+    #[cfg(feature = "tokio")]
+    pub(crate) ended: tokio::sync::Notify,
 }
 
 impl Policed {
@@ -31,6 +34,8 @@ impl Policed {
             regulator,
             retry_if,
             turns: Mutex::default(),
+            #[cfg(feature = "tokio")]
+            ended: tokio::sync::Notify::new(),
         })
     }
 
@@ -65,7 +70,7 @@ impl Policed {
     }
 
     /// The end of a delivery that was refused, and must not wait: `None` if the limit drops it.
-    pub(crate) fn refuse(&self, refusal: Refusal) -> Option<Refused> {
+    pub(crate) fn refuse(&self, refusal: Refusal, now: Duration) -> Option<Refused> {
         let limit = self.regulator.policy().concurrency();
         let drops = limit.is_some_and(|limit| limit.overflow() != WhenFull::Raise);
         if refusal == Refusal::Full && drops {
@@ -73,7 +78,15 @@ impl Policed {
             return None;
         }
         self.regulator.figures().note_failed();
-        Some(Refused { refusal })
+        Some(Refused {
+            reason: match refusal {
+                Refusal::Full => Reason::Full,
+                Refusal::Open { until } => Reason::Open {
+                    left: until.saturating_sub(now),
+                },
+                Refusal::Probing => Reason::Probing,
+            },
+        })
     }
 }
 
@@ -122,7 +135,17 @@ pub(crate) use self::now as time;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
-    refusal: Refusal,
+    reason: Reason,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    Full,
+    /// For so long, when it was refused.
+    Open {
+        left: Duration,
+    },
+    Probing,
 }
 
 impl Refused {
@@ -133,21 +156,20 @@ impl Refused {
 
     /// Whether its limit has no room.
     pub fn is_limit_full(&self) -> bool {
-        self.refusal == Refusal::Full
+        self.reason == Reason::Full
     }
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.refusal {
-            Refusal::Full => formatter.write_str(
+        match self.reason {
+            Reason::Full => formatter.write_str(
                 "it has as many deliveries as its limit lets through: raise it, or have it drop",
             ),
-            Refusal::Open { until } => {
-                let left = until.saturating_sub(now());
+            Reason::Open { left } => {
                 write!(formatter, "its breaker is open for another {left:.3?}")
             }
-            Refusal::Probing => {
+            Reason::Probing => {
                 formatter.write_str("its breaker is half open, and its one probe is in progress")
             }
         }

@@ -106,6 +106,9 @@ impl Policy {
 
     /// Whether a delivery that has failed to its end is kept as a dead letter, and is no failure of its
     /// publisher's. Where nothing is said, posted deliveries are, and direct ones are not.
+    ///
+    /// An [`EventBus`](crate::EventBus) cannot keep an event that was published by reference: there, `true`
+    /// needs a handler of [only posted events](crate::SubscriptionBuilder::only_posted).
     #[must_use]
     pub fn dead_letter(mut self, is_kept: bool) -> Self {
         self.dead_letter = Some(is_kept);

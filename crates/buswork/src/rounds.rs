@@ -132,7 +132,7 @@ impl EventBus {
         refusal: Refusal,
         site: &'static Location<'static>,
     ) -> Delivery {
-        let Some(refused) = policed.refuse(refusal) else {
+        let Some(refused) = policed.refuse(refusal, now()) else {
             let subscription = self.inner.subscription(&step.entry);
             return Delivery::skipped(subscription, SkipReason::Limit);
         };

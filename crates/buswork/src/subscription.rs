@@ -43,6 +43,7 @@ impl Subscription {
         }
         if let Some(bus) = self.bus.upgrade() {
             drop(bus.table.remove(&self.entry));
+            bus.rouse(&self.entry);
         }
     }
 

@@ -53,7 +53,7 @@ pub use id::{Id, forget};
 pub use memory::Memory;
 pub use names::{EventName, HandlerName, Site};
 pub use progress::InProgress;
-pub(crate) use traced::{Traced, Tracing as Settings, deliver, outcome};
+pub(crate) use traced::{Traced, Tracing as Settings, deliver, failed, outcome};
 pub use tracers::{Publication, Sink, Tracers};
 pub use tree::tree;
 

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::handler::BoxFuture;
+use super::regulated::Ending;
 use crate::failure::{Cause, Panicked};
 use crate::handler::BoxError;
-use crate::trace::{self, InProgress};
+use crate::trace::{self, InProgress, Outcome};
 
 /// So many are polled whenever one of them was woken. With more, each has a waker of its own, and only
 /// those that were woken are polled; that costs an allocation each.
@@ -127,8 +128,17 @@ impl Future for Handling {
         };
         drop(inside);
         if let Some(progress) = &mut this.progress {
-            progress.end(trace::outcome(&result));
+            progress.end(outcome(&result));
         }
         Poll::Ready(Handled::new(this.place, this.started, result))
     }
+}
+
+/// What came of a handler, also where a policy has it end in its own way.
+fn outcome(result: &Result<(), Cause>) -> Outcome {
+    let ending = match result {
+        Err(Cause::Returned(error)) => error.downcast_ref::<Ending>(),
+        _ => None,
+    };
+    ending.map_or_else(|| trace::outcome(result), Ending::outcome)
 }

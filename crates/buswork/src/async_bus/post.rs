@@ -9,7 +9,6 @@ use tokio::runtime::Handle;
 use super::AsyncEventBus;
 use super::handler::{AsyncCallee, BoxFuture};
 use super::publish::{Publish, Target};
-use super::running::Ended;
 use super::tasks::{Job, State};
 use crate::causal;
 use crate::dead_letters::{Dead, DeadLettered, FailedAttempt, Redeliver};
@@ -18,7 +17,7 @@ use crate::error::Error;
 use crate::failure::{self, Failure};
 use crate::inner::{self, Inner};
 use crate::plan::{Plan, Subscriber, mind_unhandled};
-use crate::policed::Policed;
+use crate::policed::{Policed, time};
 use crate::policy::{Limit, Refusal, WhenFull};
 use crate::posting::{Asked, LAYERS, Refused, is_worker};
 use crate::sync::Arc;
@@ -301,25 +300,41 @@ impl<E: Any + Send + Sync> Posted<E> {
 
     fn job(&self, place: usize) -> Lined {
         let entry = &self.plan.entries()[place];
-        let publish = self.publish(Target::Handler(place));
-        let job: Job = Box::new(move || Box::pin(async { log_failures(publish.await) }));
-        let mut lined = Lined::plain(entry.sequence(), job);
-        if let Some(policed) = &entry.handler().policed {
-            let (bus, event, site) = (self.bus.clone(), Arc::clone(&self.event), self.site);
-            let (plan, own) = (Arc::clone(&self.plan), Arc::clone(policed));
-            let refuse = move || {
-                let entry = &plan.entries()[place];
-                let Some(refused) = own.refuse(Refusal::Full) else {
-                    return;
-                };
-                let cause = failure::Cause::Returned(Box::new(refused));
-                let failure = inner::failure(entry.handler(), site, cause);
-                bus.bury(&plan, entry, &event, &failure, Vec::new());
-                bus.inner.judge_posted(entry.handler(), &failure);
+        let line = entry.sequence();
+        let Some(policed) = &entry.handler().policed else {
+            let publish = self.publish(Target::Handler(place));
+            let job = Box::new(move || log_failures(publish));
+            return Lined::plain(line, Job::Plain(job));
+        };
+        let (bus, event, site) = (self.bus.clone(), Arc::clone(&self.event), self.site);
+        let (plan, own) = (Arc::clone(&self.plan), Arc::clone(policed));
+        let refuse = move || {
+            let entry = &plan.entries()[place];
+            let Some(refused) = own.refuse(Refusal::Full, time()) else {
+                return;
             };
-            lined.policed = Some((Arc::clone(policed), Box::new(refuse)));
+            let cause = failure::Cause::Returned(Box::new(refused));
+            let failure = inner::failure(entry.handler(), site, cause);
+            bus.bury(&plan, entry, &event, &failure, Vec::new());
+            bus.inner.judge_posted(entry.handler(), &failure);
+        };
+        let again = Self {
+            bus: self.bus.clone(),
+            plan: Arc::clone(&self.plan),
+            event: Arc::clone(&self.event),
+            site,
+            cause: None,
+            dispatch: self.dispatch.clone(),
+        };
+        let start = move |begun| {
+            let publish = again.publish(Target::Handler(place));
+            log_failures(publish.begins(begun))
+        };
+        Lined {
+            line,
+            job: Job::Policed(Box::new(start)),
+            policed: Some((Arc::clone(policed), Box::new(refuse))),
         }
-        lined
     }
 
     /// The passage through the layers, which may let the event through to the handlers' lines.
@@ -341,13 +356,13 @@ impl<E: Any + Send + Sync> Posted<E> {
             away.into_iter().for_each(TurnedAway::tell);
         });
         let publish = publish.to(Target::Queue(push));
-        Box::new(move || -> BoxFuture<()> {
+        Job::Plain(Box::new(move || -> BoxFuture<()> {
             Box::pin(async move {
                 if let Err(error) = publish.await.result {
                     log::error!("the middleware of {event} posted at {site}: {error}");
                 }
             })
-        })
+        }))
     }
 
     fn publish(&self, target: Target) -> Publish<E> {
@@ -364,7 +379,7 @@ struct Kept<E> {
 }
 
 impl AsyncEventBus {
-    /// Keeps a posted delivery that has failed to its end, if its policy wants that.
+    /// Keeps a delivery that has failed to its end, unless its policy does not want that. Says whether it did.
     pub(crate) fn bury<E: Any + Send + Sync>(
         &self,
         plan: &Plan,
@@ -372,14 +387,14 @@ impl AsyncEventBus {
         event: &Arc<E>,
         failure: &Failure,
         mut attempts: Vec<FailedAttempt>,
-    ) {
+    ) -> bool {
         let Some(policed) = entry.handler().policed.as_ref() else {
-            return;
+            return false;
         };
         let is_wanted = policed.regulator.policy().dead_letters() != Some(false);
         let is_about_one = TypeId::of::<E>() == TypeId::of::<DeadLettered>();
         if !is_wanted || is_about_one {
-            return;
+            return false;
         }
         if attempts.is_empty() {
             attempts.push(FailedAttempt::new(failure.error()));
@@ -397,6 +412,7 @@ impl AsyncEventBus {
         if is_wanted && let Err(error) = self.post(told) {
             log::error!("nobody was told of a dead letter: {error}");
         }
+        true
     }
 }
 
@@ -437,13 +453,17 @@ impl<E: Any + Send + Sync> Redeliver for Kept<E> {
     }
 }
 
-/// What nobody is told otherwise goes to the log.
-fn log_failures(ended: Ended) {
-    let Err(error) = ended.result else { return };
-    for failure in error.failures() {
-        log::error!("{failure}");
-    }
-    if !error.is_handlers() {
-        log::error!("a posted delivery: {error}");
-    }
+/// Runs a delivery. What nobody is told otherwise goes to the log.
+fn log_failures<E: Any + Send + Sync>(publish: Publish<E>) -> BoxFuture<()> {
+    Box::pin(async {
+        let Err(error) = publish.await.result else {
+            return;
+        };
+        for failure in error.failures() {
+            log::error!("{failure}");
+        }
+        if !error.is_handlers() {
+            log::error!("a posted delivery: {error}");
+        }
+    })
 }

@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -30,6 +31,8 @@ pub(crate) struct Publish<E> {
     stage: Stage<E>,
     /// Of a posted event that is traced.
     dispatch: Option<Arc<Dispatch>>,
+    /// Of a posted event: is told when the handler is called.
+    begun: Option<Arc<AtomicBool>>,
 }
 
 /// Where the event goes.
@@ -75,6 +78,7 @@ impl<E: Any + Send + Sync> Publish<E> {
             place: Place::default(),
             stage: Stage::New,
             dispatch: None,
+            begun: None,
         }
     }
 
@@ -91,6 +95,12 @@ impl<E: Any + Send + Sync> Publish<E> {
     #[cfg(feature = "tokio")]
     pub(crate) fn of_dispatch(mut self, dispatch: Option<Arc<Dispatch>>) -> Self {
         self.dispatch = dispatch;
+        self
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn begins(mut self, begun: Arc<AtomicBool>) -> Self {
+        self.begun = Some(begun);
         self
     }
 
@@ -115,7 +125,11 @@ impl<E: Any + Send + Sync> Publish<E> {
         let running = |plan, is_reported| Running::new(bus, plan, event, site, is_reported);
         let innermost: Innermost = match std::mem::replace(&mut self.target, Target::Handlers) {
             Target::Handler(place) => {
-                self.stage = Stage::Running(running(plan, false).only(place, self.dispatch.take()));
+                self.stage = Stage::Running(running(plan, false).only(
+                    place,
+                    self.dispatch.take(),
+                    self.begun.take(),
+                ));
                 return;
             }
             Target::Handlers if special.async_layers.is_empty() => {

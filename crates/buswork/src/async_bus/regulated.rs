@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use crate::plan::Subscriber;
 use crate::policed::{Policed, Refused, may_try_again, time};
 use crate::policy::{Next, Refusal};
 use crate::sync::Arc;
+use crate::trace::{self, Outcome};
 
 /// What a delivery ends with that has not gone well: an error on its way to the bus.
 #[derive(Debug)]
@@ -32,6 +34,16 @@ pub(crate) enum Ending {
         cause: Cause,
         attempts: Vec<FailedAttempt>,
     },
+}
+
+impl Ending {
+    /// What the traces are told.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::NotCalled(reason) => Outcome::Skipped(*reason),
+            Self::Failed { cause, .. } => trace::failed(cause),
+        }
+    }
 }
 
 impl fmt::Display for Ending {
@@ -76,35 +88,75 @@ pub(crate) struct Regulated<E> {
     pub(crate) event: Arc<E>,
     /// Whether it is in the background, where it may wait for the breaker.
     pub(crate) is_posted: bool,
+    /// Is told when its turn has come.
+    pub(crate) begun: Option<Arc<AtomicBool>>,
 }
 
 impl<E: Send + Sync + 'static> Regulated<E> {
     /// Waits for its turn, and makes the attempts.
     pub(crate) async fn run(self) -> Result<(), BoxError> {
+        // A `once` is spent by now.
+        if self.entry.is_once() {
+            self.note_begun();
+        }
         let slot = loop {
             match turn(&self.policed, self.is_posted).await {
                 Turned::Begun(slot) => break slot,
                 Turned::Dropped => return Err(not_called(SkipReason::Limit)),
                 Turned::Refused(Refusal::Open { until }) if self.is_posted => {
-                    sleep(until.saturating_sub(time())).await;
+                    self.rest(until.saturating_sub(time())).await;
                 }
                 // The probe ends sooner or later, and others with it.
-                Turned::Refused(Refusal::Probing) if self.is_posted => sleep(LOOK_AGAIN).await,
+                Turned::Refused(Refusal::Probing) if self.is_posted => self.rest(LOOK_AGAIN).await,
                 Turned::Refused(refusal) => return Err(self.refused(refusal)),
             }
+            if self.is_over() {
+                return Err(self.skipped(SkipReason::Cancelled));
+            }
         };
+        self.note_begun();
         // It may have been cancelled or paused while it waited.
         if let Err(reason) = self.entry.check()
             && !self.entry.is_once()
         {
-            self.policed.regulator.figures().note_skipped();
-            return Err(not_called(reason));
+            return Err(self.skipped(reason));
         }
         self.attempt(slot).await
     }
 
+    fn note_begun(&self) {
+        if let Some(begun) = &self.begun {
+            begun.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether its subscription has ended meanwhile.
+    fn is_over(&self) -> bool {
+        self.entry.is_ended() && !self.entry.is_once()
+    }
+
+    /// Waits so long, unless its subscription ends before.
+    #[cfg(feature = "tokio")]
+    async fn rest(&self, time: Duration) {
+        let ended = self.policed.ended.notified();
+        // Whoever ends it from now on is heard.
+        if !self.is_over() {
+            in_time(time, ended).await;
+        }
+    }
+
+    /// What would need a clock is refused at the subscription.
+    #[cfg(not(feature = "tokio"))]
+    #[expect(clippy::unused_async, reason = "it stands for the other one")]
+    async fn rest(&self, _time: Duration) {}
+
+    fn skipped(&self, reason: SkipReason) -> BoxError {
+        self.policed.regulator.figures().note_skipped();
+        not_called(reason)
+    }
+
     fn refused(&self, refusal: Refusal) -> BoxError {
-        match self.policed.refuse(refusal) {
+        match self.policed.refuse(refusal, time()) {
             None => not_called(SkipReason::Limit),
             Some(refused) => failed(Cause::Returned(Box::<Refused>::new(refused)), Vec::new()),
         }
@@ -131,7 +183,7 @@ impl<E: Send + Sync + 'static> Regulated<E> {
             match next {
                 Next::Again { after } if may_try_again(&self.entry) => {
                     if !after.is_zero() {
-                        sleep(after).await;
+                        self.rest(after).await;
                     }
                     if !may_try_again(&self.entry) {
                         slot.fail();
@@ -186,21 +238,11 @@ fn failed(cause: Cause, attempts: Vec<FailedAttempt>) -> BoxError {
 }
 
 #[cfg(feature = "tokio")]
-async fn sleep(time: Duration) {
-    tokio::time::sleep(time).await;
-}
-
-#[cfg(feature = "tokio")]
 async fn in_time<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(time, future).await.ok()
 }
 
 /// What would need a clock is refused at the subscription.
-#[cfg(not(feature = "tokio"))]
-fn sleep(_time: Duration) -> std::future::Ready<()> {
-    std::future::ready(())
-}
-
 #[cfg(not(feature = "tokio"))]
 async fn in_time<T>(_time: Duration, future: impl Future<Output = T>) -> Option<T> {
     Some(future.await)

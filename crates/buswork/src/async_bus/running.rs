@@ -1,8 +1,9 @@
 //! The handlers of one async publish, from their start to the end of the last.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -11,14 +12,16 @@ use super::handler::{AsyncCallee, BoxFuture, Call};
 use super::handling::{Handled, Handling, Pending};
 use super::regulated::{Ending, Regulated};
 use crate::causal;
+use crate::dead_letters::FailedAttempt;
 use crate::delivery::SkipReason;
 use crate::dispatch::settle;
+use crate::entry::Entry;
 use crate::error::Error;
 use crate::failure::{Cause, Failure, Panicked};
 use crate::handler::BoxError;
 use crate::inner::failure;
 use crate::isolation::{Effect, Isolation};
-use crate::plan::{Plan, Step, mind_unhandled, steps};
+use crate::plan::{Plan, Step, Subscriber, mind_unhandled, steps};
 use crate::report::{Delivery, Report};
 use crate::sync::Arc;
 use crate::trace::{self, Dispatch, InProgress, Verb};
@@ -32,6 +35,8 @@ pub(crate) struct Running<E> {
     is_started: bool,
     /// Which handler, if it is the delivery of a posted event.
     only: Option<usize>,
+    /// Is told then when it is called.
+    begun: Option<Arc<AtomicBool>>,
     /// Those that had not ended when they were started.
     pending: Pending,
     /// What the publisher is to be told, by place in the call order.
@@ -84,6 +89,7 @@ impl<E: Any + Send + Sync> Running<E> {
             site,
             is_started: false,
             only: None,
+            begun: None,
             pending: Pending::default(),
             failures: Vec::new(),
             is_stopped: false,
@@ -98,8 +104,14 @@ impl<E: Any + Send + Sync> Running<E> {
     }
 
     /// Runs one handler, and leaves to whoever posted the event what concerns it as a whole.
-    pub(crate) fn only(mut self, place: usize, dispatch: Option<Arc<Dispatch>>) -> Self {
+    pub(crate) fn only(
+        mut self,
+        place: usize,
+        dispatch: Option<Arc<Dispatch>>,
+        begun: Option<Arc<AtomicBool>>,
+    ) -> Self {
         self.only = Some(place);
+        self.begun = begun;
         self.dispatch = dispatch;
         self
     }
@@ -144,6 +156,7 @@ impl<E: Any + Send + Sync> Running<E> {
                     callee: Arc::clone(&step.callee),
                     event: Arc::clone(&self.event),
                     is_posted: self.only.is_some(),
+                    begun: self.begun.take(),
                 };
                 return Begun::Waiting(Box::pin(regulated.run()));
             }
@@ -156,6 +169,8 @@ impl<E: Any + Send + Sync> Running<E> {
             }
         }));
         drop(inside);
+        let policed = step.entry.handler().policed.as_ref();
+        let figures = policed.map(|policed| policed.regulator.figures());
         let result = match begun {
             Ok(Begun::Waiting(future)) => {
                 let handling = Handling::new(place, started, future, progress);
@@ -165,10 +180,19 @@ impl<E: Any + Send + Sync> Running<E> {
                 if let Some(progress) = &mut progress {
                     progress.end(trace::Outcome::Skipped(reason));
                 }
+                if let Some(figures) = figures {
+                    figures.note_skipped();
+                }
                 return self.skip(place, reason);
             }
             Ok(Begun::Ended(result)) => result.map_err(Cause::Returned),
-            Err(payload) => Err(Cause::Panicked(Panicked::new(&*payload))),
+            Err(payload) => {
+                // Of a handler that has figures, this was the predicate.
+                if let Some(figures) = figures {
+                    figures.note_failed();
+                }
+                Err(Cause::Panicked(Panicked::new(&*payload)))
+            }
         };
         if let Some(progress) = &mut progress {
             progress.end(trace::outcome(&result));
@@ -215,13 +239,11 @@ impl<E: Any + Send + Sync> Running<E> {
             .err()
             .map(|cause| failure(entry.handler(), self.site, cause));
         if let Some(failure) = &failed {
-            #[cfg(feature = "tokio")]
-            if self.only.is_some() {
-                self.bus
-                    .bury(&self.plan, entry, &self.event, failure, attempts);
-            }
-            let judged = self.bus.inner.judge(entry.handler(), failure.clone());
-            if let Some((failure, effect)) = judged {
+            let inner = &self.bus.inner;
+            if self.bury(entry, failure, attempts) && self.only.is_none() {
+                // It is accounted for, and no failure of the publisher's.
+                inner.judge_posted(entry.handler(), failure);
+            } else if let Some((failure, effect)) = inner.judge(entry.handler(), failure.clone()) {
                 self.is_stopped |= effect == Effect::Stop;
                 self.failures.push((place, failure, effect));
             }
@@ -231,6 +253,35 @@ impl<E: Any + Send + Sync> Running<E> {
             let delivery = Delivery::ended(subscription, failed, elapsed);
             self.keep(place, delivery.after(tried.max(1)));
         }
+    }
+
+    /// Keeps a failed delivery as a dead letter, if it was posted or its policy says so. Says whether it did.
+    #[cfg(feature = "tokio")]
+    fn bury(
+        &self,
+        entry: &Entry<TypeId, Subscriber>,
+        failure: &Failure,
+        attempts: Vec<FailedAttempt>,
+    ) -> bool {
+        let policed = entry.handler().policed.as_ref();
+        let wanted = policed.and_then(|policed| policed.regulator.policy().dead_letters());
+        let is_wanted = self.only.is_some() || wanted == Some(true);
+        is_wanted
+            && self
+                .bus
+                .bury(&self.plan, entry, &self.event, failure, attempts)
+    }
+
+    /// What is kept is posted anew, for which there would have to be a runtime.
+    #[cfg(not(feature = "tokio"))]
+    #[expect(clippy::unused_self, reason = "it stands for the other one")]
+    fn bury(
+        &self,
+        _entry: &Entry<TypeId, Subscriber>,
+        _failure: &Failure,
+        _attempts: Vec<FailedAttempt>,
+    ) -> bool {
+        false
     }
 
     fn skip(&mut self, place: usize, reason: SkipReason) {

@@ -1,6 +1,7 @@
 //! The tasks that work off what was posted to an async bus: one a line that is ready.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -49,7 +50,17 @@ impl Background {
 }
 
 /// One delivery, to be started.
-pub(crate) type Job = Box<dyn FnOnce() -> BoxFuture<()> + Send>;
+pub(crate) enum Job {
+    /// It begins when it is started.
+    Plain(Box<dyn FnOnce() -> BoxFuture<()> + Send>),
+    /// It may have to wait for its turn, and says when it begins. Until then it may be started anew.
+    Policed(Start),
+}
+
+type Start = Box<dyn Fn(Begun) -> BoxFuture<()> + Send>;
+
+/// Whether a delivery has begun.
+pub(crate) type Begun = Arc<AtomicBool>;
 
 pub(crate) type State = posting::State<Job, Staff>;
 
@@ -87,6 +98,7 @@ impl Tasks {
             let task = Task {
                 tasks: Arc::clone(self),
                 ticket: None,
+                start: None,
                 has_left: false,
             };
             drop(runtime.spawn(task.work()));
@@ -123,10 +135,13 @@ impl Tasks {
     }
 }
 
-/// One task. When its runtime drops it, its delivery is over, and its line may go on elsewhere.
+/// One task. When its runtime drops it, its delivery is over if it has begun, and its line may go on
+/// elsewhere.
 struct Task {
     tasks: Arc<Tasks>,
     ticket: Option<Ticket>,
+    /// What may have to be started anew.
+    start: Option<(Start, Begun)>,
     has_left: bool,
 }
 
@@ -134,7 +149,11 @@ impl Task {
     async fn work(mut self) {
         let mut turn = 0;
         while let Some(job) = self.take() {
-            let run = async { job().await };
+            let run = async {
+                self.run(job).await;
+                // It may own the event, which may panic.
+                drop(self.start.take());
+            };
             if let Err(payload) = AssertUnwindSafe(run).catch_unwind().await {
                 log::error!("a posted delivery {}", Panicked::new(&*payload));
             }
@@ -142,6 +161,17 @@ impl Task {
             turn += 1;
             if turn % TURN == 0 {
                 tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn run(&mut self, job: Job) -> BoxFuture<()> {
+        match job {
+            Job::Plain(start) => start(),
+            Job::Policed(start) => {
+                let begun = Begun::default();
+                let (start, begun) = self.start.insert((start, begun));
+                start(Arc::clone(begun))
             }
         }
     }
@@ -169,6 +199,7 @@ impl Task {
     }
 
     fn settle(&mut self) {
+        drop(self.start.take());
         if let Some(ticket) = self.ticket.take() {
             self.tasks.settle(self.tasks.queue.lock(), ticket);
         }
@@ -180,10 +211,19 @@ impl Drop for Task {
         if self.has_left {
             return;
         }
+        let start = self.start.take();
+        let unbegun = start.filter(|(_, begun)| !begun.load(Ordering::Acquire));
         let mut state = self.tasks.queue.lock();
         state.staff.tasks -= 1;
-        if let Some(ticket) = self.ticket.take() {
-            self.tasks.settle(state, ticket);
-        }
+        let Some(ticket) = self.ticket.take() else {
+            return;
+        };
+        let Some((start, _)) = unbegun else {
+            return self.tasks.settle(state, ticket);
+        };
+        state.staff.running -= 1;
+        let given_up = state.backlog.put_back(ticket, Job::Policed(start));
+        drop(state);
+        drop(given_up);
     }
 }

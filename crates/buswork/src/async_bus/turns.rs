@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::error::Error as StdError;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -11,7 +10,8 @@ use crate::policed::{Policed, time};
 use crate::policy::{Limit, Next, Refusal, Trial, WhenFull};
 use crate::sync::Arc;
 
-/// Those who wait, in order.
+/// Those who wait, in order. Whoever begins, or is refused, leaves them under the same lock, lest somebody
+/// else drop it then.
 #[derive(Default)]
 pub(crate) struct Turns {
     waiting: VecDeque<Waiting>,
@@ -21,7 +21,26 @@ pub(crate) struct Turns {
 struct Waiting {
     number: u64,
     waker: Waker,
-    is_dropped: Arc<AtomicBool>,
+    /// It has its room in the line of its handler, and takes none from direct deliveries.
+    is_posted: bool,
+}
+
+impl Turns {
+    /// The place of one that waits. One that has none any more was dropped.
+    fn place(&self, number: u64) -> Option<usize> {
+        self.waiting.iter().position(|one| one.number == number)
+    }
+
+    /// How many direct deliveries wait.
+    fn direct(&self) -> usize {
+        self.waiting.iter().filter(|one| !one.is_posted).count()
+    }
+
+    /// Takes out the direct delivery that waits longest.
+    fn drop_oldest(&mut self) -> Option<Waiting> {
+        let oldest = self.waiting.iter().position(|one| !one.is_posted)?;
+        self.waiting.remove(oldest)
+    }
 }
 
 /// How the wait for a turn has ended.
@@ -84,14 +103,15 @@ fn key(policed: &Arc<Policed>) -> usize {
 struct Place {
     policed: Arc<Policed>,
     number: Option<u64>,
-    is_dropped: Arc<AtomicBool>,
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some(number) = self.number else { return };
-        let mut turns = self.policed.turns();
-        let place = turns.waiting.iter().position(|one| one.number == number);
+impl Place {
+    /// Leaves those that wait. The others are told where nothing is locked.
+    fn leave(&mut self, mut turns: MutexGuard<'_, Turns>) {
+        let Some(number) = self.number.take() else {
+            return;
+        };
+        let place = turns.place(number);
         let own = place.and_then(|place| turns.waiting.remove(place));
         drop(turns);
         drop(own);
@@ -101,50 +121,51 @@ impl Drop for Place {
     }
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.number.is_some() {
+            let policed = Arc::clone(&self.policed);
+            self.leave(policed.turns());
+        }
+    }
+}
+
 /// Waits for the turn of a delivery, behind those that wait already.
 pub(crate) fn turn(policed: &Arc<Policed>, is_posted: bool) -> impl Future<Output = Turned> + Send {
     let mut place = Place {
         policed: Arc::clone(policed),
         number: None,
-        is_dropped: Arc::default(),
     };
     std::future::poll_fn(move |context| {
-        if place.is_dropped.load(Ordering::Acquire) {
-            place.number = None;
-            return Poll::Ready(Turned::Dropped);
-        }
         // Wakers are foreign code: cloned before the lock, and dropped after it.
         let waker = context.waker().clone();
         let policed = Arc::clone(&place.policed);
         let mut turns = policed.turns();
-        let is_first = match place.number {
-            None => turns.waiting.is_empty(),
-            Some(number) => turns
-                .waiting
-                .front()
-                .is_some_and(|one| one.number == number),
-        };
-        if is_first {
+        let own = place.number.map(|number| turns.place(number));
+        if own == Some(None) {
+            place.leave(turns);
+            return Poll::Ready(Turned::Dropped);
+        }
+        let own = own.flatten();
+        if own == Some(0) || turns.waiting.is_empty() {
             match policed.regulator.begin(time()) {
                 Ok(trial) => {
-                    drop(turns);
-                    // Its place among those that wait goes with it.
                     let slot = Slot {
                         trial: Some(trial),
-                        policed,
+                        policed: Arc::clone(&policed),
                     };
+                    place.leave(turns);
                     return Poll::Ready(Turned::Begun(slot));
                 }
                 Err(Refusal::Full) => {}
                 Err(refusal) => {
-                    drop(turns);
+                    place.leave(turns);
                     return Poll::Ready(Turned::Refused(refusal));
                 }
             }
         }
-        if let Some(number) = place.number {
-            let own = turns.waiting.iter_mut().find(|one| one.number == number);
-            let old = own.map(|own| std::mem::replace(&mut own.waker, waker));
+        if let Some(own) = own {
+            let old = std::mem::replace(&mut turns.waiting[own].waker, waker);
             drop(turns);
             drop(old);
             return Poll::Pending;
@@ -156,9 +177,9 @@ pub(crate) fn turn(policed: &Arc<Policed>, is_posted: bool) -> impl Future<Outpu
         let limit = policed.regulator.policy().concurrency();
         let room = limit.and_then(Limit::room);
         let mut dropped = None;
-        if !is_posted && room.is_some_and(|room| turns.waiting.len() >= room) {
+        if !is_posted && room.is_some_and(|room| turns.direct() >= room) {
             let drops_old = limit.is_some_and(|limit| limit.overflow() == WhenFull::DropOld);
-            dropped = drops_old.then(|| turns.waiting.pop_front()).flatten();
+            dropped = drops_old.then(|| turns.drop_oldest()).flatten();
             if dropped.is_none() {
                 drop(turns);
                 return Poll::Ready(Turned::Refused(Refusal::Full));
@@ -169,13 +190,12 @@ pub(crate) fn turn(policed: &Arc<Policed>, is_posted: bool) -> impl Future<Outpu
         turns.waiting.push_back(Waiting {
             number,
             waker,
-            is_dropped: Arc::clone(&place.is_dropped),
+            is_posted,
         });
         drop(turns);
         place.number = Some(number);
         if let Some(oldest) = dropped {
             policed.regulator.figures().note_dropped();
-            oldest.is_dropped.store(true, Ordering::Release);
             oldest.waker.wake();
         }
         Poll::Pending

@@ -57,6 +57,21 @@ impl<R: Copy + Eq, J> Rests<R, J> {
         self.heap.pop().map(|Reverse(rest)| rest.what)
     }
 
+    /// Takes out what rests of the line at a place, and forgets its hold.
+    pub(super) fn take_line(&mut self, place: usize) -> Vec<Rested<R, J>> {
+        let mut own = Vec::new();
+        let all = std::mem::take(&mut self.heap).into_sorted_vec();
+        // The soonest is the last one, being the greatest of the heap.
+        for Reverse(rest) in all.into_iter().rev() {
+            match rest.what {
+                What::Delivery(rested) if rested.place == place => own.push(rested),
+                What::Hold { place: held, .. } if held == place => {}
+                _ => self.heap.push(Reverse(rest)),
+            }
+        }
+        own
+    }
+
     /// Takes out the deliveries of a runner that is gone.
     pub(super) fn abandon(&mut self, runner: R) -> Vec<(u64, J)> {
         let mut abandoned = Vec::new();

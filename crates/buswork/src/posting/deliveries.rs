@@ -214,6 +214,11 @@ impl<E: Any + Send + Sync> Deliver for Posted<E> {
         Progress::Ended
     }
 
+    fn is_over(&self, index: usize, has_begun: bool) -> bool {
+        let entry = self.plan.entries().get(index);
+        entry.is_none_or(|entry| entry.is_ended() && !(has_begun && entry.is_once()))
+    }
+
     fn turn_away(&self, index: usize, is_dropped: bool) {
         self.end_unmade(index, is_dropped);
     }

@@ -33,6 +33,15 @@ pub(crate) enum Later {
     Waits(Duration),
 }
 
+impl Later {
+    pub(super) fn at_once(self) -> Self {
+        match self {
+            Self::Rests(_) => Self::Rests(Duration::ZERO),
+            Self::Waits(_) => Self::Waits(Duration::ZERO),
+        }
+    }
+}
+
 /// A delivery between two attempts.
 pub(super) struct Trying {
     pub(super) trial: Trial,
@@ -56,6 +65,12 @@ impl Job {
         }
     }
 
+    /// Whether its subscription has ended, so that the handler will not be called.
+    pub(super) fn is_over(&self) -> bool {
+        let has_begun = self.trying.is_some();
+        self.posted.is_over(self.index as usize, has_begun)
+    }
+
     /// Makes the delivery, or an attempt of it. Returns nothing when it has ended.
     pub(crate) fn run(mut self) -> Option<(Self, Later)> {
         if self.index == PASSAGE {
@@ -77,6 +92,9 @@ impl Job {
 pub(super) trait Deliver: Send + Sync {
     /// Calls a handler, for the first time or again.
     fn deliver(&self, index: usize, trying: Option<Box<Trying>>) -> Progress;
+    /// Whether the subscription of a handler has ended. A `once` is spent by a delivery that has begun, and
+    /// counts for all its attempts.
+    fn is_over(&self, index: usize, has_begun: bool) -> bool;
     /// Ends a delivery for which the limit of its handler has no room.
     fn turn_away(&self, index: usize, is_dropped: bool);
     /// Leads the event through the layers, which may let it through to the queue.

@@ -1,7 +1,8 @@
 //! How many threads there are, and which of them does what: decided here, without a thread in sight.
 //!
 //! One thread works as long as it gets on, however many quick handlers there are. Beside it, as soon
-//! as there is more to do than it can take at once, one stands by and looks every few milliseconds:
+//! as there is more to do than it can take at once, or something rests meanwhile, one stands by and looks
+//! every few milliseconds:
 //! when nothing was taken since it last looked, though something is ready, a handler is slow, and the
 //! one that stood by begins to work, with another one standing by. It does so too when there was always
 //! something ready meanwhile, as long as there are processors left. So a slow handler holds up others

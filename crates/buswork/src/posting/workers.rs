@@ -67,6 +67,18 @@ impl Workers {
         }
     }
 
+    /// Brings back what rests of a line, since its subscription has ended.
+    pub(crate) fn rouse(self: &Arc<Self>, line: u64) {
+        let mut state = self.queue.lock();
+        if state.backlog.rouse(line).is_empty() {
+            return;
+        }
+        let ready = state.backlog.ready(());
+        let summons = state.staff.summon(ready);
+        drop(state);
+        self.act(summons);
+    }
+
     #[cold]
     fn hire(self: &Arc<Self>) {
         let own = Arc::clone(self);
@@ -131,7 +143,9 @@ impl Workers {
         };
         let ready = state.backlog.ready(());
         let epoch = state.staff.take(ready);
-        let summons = state.staff.summon(ready);
+        // What rests is watched over too, lest it wait for this handler.
+        let rests = state.backlog.next_wake().is_some();
+        let summons = state.staff.summon(ready + usize::from(rests));
         drop(state);
         self.act(summons);
         let left = self.run(ticket, jobs);
@@ -215,8 +229,8 @@ impl Workers {
             if state.staff.is_called() {
                 return Some(state);
             }
-            wake_rested(&mut state);
-            if state.backlog.is_ready(()) && waited.timed_out() {
+            let has_woken = wake_rested(&mut state);
+            if state.backlog.is_ready(()) && (has_woken || waited.timed_out()) {
                 state.staff.get_up();
                 return Some(state);
             }
@@ -242,6 +256,12 @@ fn run(job: Job) -> Option<(Job, Later)> {
 
 /// Puts a delivery back that has not ended. Returns it, if its line is gone.
 fn put_back(state: &mut State, ticket: Ticket, job: Job, later: Later) -> Option<Job> {
+    // Its subscription may have ended meanwhile: then nobody rouses it.
+    let later = if job.is_over() {
+        later.at_once()
+    } else {
+        later
+    };
     match later {
         Later::Rests(after) => state.backlog.rest(ticket, job, now().saturating_add(after)),
         Later::Waits(wait) => state
@@ -250,11 +270,9 @@ fn put_back(state: &mut State, ticket: Ticket, job: Job, later: Later) -> Option
     }
 }
 
-/// Brings back what has rested by now.
-fn wake_rested(state: &mut State) {
-    if state.backlog.next_wake().is_some() {
-        state.backlog.wake(now());
-    }
+/// Brings back what has rested by now. Says whether there was anything.
+fn wake_rested(state: &mut State) -> bool {
+    state.backlog.next_wake().is_some() && !state.backlog.wake(now()).is_empty()
 }
 
 /// How long a thread rests, unless it is called.

@@ -113,7 +113,7 @@ pub(crate) fn deliver<K>(
     };
     progress.end(match (delivery.status(), delivery.failure()) {
         (Status::Skipped(reason), _) => Outcome::Skipped(reason),
-        (_, Some(failure)) => failed(failure.is_panic()),
+        (_, Some(failure)) => failed_by(failure.is_panic()),
         (_, None) => Outcome::Ok,
     });
     delivery
@@ -123,11 +123,15 @@ pub(crate) fn deliver<K>(
 pub(crate) fn outcome(result: &Result<(), FailureCause>) -> Outcome {
     match result {
         Ok(()) => Outcome::Ok,
-        Err(cause) => failed(matches!(cause, FailureCause::Panicked(_))),
+        Err(cause) => failed(cause),
     }
 }
 
-fn failed(is_panic: bool) -> Outcome {
+pub(crate) fn failed(cause: &FailureCause) -> Outcome {
+    failed_by(matches!(cause, FailureCause::Panicked(_)))
+}
+
+fn failed_by(is_panic: bool) -> Outcome {
     Outcome::Failed(if is_panic { "panic" } else { "error" }.into())
 }
 

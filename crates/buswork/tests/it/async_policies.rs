@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use buswork::policy::{Breaker, Limit, Policy, Refused, Retry, TimedOut, WhenFull};
-use buswork::{AsyncEventBus, SkipReason, Status};
+use buswork::trace::Outcome;
+use buswork::{AsyncEventBus, OnError, SkipReason, Status};
 use futures_util::future::{join_all, pending};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::Trace;
-use crate::executor::poll_once;
+use crate::executor::{block_on, poll_once, yield_now};
 
 struct Placed(u32);
 
@@ -108,6 +109,22 @@ fn direct_deliveries_fail_at_once_when_the_breaker_is_open() {
 }
 
 #[test]
+fn a_refusal_says_how_long_the_breaker_was_open_still_when_it_refused() {
+    run(async {
+        let bus = AsyncEventBus::new();
+        let breaker = Breaker::new(1).pause(Duration::from_millis(30_500));
+        subscribe(&bus, Policy::new().breaker(breaker), 9);
+        bus.publish(Placed(1)).await.unwrap_err();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let error = bus.publish(Placed(2)).await.unwrap_err();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let text = error.failures()[0].error().to_string();
+        let expected = "its breaker is open for another 2";
+        assert!(text.starts_with(expected), "{text}");
+    });
+}
+
+#[test]
 fn a_limit_lets_so_many_in_and_the_others_wait_in_order() {
     run(async {
         let bus = AsyncEventBus::new();
@@ -181,6 +198,79 @@ fn one_more_than_may_wait_is_refused_or_dropped() {
             assert_eq!(statuses, expected, "{when_full:?}");
         });
     }
+}
+
+#[test]
+fn direct_and_posted_deliveries_wait_apart() {
+    for (when_full, expected) in [
+        (WhenFull::Raise, Status::Failed),
+        (WhenFull::DropNew, Status::Skipped(SkipReason::Limit)),
+        (WhenFull::DropOld, Status::Ok),
+    ] {
+        run(async {
+            let bus = AsyncEventBus::new();
+            let (gate, trace) = (Arc::new(Notify::new()), Trace::default());
+            let (waits, noted) = (Arc::clone(&gate), trace.clone());
+            let limit = Limit::new(1).queue(1).when_full(when_full);
+            bus.on()
+                .policy(Policy::new().limit(limit))
+                .subscribe(move |placed: Arc<Placed>| {
+                    noted.note(placed.0.to_string());
+                    let gate = Arc::clone(&waits);
+                    async move {
+                        if placed.0 == 0 {
+                            gate.notified().await;
+                        }
+                    }
+                });
+            let mut first = Box::pin(bus.publish(Placed(0)));
+            assert!(poll_once(first.as_mut()).is_pending());
+            bus.post(Placed(1)).unwrap();
+            tokio::task::yield_now().await;
+            let second = tokio::spawn(bus.publish(Placed(2)));
+            tokio::task::yield_now().await;
+            let third = tokio::spawn(bus.deliver(Placed(3)));
+            tokio::task::yield_now().await;
+            gate.notify_one();
+            first.await.unwrap();
+            second.await.unwrap().unwrap();
+            let status = third.await.unwrap().unwrap().deliveries()[0].status();
+            assert_eq!(status, expected, "{when_full:?}");
+            bus.drain(None).await.unwrap();
+            let last = if when_full == WhenFull::DropOld {
+                "3"
+            } else {
+                "2"
+            };
+            assert_eq!(trace.taken(), ["0", "1", last], "{when_full:?}");
+        });
+    }
+}
+
+#[test]
+fn one_that_is_dropped_when_it_could_have_begun_leaves_that_to_the_next() {
+    run(async {
+        let bus = AsyncEventBus::new();
+        let limit = Limit::new(1).queue(1).when_full(WhenFull::DropOld);
+        bus.on()
+            .policy(Policy::new().limit(limit))
+            .subscribe(|placed: Arc<Placed>| async move {
+                if placed.0 == 0 {
+                    pending::<()>().await;
+                }
+            });
+        let mut first = Box::pin(bus.publish(Placed(0)));
+        let mut second = Box::pin(bus.deliver(Placed(1)));
+        assert!(poll_once(first.as_mut()).is_pending());
+        assert!(poll_once(second.as_mut()).is_pending());
+        drop(first);
+        let third = tokio::spawn(bus.publish(Placed(2)));
+        tokio::task::yield_now().await;
+        let status = second.await.unwrap().deliveries()[0].status();
+        assert_eq!(status, Status::Skipped(SkipReason::Limit));
+        let ended = tokio::time::timeout(Duration::from_mins(1), third).await;
+        ended.expect("nobody woke it").unwrap().unwrap();
+    });
 }
 
 #[test]
@@ -333,4 +423,175 @@ fn one_that_is_cancelled_while_its_delivery_waits_or_rests_is_not_called_any_mor
         assert_eq!(statuses.collect::<Vec<_>>(), [Status::Failed, skipped]);
         assert_eq!(calls.load(Ordering::Relaxed), 1);
     });
+}
+
+#[test]
+fn figures_tell_of_what_is_skipped_and_of_predicates_that_panic() {
+    run(async {
+        let bus = AsyncEventBus::builder().stats().build();
+        bus.on()
+            .when(|placed: &Placed| {
+                assert!(placed.0 != 1, "the predicate panics");
+                placed.0 > 0
+            })
+            .subscribe_sync(|_: &Placed| {});
+        for number in 0..3 {
+            let _ = bus.publish(Placed(number)).await;
+            bus.post(Placed(number)).unwrap();
+        }
+        bus.drain(None).await.unwrap();
+        let stats = bus.stats();
+        let told = stats[0].stats();
+        assert_eq!((told.delivered, told.failed, told.skipped), (2, 2, 2));
+    });
+}
+
+#[test]
+fn each_of_many_threads_deliveries_is_dropped_or_run_and_none_waits_for_ever() {
+    const ROUNDS: u64 = 500;
+    let bus = AsyncEventBus::new();
+    let limit = Limit::new(1).queue(1).when_full(WhenFull::DropOld);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    bus.on()
+        .policy(Policy::new().limit(limit))
+        .subscribe(move |_: Arc<Placed>| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            yield_now()
+        });
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..ROUNDS {
+                    let three = join_all((0..3).map(|number| bus.publish(Placed(number))));
+                    assert!(block_on(three).iter().all(Result::is_ok));
+                }
+            });
+        }
+    });
+    let stats = bus.stats();
+    let told = stats[0].stats();
+    assert_eq!(told.delivered, calls.load(Ordering::Relaxed) as u64);
+    assert_eq!(told.delivered + told.dropped, 4 * 3 * ROUNDS);
+    assert_eq!(told.in_progress, 0);
+}
+
+#[test]
+fn a_direct_delivery_is_a_dead_letter_and_no_failure_where_its_policy_says_so() {
+    run(async {
+        let told = Trace::default();
+        let tell = told.clone();
+        let bus = AsyncEventBus::builder()
+            .on_error(OnError::Call(Arc::new(move |failure| {
+                tell.note(failure.error().to_string());
+            })))
+            .build();
+        let policy = Policy::new().retry(Retry::new(2)).dead_letter(true);
+        let trace = subscribe(&bus, policy, 3);
+        let report = bus.deliver(Placed(1)).await.unwrap();
+        assert_eq!(report.deliveries()[0].status(), Status::Failed);
+        bus.publish(Placed(2)).await.unwrap();
+        assert_eq!(trace.taken(), ["1", "1", "2", "2"]);
+        assert_eq!(told.taken(), ["it failed"]);
+        let letters = bus.dead_letters().list();
+        assert_eq!(letters[0].attempts().len(), 2);
+        assert_eq!(bus.stats()[0].stats().dead_lettered, 1);
+        bus.dead_letters().retry(letters[0].id()).unwrap();
+        bus.drain(None).await.unwrap();
+        assert_eq!(trace.taken(), ["1"]);
+        assert_eq!(bus.dead_letters().count(), 0);
+    });
+}
+
+#[test]
+fn what_is_a_dead_letter_stops_no_publish() {
+    run(async {
+        let bus = AsyncEventBus::builder().on_error(OnError::Stop).build();
+        subscribe(&bus, Policy::new().dead_letter(true), 1);
+        let trace = subscribe(&bus, Policy::new(), 0);
+        bus.publish(Placed(1)).await.unwrap();
+        assert_eq!(trace.taken(), ["1"]);
+        assert_eq!(bus.dead_letters().count(), 1);
+    });
+}
+
+#[test]
+fn a_trace_tells_what_became_of_a_delivery_under_a_policy() {
+    run(async {
+        let bus = AsyncEventBus::new();
+        let limit = Limit::new(1).queue(0).when_full(WhenFull::DropNew);
+        bus.on()
+            .policy(Policy::new().limit(limit))
+            .subscribe(async |placed: Arc<Placed>| {
+                tokio::task::yield_now().await;
+                assert!(placed.0 == 0, "it panics");
+            });
+        let tracing = bus.tracing();
+        let _ = join_all((0..2).map(|number| bus.publish(Placed(number)))).await;
+        bus.publish(Placed(2)).await.unwrap_err();
+        let dispatches = tracing.dispatches();
+        let outcomes = dispatches
+            .iter()
+            .map(|dispatch| dispatch.deliveries()[0].outcome().clone());
+        let expected = [
+            Outcome::Ok,
+            Outcome::Skipped(SkipReason::Limit),
+            Outcome::Failed("panic".into()),
+        ];
+        assert_eq!(outcomes.collect::<Vec<_>>(), expected);
+    });
+}
+
+#[test]
+fn nobody_waits_for_the_backoff_or_the_breaker_of_a_handler_that_is_gone() {
+    let breaker = Policy::new().breaker(Breaker::new(1).pause(Duration::from_hours(1)));
+    let backoff = Policy::new().retry(Retry::new(2).backoff(Duration::from_hours(1)));
+    for policy in [breaker, backoff] {
+        run(async {
+            let bus = AsyncEventBus::new();
+            let trace = subscribe(&bus, policy, 9);
+            for number in 0..3 {
+                bus.post(Placed(number)).unwrap();
+            }
+            let attempts = || *bus.stats()[0].stats();
+            while attempts().failed + attempts().retried == 0 {
+                tokio::task::yield_now().await;
+            }
+            tokio::task::yield_now().await;
+            let began = tokio::time::Instant::now();
+            bus.clear();
+            bus.drain(None).await.unwrap();
+            assert!(began.elapsed() < Duration::from_mins(1));
+            assert_eq!(bus.dead_letters().count(), 1);
+            assert_eq!(trace.taken(), ["0"]);
+        });
+    }
+}
+
+#[test]
+fn a_runtime_that_is_shut_down_leaves_what_waits_for_its_turn_to_the_next() {
+    let (bus, trace) = (AsyncEventBus::new(), Trace::default());
+    let noted = trace.clone();
+    bus.on()
+        .policy(Policy::new().limit(Limit::new(1)))
+        .subscribe(move |placed: Arc<Placed>| {
+            noted.note(placed.0.to_string());
+            async move {
+                if placed.0 == 0 {
+                    pending::<()>().await;
+                }
+            }
+        });
+    let mut first = Box::pin(bus.publish(Placed(0)));
+    assert!(poll_once(first.as_mut()).is_pending());
+    run(async {
+        for number in 1..4 {
+            bus.post(Placed(number)).unwrap();
+        }
+        tokio::task::yield_now().await;
+    });
+    assert_eq!((bus.pending(), trace.taken().len()), (3, 1));
+    drop(first);
+    run(async { bus.drain(None).await.unwrap() });
+    assert_eq!(trace.taken(), ["1", "2", "3"]);
 }

@@ -131,7 +131,19 @@ impl Program {
     fn let_go(&mut self) {
         let line = self.random.index(WIDTHS.len());
         self.holds.remove(&line);
+        if self.random.below(2) == 0 {
+            return self.rouse(line);
+        }
         self.awake.extend(self.backlog.let_go(line as u64));
+    }
+
+    fn rouse(&mut self, line: usize) {
+        for job in self.jobs.iter_mut().filter(|job| job.line == line) {
+            if let Where::Resting(until) = &mut job.place {
+                *until = self.now.min(*until);
+            }
+        }
+        self.awake.extend(self.backlog.rouse(line as u64));
     }
 
     fn drop_oldest(&mut self) {

@@ -12,6 +12,9 @@ use crate::Trace;
 
 struct Placed(u32);
 
+/// As long as a test waits for what ought to come.
+const A_WHILE: Duration = Duration::from_secs(10);
+
 /// A handler that fails so many times, and notes each call.
 fn flaky(
     trace: &Trace,
@@ -177,6 +180,39 @@ fn posted_deliveries_rest_between_attempts_and_hold_up_their_own_line_only() {
 }
 
 #[test]
+fn a_delivery_that_rests_does_not_wait_for_another_handler_that_is_slow() {
+    struct Slow;
+    let bus = EventBus::new();
+    let (attempt, attempted) = channel();
+    let retry = Retry::new(2).backoff(Duration::from_millis(50));
+    bus.on()
+        .only_posted()
+        .policy(Policy::new().retry(retry))
+        .subscribe(move |_: &Placed| {
+            attempt.send(()).unwrap();
+            Err("always")
+        });
+    bus.post(Placed(1)).unwrap();
+    attempted.recv().unwrap();
+    while bus.stats()[0].stats().retried == 0 {
+        std::thread::yield_now();
+    }
+    // Its thread rests by now, or will in a moment, and is the only one.
+    for _ in 0..100 {
+        std::thread::yield_now();
+    }
+    let (tell, told) = channel();
+    let attempted = Mutex::new(attempted);
+    bus.subscribe(move |_: &Slow| {
+        let second = attempted.lock().unwrap().recv_timeout(A_WHILE);
+        tell.send(second.is_ok()).unwrap();
+    });
+    bus.post(Slow).unwrap();
+    assert!(told.recv().unwrap(), "it waited for the slow one");
+    bus.close(None).unwrap();
+}
+
+#[test]
 fn posted_deliveries_wait_for_the_breaker_and_become_no_dead_letters_by_it() {
     let (bus, trace) = (EventBus::new(), Trace::default());
     let breaker = Breaker::new(1).pause(Duration::from_millis(20));
@@ -193,6 +229,37 @@ fn posted_deliveries_wait_for_the_breaker_and_become_no_dead_letters_by_it() {
     );
     assert_eq!(bus.dead_letters().count(), 2);
     assert_eq!(trace.taken().len(), 4);
+}
+
+#[test]
+fn nobody_waits_for_the_backoff_or_the_breaker_of_a_handler_that_is_gone() {
+    let breaker = Policy::new().breaker(Breaker::new(1).pause(Duration::from_hours(1)));
+    let backoff = Policy::new().retry(Retry::new(2).backoff(Duration::from_hours(1)));
+    for policy in [breaker, backoff] {
+        for clears in [false, true] {
+            let (bus, trace) = (EventBus::new(), Trace::default());
+            let subscription = bus
+                .on()
+                .only_posted()
+                .policy(policy.clone())
+                .subscribe(flaky(&trace, "a", 9));
+            for number in 0..3 {
+                bus.post(Placed(number)).unwrap();
+            }
+            let attempts = || *bus.stats()[0].stats();
+            while attempts().failed + attempts().retried == 0 {
+                std::thread::yield_now();
+            }
+            if clears {
+                bus.clear();
+            } else {
+                subscription.cancel();
+            }
+            bus.drain(Some(A_WHILE)).unwrap();
+            assert_eq!(bus.dead_letters().count(), 1);
+            assert_eq!(trace.taken(), ["a"]);
+        }
+    }
 }
 
 #[test]
@@ -377,6 +444,27 @@ fn a_backoff_is_refused_where_a_publish_would_have_to_wait() {
         .on()
         .policy(policy)
         .subscribe(|_: &Placed| {});
+}
+
+#[test]
+#[should_panic(expected = "make it `.only_posted()`")]
+fn dead_letters_of_direct_deliveries_are_refused() {
+    let bus = EventBus::builder()
+        .policy(Policy::new().dead_letter(true))
+        .build();
+    bus.subscribe(|_: &Placed| {});
+}
+
+#[test]
+fn dead_letters_that_are_asked_for_are_kept_of_posted_deliveries() {
+    let (bus, trace) = (EventBus::new(), Trace::default());
+    bus.on()
+        .only_posted()
+        .policy(Policy::new().dead_letter(true))
+        .subscribe(flaky(&trace, "a", 1));
+    bus.post(Placed(1)).unwrap();
+    bus.drain(None).unwrap();
+    assert_eq!(bus.dead_letters().count(), 1);
 }
 
 #[test]
