@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from buswork import (
+    AsyncEventBus,
     Breaker,
     BreakerOpen,
     BusworkError,
@@ -18,6 +20,7 @@ from buswork import (
     Policy,
     Retry,
 )
+from tests.async_programs import turns
 
 PATIENCE = 10.0
 HOUR = 3600
@@ -353,3 +356,34 @@ def test_the_window_and_the_pause_may_be_longer_than_time_itself() -> None:
     with pytest.raises(TimeoutError):
         bus.drain(0.01)
     bus.clear()
+
+
+@pytest.mark.parametrize("verb", ["cancel", "clear"])
+@pytest.mark.parametrize(
+    "policy", [Policy(breaker=Breaker(1, pause=3600)), Policy(retry=Retry(2, backoff=3600))]
+)
+@pytest.mark.parametrize("make", [EventBus, AsyncEventBus])
+def test_nobody_waits_for_a_handler_that_is_gone(make: Any, policy: Policy, verb: str) -> None:
+    tried = threading.Semaphore(0)
+
+    def handle(_number: int) -> None:
+        tried.release()
+        raise Boom
+
+    async def main() -> None:
+        bus = make(on_error=lambda _failure: None)
+        options = {} if make is AsyncEventBus else {"background": True}
+        subscription = bus.subscribe(int, handle, policy=policy, **options)
+        for number in range(3):
+            bus.post(number)
+        while not tried.acquire(blocking=False):
+            await asyncio.sleep(0)
+        await turns(5)
+        end = subscription.cancel if verb == "cancel" else bus.clear
+        end()
+        drained = bus.drain(PATIENCE)
+        if drained is not None:
+            await drained
+        assert bus.pending == 0
+
+    asyncio.run(main())

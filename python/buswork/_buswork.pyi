@@ -1371,6 +1371,12 @@ class Turn:
     def stop_waiting(self) -> None:
         """Leave those who wait, with a slot or without."""
 
+    def rest(self, wake: Callable[[], object]) -> None:
+        """Rest until the next attempt; `wake` is called if the subscription ends before."""
+
+    def stop_resting(self, wake: Callable[[], object]) -> None:
+        """Rest no more."""
+
     def give_up(self) -> None:
         """Note that it was cancelled while it waited."""
 

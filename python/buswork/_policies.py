@@ -49,7 +49,7 @@ async def again(
 ) -> Any:
     """Go on with a delivery whose first attempt has failed at once."""
     try:
-        await sleep(pause)
+        await _rest(turn, pause)
     except BaseException as straight:
         turn.abandon()
         straight.__context__ = error
@@ -81,7 +81,7 @@ async def first(
             else:
                 turn.succeeded()
                 return result
-            await sleep(pause)
+            await _rest(turn, pause)
             if not turn.begin_again():
                 raise failure
             awaitable = _attempt(handler, event)
@@ -109,6 +109,24 @@ async def _in_time(turn: Turn, awaitable: Awaitable[Any]) -> Any:
             raise
         # Its traceback says where the handler was.
         raise turn.timed_out() from error
+
+
+async def _rest(turn: Turn, pause: float) -> None:
+    """Wait for the next attempt, or for the end of the subscription."""
+    if pause <= 0:
+        await sleep(0)
+        return
+    loop = get_running_loop()
+    woken: Future[bool] = loop.create_future()
+
+    def wake() -> None:
+        loop.call_soon_threadsafe(_resolve, woken, False)  # noqa: FBT003
+
+    turn.rest(wake)
+    try:
+        await wait((woken,), timeout=pause)
+    finally:
+        turn.stop_resting(wake)
 
 
 async def _begin(turn: Turn) -> bool:

@@ -34,6 +34,7 @@ pub(crate) fn clear(py: Python<'_>, table: &Table) {
     for entry in removed.entries() {
         entry.cancel();
         entry.handler().empty(py);
+        rouse(py, entry);
     }
 }
 
@@ -42,4 +43,14 @@ pub(crate) fn end(py: Python<'_>, table: &Table, entry: &std::sync::Arc<Entry>) 
     entry.cancel();
     drop(table.remove(entry));
     entry.handler().empty(py);
+    rouse(py, entry);
+}
+
+/// Ends what rests of a subscription that has ended. Not if it was for one call, whose attempts go on.
+fn rouse(py: Python<'_>, entry: &Entry) {
+    if let Some(policed) = &entry.handler().policed
+        && !entry.is_once()
+    {
+        policed.rouse(py, entry.sequence());
+    }
 }

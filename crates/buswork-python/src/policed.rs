@@ -1,12 +1,13 @@
 //! A subscription's policy at work: the core's regulator, with the Python objects that it needs.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use buswork::policy::{Next, Refusal, Regulator, Trial, WhenFull};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::background::Background;
 use crate::calling::Invoke;
 use crate::ending;
 use crate::exception;
@@ -27,6 +28,8 @@ pub(crate) struct Policed {
     pub(crate) is_figures_alone: bool,
     /// Those who wait for a slot on an event loop.
     waiting: Mutex<Waiting>,
+    /// Where posted deliveries rest.
+    background: Weak<Background>,
 }
 
 /// What became of an attempt that failed.
@@ -37,7 +40,11 @@ pub(crate) enum Failed {
 }
 
 impl Policed {
-    pub(crate) fn new(policy: Option<&Bound<'_, Policy>>, kept: StatsKept) -> PyResult<Self> {
+    pub(crate) fn new(
+        policy: Option<&Bound<'_, Policy>>,
+        kept: StatsKept,
+        background: &Arc<Background>,
+    ) -> PyResult<Self> {
         let core = policy.map_or_else(Default::default, |policy| policy.get().core.clone());
         let policy = policy.map(|policy| Slot::new(policy.as_any()));
         let is_figures_alone = core.is_empty();
@@ -50,6 +57,7 @@ impl Policed {
             policy: policy.transpose()?,
             is_figures_alone,
             waiting: Mutex::default(),
+            background: Arc::downgrade(background),
         })
     }
 
@@ -62,6 +70,18 @@ impl Policed {
         self.regulator.forget_those_in_progress();
         let waiting = std::mem::take(&mut *self.waiting());
         drop(waiting);
+    }
+
+    /// Ends the waits of a subscription that has ended, which is known by its number: nobody shall wait for
+    /// the pause of its breaker, or for a backoff.
+    pub(crate) fn rouse(&self, py: Python<'_>, sequence: u64) {
+        if self.is_figures_alone {
+            return;
+        }
+        if let Some(background) = self.background.upgrade() {
+            background.rouse(py, sequence);
+        }
+        self.wake_all(py);
     }
 
     /// Whether it is asked before and after each call, and not only told of the end.

@@ -109,7 +109,7 @@ impl Bus {
         let Some(policy) = own.or(default.as_ref()) else {
             return match self.stats_kept() {
                 StatsKept::None => Ok(None),
-                kept => Policed::new(None, kept).map(Some),
+                kept => Policed::new(None, kept, self.background()).map(Some),
             };
         };
         if self.is_async() {
@@ -124,7 +124,7 @@ impl Bus {
         }
         // A forked child has to forget what its parent's threads have in progress.
         ending::remember(py, self.background())?;
-        Policed::new(Some(policy), kept).map(Some)
+        Policed::new(Some(policy), kept, self.background()).map(Some)
     }
 
     fn warn_of_repetition(

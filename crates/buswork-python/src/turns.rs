@@ -312,6 +312,21 @@ impl Turn {
         }
     }
 
+    /// Rests until its next attempt; `wake` is called if its subscription ends before.
+    fn rest(&self, wake: Py<PyAny>) {
+        if let Some(policed) = self.policed() {
+            policed.waiting().rest(wake);
+        }
+    }
+
+    /// Rests no more.
+    fn stop_resting(&self, wake: &Bound<'_, PyAny>) {
+        let left = self
+            .policed()
+            .and_then(|policed| policed.waiting().stop_resting(wake));
+        drop(left);
+    }
+
     /// Was cancelled while it waited.
     fn give_up(&self) {
         self.state().is_abandoned = true;
@@ -323,6 +338,12 @@ impl Turn {
         let Some(policed) = self.policed() else {
             return Ok(None);
         };
+        // It is skipped in a moment, and need not wait for that.
+        if self.why_not().is_some() {
+            let left = policed.waiting().leave(self.state().came);
+            drop(left);
+            return Ok(None);
+        }
         let now = moment(now);
         let mut waiting = policed.waiting();
         let refusal = match policed.regulator.begin(now) {

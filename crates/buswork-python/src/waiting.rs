@@ -20,7 +20,12 @@ pub(crate) struct Waiting {
     came: u64,
     /// How many of all are direct.
     direct: usize,
+    /// What wakes those that rest between two attempts, and wait for no slot.
+    resting: Vec<(u64, Py<PyAny>)>,
 }
+
+/// The number of one that has never come to those who wait for a slot.
+const NOBODY: u64 = 0;
 
 pub(crate) struct Waiter {
     came: u64,
@@ -115,6 +120,33 @@ impl Waiting {
         self.waiters.remove(place)
     }
 
+    /// Takes out what wakes each, all of which are coming from now on.
+    fn call_all(&mut self) -> Vec<(u64, Py<PyAny>)> {
+        let mut calls = Vec::new();
+        for waiter in std::mem::take(&mut self.waiters) {
+            match waiter.wake {
+                None => self.waiters.push_back(waiter),
+                Some(wake) => {
+                    self.coming.push((waiter.came, waiter.is_posted));
+                    calls.push((waiter.came, wake));
+                }
+            }
+        }
+        calls
+    }
+
+    /// Rests until its next attempt, `wake` being what ends that before.
+    pub(crate) fn rest(&mut self, wake: Py<PyAny>) {
+        self.resting.push((NOBODY, wake));
+    }
+
+    /// Rests no more. What is returned must not be dropped under the lock.
+    pub(crate) fn stop_resting(&mut self, wake: &Bound<'_, PyAny>) -> Option<Py<PyAny>> {
+        let mut resting = self.resting.iter();
+        let place = resting.position(|(_, one)| one.is(wake))?;
+        Some(self.resting.swap_remove(place).1)
+    }
+
     /// Takes out what wakes the one that waits longest, which is coming from now on.
     fn call_next(&mut self) -> Option<(u64, Py<PyAny>)> {
         let first = self.waiters.front_mut()?;
@@ -141,6 +173,21 @@ impl Policed {
             match wake.bind(py).invoke0() {
                 Ok(_) => return,
                 // Its loop is closed, so it will never come.
+                Err(error) if exception::is_isolated(py, &error) => {
+                    self.waiting().leave(came);
+                }
+                Err(error) => exception::defer(py, error),
+            }
+        }
+    }
+
+    /// Wakes all who wait for a slot or for their next attempt.
+    pub(crate) fn wake_all(&self, py: Python<'_>) {
+        let mut wakes = self.waiting().call_all();
+        wakes.append(&mut self.waiting().resting);
+        for (came, wake) in wakes {
+            match wake.bind(py).invoke0() {
+                Ok(_) => {}
                 Err(error) if exception::is_isolated(py, &error) => {
                     self.waiting().leave(came);
                 }

@@ -354,6 +354,17 @@ impl Background {
         self.wake(py, wakes);
     }
 
+    /// Brings back what rests of a line.
+    pub(crate) fn rouse(self: &Arc<Self>, py: Python<'_>, line: u64) {
+        let mut wakes = Wakes::default();
+        let mut state = self.state();
+        for runner in state.backlog.rouse(line) {
+            state.wake_runner(runner, &mut wakes);
+        }
+        drop(state);
+        self.wake(py, wakes);
+    }
+
     /// Runs what is ready for threads, on this one, until nothing is. An error is an interrupt.
     fn run_ready(self: &Arc<Self>, py: Python<'_>, epoch: u64) -> PyResult<Stay> {
         let mut last = None;
