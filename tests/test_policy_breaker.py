@@ -376,8 +376,7 @@ def test_nobody_waits_for_a_handler_that_is_gone(make: Any, policy: Policy, verb
         subscription = bus.subscribe(int, handle, policy=policy, **options)
         for number in range(3):
             bus.post(number)
-        while not tried.acquire(blocking=False):
-            await asyncio.sleep(0)
+        assert await asyncio.to_thread(tried.acquire, True, PATIENCE)  # noqa: FBT003
         await turns(5)
         end = subscription.cancel if verb == "cancel" else bus.clear
         end()
