@@ -125,13 +125,16 @@ def score(labels: Labels, graph: dict[str, Any]) -> list[Row]:
         published,
         heard,
         certain,
-        followed(labels, graph, events),
+        *followed(labels, graph, events),
         *loose_ends(labels, graph, events, published, heard),
     ]
 
 
-def followed(labels: Labels, graph: dict[str, Any], events: Events) -> Row:
-    """Compare the cascades."""
+def followed(labels: Labels, graph: dict[str, Any], events: Events) -> list[Row]:
+    """Compare the cascades: all of them, and those without handlers that hear only foreign events.
+
+    The labels leave open what such handlers are, so what these send counts as wrong in the first row.
+    """
     wanted = {(edge["handler"], edge["event"]) for edge in labels.edges("cascade")}
     handlers = {handler for handler, _ in wanted}
     for edge in labels.edges("handler"):
@@ -146,14 +149,15 @@ def followed(labels: Labels, graph: dict[str, Any], events: Events) -> Row:
     row.hard = {
         (edge["handler"], edge["event"]) for edge in labels.edges("cascade") if edge.get("hard")
     }
-    # What hears a foreign signal only is not labelled, nor is what it does.
     ours = {one["handler"] for one in graph["subscriptions"] if events.is_ours(one["event"])}
-    row.found = {
-        (functions.name(one["handler"]), events.name(one["event"]))
-        for one in graph["cascades"]
-        if one["handler"] in ours and events.is_ours(one["event"])
-    }
-    return row
+    within = Row("  of own events", wanted, set(), row.open, row.hard)
+    for one in graph["cascades"]:
+        if events.is_ours(one["event"]):
+            pair = (functions.name(one["handler"]), events.name(one["event"]))
+            row.found.add(pair)
+            if one["handler"] in ours:
+                within.found.add(pair)
+    return [row, within]
 
 
 def loose_ends(
